@@ -1,0 +1,49 @@
+import type { Scope } from "./scope.js";
+
+/** Who calls, as the transport's authentication found out; never taken from the request. */
+export interface Caller {
+  readonly tenant: string;
+  readonly role: "caller" | "operator";
+}
+
+/** Who calls where no authentication is configured. */
+export const DEFAULT_CALLER: Caller = { tenant: "default", role: "operator" };
+
+/**
+ * What a handler knows of the claim under which it runs. `Transaction` is the
+ * store's handle on a transaction of the handler's own.
+ */
+export interface Execution<Transaction = never> {
+  readonly scope: Scope;
+  readonly fencingToken: bigint;
+  /** 1 on the first attempt. On a later one an earlier attempt may have acted. */
+  readonly attempt: number;
+  /** Aborted when the claim is lost or the attempt has lasted too long. Never by the client. */
+  readonly signal: AbortSignal;
+
+  /**
+   * Holds the claim until the transaction ends: from then on nobody can take
+   * it over before the commit.
+   * @throws ClaimLost if another owner has it.
+   */
+  assertOwner(transaction: Transaction): Promise<void>;
+
+  /**
+   * Stores an OK with this serialized response message, in the same commit as
+   * the work it describes. What the handler then returns is not used.
+   * @throws ClaimLost if another owner has the claim; nothing is written then.
+   */
+  completeWithin(transaction: Transaction, body: Uint8Array): Promise<void>;
+}
+
+/** What a handler knows of the call it serves, whichever transport brought it. */
+export interface CallContext<Transaction = never> {
+  readonly caller: Caller;
+  /** Present where the call carried an idempotency key. */
+  readonly execution?: Execution<Transaction>;
+  /**
+   * Aborted when nobody waits for the answer any more. Only for calls without
+   * side effects: work that has begun under a key is finished nevertheless.
+   */
+  readonly signal: AbortSignal;
+}

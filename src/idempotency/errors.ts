@@ -1,0 +1,173 @@
+import { create, type DescMessage, type MessageShape, toBinary } from "@bufbuild/protobuf";
+import { anyPack, durationFromMs } from "@bufbuild/protobuf/wkt";
+import {
+  BadRequestSchema,
+  ErrorInfoSchema,
+  RetryInfoSchema,
+} from "../gen/google/rpc/error_details_pb.js";
+import { StatusSchema } from "../gen/google/rpc/status_pb.js";
+import { Code } from "./code.js";
+import type { DeclaredClass, MetadataEntry, Outcome } from "./outcome.js";
+
+/** The `domain` of every `google.rpc.ErrorInfo` that is sent. */
+export const ERROR_DOMAIN = "payonce";
+
+/** The trailer with the encoded `google.rpc.Status`. */
+export const STATUS_DETAILS_TRAILER = "grpc-status-details-bin";
+
+/**
+ * The trailer that native gRPC retries obey: a delay in milliseconds, or -1 to
+ * stop (gRFC A6). No core client obeys `RetryInfo`, so both are sent.
+ */
+export const PUSHBACK_TRAILER = "grpc-retry-pushback-ms";
+
+/** What a caller can do about an error. */
+export type Next = "retry_same_key" | "fix_request" | "look_up";
+
+/** Why a call was refused before, or instead of, an answer of its handler. */
+export type RefusalReason =
+  | "IDEMPOTENCY_KEY_MISSING"
+  | "IDEMPOTENCY_KEY_INVALID"
+  | "IDEMPOTENCY_KEY_CONFLICT"
+  | "IDEMPOTENCY_KEY_REUSED"
+  | "IDEMPOTENCY_KEY_EXPIRED"
+  | "REQUEST_IN_PROGRESS"
+  | "CLAIM_LOST"
+  | "OUTCOME_UNKNOWN"
+  | "STORE_UNAVAILABLE"
+  | "OVERLOADED";
+
+// The one table from reasons to codes. The type makes it exhaustive.
+const refusals: Record<RefusalReason, { readonly code: Code; readonly next: Next }> = {
+  IDEMPOTENCY_KEY_MISSING: { code: Code.INVALID_ARGUMENT, next: "fix_request" },
+  IDEMPOTENCY_KEY_INVALID: { code: Code.INVALID_ARGUMENT, next: "fix_request" },
+  IDEMPOTENCY_KEY_CONFLICT: { code: Code.INVALID_ARGUMENT, next: "fix_request" },
+  IDEMPOTENCY_KEY_REUSED: { code: Code.FAILED_PRECONDITION, next: "fix_request" },
+  IDEMPOTENCY_KEY_EXPIRED: { code: Code.FAILED_PRECONDITION, next: "look_up" },
+  REQUEST_IN_PROGRESS: { code: Code.ABORTED, next: "retry_same_key" },
+  CLAIM_LOST: { code: Code.ABORTED, next: "retry_same_key" },
+  OUTCOME_UNKNOWN: { code: Code.UNAVAILABLE, next: "retry_same_key" },
+  STORE_UNAVAILABLE: { code: Code.UNAVAILABLE, next: "retry_same_key" },
+  OVERLOADED: { code: Code.RESOURCE_EXHAUSTED, next: "retry_same_key" },
+};
+
+/** An error as its caller sees it. */
+export interface ErrorDescription {
+  readonly code: Exclude<Code, typeof Code.OK>;
+  /** UPPER_SNAKE_CASE, fixed for good: programs switch over it. */
+  readonly reason: string;
+  /** For people. */
+  readonly message: string;
+  readonly next: Next;
+  /** After how long a retry with the same key can help. Milliseconds. */
+  readonly retryDelayMs?: number;
+  /** The request's field, or the metadata entry, that is wrong. */
+  readonly field?: string;
+  /** More entries for the metadata of ErrorInfo. */
+  readonly metadata?: Readonly<Record<string, string>>;
+}
+
+/** Describes a refusal; the table decides its code. */
+export function refusal(
+  reason: RefusalReason,
+  message: string,
+  more: Pick<ErrorDescription, "retryDelayMs" | "field"> = {},
+): ErrorDescription {
+  const { code, next } = refusals[reason];
+  // No row of the table is OK; the compiler sees only the union.
+  return { code: code as ErrorDescription["code"], reason, message, next, ...more };
+}
+
+/**
+ * What a handler throws to answer with a status. By itself it says nothing of
+ * whether the handler acted; its code decides, and only on a first attempt.
+ */
+export class CallError extends Error {
+  readonly declared: DeclaredClass | undefined = undefined;
+
+  constructor(readonly description: ErrorDescription) {
+    super(description.message);
+    this.name = new.target.name;
+  }
+}
+
+/** The operation is over, and this error is its answer for good, whatever its code. */
+export class Final extends CallError {
+  override readonly declared = "final";
+}
+
+/** The handler vouches that nothing happened, on this attempt or an earlier one: the key is free again. */
+export class NotExecuted extends CallError {
+  override readonly declared = "not_executed";
+}
+
+/**
+ * The outcome is unknown and another attempt would be unsafe: the key is held
+ * for an operator, whatever the method's policy.
+ */
+export class Parked extends Error {
+  override readonly name = "Parked";
+}
+
+/** The claim belongs to another owner by now. Whatever the old one would still write is void. */
+export class ClaimLost extends Error {
+  override readonly name = "ClaimLost";
+}
+
+/** The outcome that carries an error to its caller: a status, its details and the trailers. */
+export function errorOutcome(error: ErrorDescription): Outcome {
+  const status = toBinary(
+    StatusSchema,
+    create(StatusSchema, {
+      code: error.code,
+      message: error.message,
+      details: errorDetails(error).map(({ desc, message }) => anyPack(desc, message)),
+    }),
+  );
+  const trailers: MetadataEntry[] = [[STATUS_DETAILS_TRAILER, status]];
+  if (error.retryDelayMs !== undefined) {
+    trailers.push([PUSHBACK_TRAILER, String(Math.ceil(error.retryDelayMs))]);
+  }
+  return {
+    code: error.code,
+    message: error.message,
+    headers: [],
+    body: new Uint8Array(),
+    trailers,
+  };
+}
+
+interface Detail {
+  readonly desc: DescMessage;
+  readonly message: MessageShape<DescMessage>;
+}
+
+function errorDetails(error: ErrorDescription): Detail[] {
+  const details: Detail[] = [
+    {
+      desc: ErrorInfoSchema,
+      message: create(ErrorInfoSchema, {
+        reason: error.reason,
+        domain: ERROR_DOMAIN,
+        metadata: { next: error.next, ...error.metadata },
+      }),
+    },
+  ];
+  if (error.retryDelayMs !== undefined) {
+    details.push({
+      desc: RetryInfoSchema,
+      message: create(RetryInfoSchema, {
+        retryDelay: durationFromMs(Math.ceil(error.retryDelayMs)),
+      }),
+    });
+  }
+  if (error.field !== undefined) {
+    details.push({
+      desc: BadRequestSchema,
+      message: create(BadRequestSchema, {
+        fieldViolations: [{ field: error.field, description: error.message }],
+      }),
+    });
+  }
+  return details;
+}

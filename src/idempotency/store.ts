@@ -1,0 +1,183 @@
+import type { Fingerprint } from "./fingerprint.js";
+import type { Outcome } from "./outcome.js";
+import type { Scope } from "./scope.js";
+
+/** What becomes of a claim whose owner died, or ended in an unknown outcome. */
+export type OnLostOwner = "hold" | "rerun";
+
+export interface ClaimRequest {
+  readonly scope: Scope;
+  /**
+   * Made once for one call. An owner whose commit reply was lost asks again
+   * with the same id and learns that it is the owner.
+   */
+  readonly claimId: string;
+  readonly fingerprint: Fingerprint;
+  /** The request's bytes, kept until completion so that another attempt can repeat it. */
+  readonly request: Uint8Array;
+  readonly onLostOwner: OnLostOwner;
+  /** How long the claim lives without `extend`. Milliseconds on the store's clock. */
+  readonly leaseMs: number;
+}
+
+/** Proof of ownership. Every write of an owner carries it; a store refuses any but the newest. */
+export interface Claim {
+  readonly scope: Scope;
+  readonly claimId: string;
+  readonly fingerprint: Fingerprint;
+  /** From one sequence that never repeats, also after a release; grows with every takeover. */
+  readonly fencingToken: bigint;
+  /** 1 for the first owner of the record, one more with each takeover. */
+  readonly attempt: number;
+}
+
+/** A claim taken over from an owner that died, with all that is needed to run the call again. */
+export interface TakenOver {
+  readonly claim: Claim;
+  readonly request: Uint8Array;
+}
+
+export type ClaimResult =
+  /** The caller is the owner now. */
+  | { readonly kind: "claimed"; readonly claim: Claim }
+  /** The same request was answered before. */
+  | { readonly kind: "replay"; readonly outcome: Outcome }
+  /** The same request is executing. `elapsedMs` is absent where only a lock was asked. */
+  | {
+      readonly kind: "in_progress";
+      readonly elapsedMs?: number;
+      readonly leaseRemainingMs: number;
+    }
+  /** The same request may have acted, and nobody is finding out. */
+  | { readonly kind: "held" }
+  /** The key was used for another request. */
+  | { readonly kind: "mismatch" }
+  /** The answer has passed its retention. */
+  | { readonly kind: "expired" };
+
+/** How an owner leaves a claim whose outcome it does not know. */
+export type Suspension =
+  /** Another attempt may take over after the delay. */
+  | { readonly kind: "rerun"; readonly afterMs: number; readonly reason: string }
+  /** Nobody may, until an operator resolves it. */
+  | { readonly kind: "hold"; readonly reason: string };
+
+/** What an operator found out about a held key. */
+export type Resolution =
+  | { readonly kind: "not_executed" }
+  | { readonly kind: "outcome"; readonly outcome: Outcome; readonly retentionMs: number };
+
+/**
+ * Where claims and outcomes are kept. One record per scope.
+ *
+ * Every write of an owner names its claim and is fenced: it takes effect only
+ * while the record carries the claim's token, and answers whether it did. Time
+ * is the store's own. A method rejects only when the store cannot be reached
+ * or cannot say what happened; the caller then knows nothing.
+ *
+ * `Transaction` is the store's handle on a transaction of the caller's, for
+ * outcomes that commit together with the work they describe.
+ */
+export interface IdempotencyStore<Transaction = never> {
+  /** Claims a scope, or tells what stands in the way. The only way to become an owner. */
+  claim(request: ClaimRequest): Promise<ClaimResult>;
+
+  /** Lets the claim live for `leaseMs` from now. */
+  extend(claim: Claim, leaseMs: number): Promise<boolean>;
+
+  /** Stores the final outcome, to be replayed for `retentionMs`. Durable when it resolves. */
+  complete(claim: Claim, outcome: Outcome, retentionMs: number): Promise<boolean>;
+
+  /** The same within a transaction of the caller's: durable once that commits. */
+  completeWithin(
+    transaction: Transaction,
+    claim: Claim,
+    outcome: Outcome,
+    retentionMs: number,
+  ): Promise<boolean>;
+
+  /** Tells that a `completeWithin` has committed, so that copies may be handed out. */
+  committed(claim: Claim, outcome: Outcome, retentionMs: number): Promise<void>;
+
+  /** Whether the claim still owns its record, which then stays so until the transaction ends. */
+  ownsWithin(transaction: Transaction, claim: Claim): Promise<boolean>;
+
+  /** Frees the key: nothing was executed. */
+  release(claim: Claim): Promise<boolean>;
+
+  /** Leaves the claim without an outcome. */
+  suspend(claim: Claim, suspension: Suspension): Promise<boolean>;
+
+  /**
+   * Takes over at most `limit` claims past their lease that may be run again,
+   * those waiting longest first. Two callers never get the same claim.
+   */
+  takeOverExpired(options: {
+    readonly limit: number;
+    readonly leaseMs: number;
+    readonly newClaimId: () => string;
+  }): Promise<readonly TakenOver[]>;
+
+  /** Shrinks at most `limit` answers past their retention to tombstones, and says how many. */
+  reap(limit: number): Promise<number>;
+
+  /**
+   * Ends a held key as an operator found out. Fenced by the token of the record
+   * as the operator read it.
+   */
+  resolve(
+    scope: Scope,
+    fencingToken: bigint,
+    resolution: Resolution,
+    reason: string,
+  ): Promise<boolean>;
+
+  /** One record and its events, or undefined. */
+  get(scope: Scope): Promise<{ record: StoredRecord; events: readonly RecordEvent[] } | undefined>;
+
+  /** A page of a tenant's records, the newest first. */
+  list(filter: RecordFilter): Promise<RecordPage>;
+}
+
+export type RecordState = "executing" | "held" | "completed" | "expired";
+
+/** A record as operators see it. Times are milliseconds since the epoch on the store's clock. */
+export interface StoredRecord {
+  readonly tenant: string;
+  /** Absent in a tombstone, like the key. */
+  readonly operation?: string;
+  readonly key?: string;
+  readonly state: RecordState;
+  readonly fingerprint: Fingerprint;
+  readonly fencingToken: bigint;
+  readonly attempts: number;
+  readonly createTimeMs: number;
+  readonly claimTimeMs: number;
+  /** For an executing record; negative once the lease has run out. */
+  readonly leaseRemainingMs?: number;
+  readonly completeTimeMs?: number;
+  readonly expireTimeMs?: number;
+  readonly outcome?: Outcome;
+  readonly unknownReason?: string;
+}
+
+/** What happened to a record besides its first claim and its completion. */
+export interface RecordEvent {
+  readonly timeMs: number;
+  readonly type: "taken_over" | "outcome_unknown" | "resolved";
+  readonly fencingToken: bigint;
+  readonly detail: string;
+}
+
+export interface RecordFilter {
+  readonly tenant: string;
+  readonly operation?: string;
+  readonly state?: RecordState;
+  readonly pageSize: number;
+  readonly pageToken?: string;
+}
+
+export interface RecordPage {
+  readonly records: readonly StoredRecord[];
+  readonly nextPageToken?: string;
+}
