@@ -107,8 +107,7 @@ export function decodeOutcome(bytes: Uint8Array): Outcome {
 function toEntryMessage([name, value]: MetadataEntry): MetadataEntryMessage {
   return create(MetadataEntrySchema, {
     name,
-    value:
-      typeof value === "string" ? { case: "text", value } : { case: "binary", value },
+    value: typeof value === "string" ? { case: "text", value } : { case: "binary", value },
   });
 }
 

@@ -4,6 +4,7 @@ import {
   type DescService,
   getOption,
   hasOption,
+  ScalarType,
 } from "@bufbuild/protobuf";
 import type { Duration } from "@bufbuild/protobuf/wkt";
 import { MethodOptions_IdempotencyLevel } from "@bufbuild/protobuf/wkt";
@@ -101,7 +102,11 @@ function policyOf(method: DescMethod, defaults: PolicyDefaults): MethodPolicy | 
     required,
     inFlightWaitMs:
       option.inFlight === InFlight.WAIT
-        ? durationMs(option.inFlightWaitLimit, IN_FLIGHT_WAIT_LIMIT_MS, `${name}: in_flight_wait_limit`)
+        ? durationMs(
+            option.inFlightWaitLimit,
+            IN_FLIGHT_WAIT_LIMIT_MS,
+            `${name}: in_flight_wait_limit`,
+          )
         : 0,
     onLostOwner: option.onLostOwner === OnLostOwnerOption.RERUN ? "rerun" : "hold",
     retentionMs: durationMs(option.retention, defaults.retentionMs, `${name}: retention`),
@@ -113,7 +118,7 @@ function policyOf(method: DescMethod, defaults: PolicyDefaults): MethodPolicy | 
 function keyFieldOf(method: DescMethod, name: string, keyField: string): DescField | undefined {
   const wanted = keyField === "" ? KEY_FIELD : keyField;
   const field = method.input.fields.find((candidate) => candidate.name === wanted);
-  const isString = field?.fieldKind === "scalar" && field.scalar === 9; // ScalarType.STRING
+  const isString = field?.fieldKind === "scalar" && field.scalar === ScalarType.STRING;
   if (isString) {
     return field;
   }

@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { digest } from "./digest.js";
 
 /**
  * What one idempotency key means: the same key of another tenant, or for
@@ -12,8 +12,8 @@ export interface Scope {
 }
 
 /** SHA-256 of the scope: its identity in every store. */
-export function scopeHash(scope: Scope): Uint8Array {
-  return hashParts("payonce.scope.v1", scope);
+export function scopeHash({ tenant, operation, key }: Scope): Uint8Array {
+  return digest("payonce.scope.v1", tenant, operation, key);
 }
 
 /**
@@ -25,19 +25,7 @@ export function scopeHash(scope: Scope): Uint8Array {
  *
  * 160 bits: among 10^15 identifiers the chance of one collision is below 10^-18.
  */
-export function deriveId(label: string, scope: Scope): string {
-  const digest = hashParts(`payonce.id.${label}.v1`, scope);
-  return `${label}_${Buffer.from(digest.subarray(0, 20)).toString("hex")}`;
-}
-
-// Each part follows its length, so that no two scopes hash the same bytes.
-function hashParts(domain: string, { tenant, operation, key }: Scope): Uint8Array {
-  const hash = createHash("sha256");
-  for (const part of [domain, tenant, operation, key]) {
-    const bytes = Buffer.from(part, "utf8");
-    const length = Buffer.alloc(4);
-    length.writeUInt32BE(bytes.length);
-    hash.update(length).update(bytes);
-  }
-  return hash.digest();
+export function deriveId(label: string, { tenant, operation, key }: Scope): string {
+  const hash = digest(`payonce.id.${label}.v1`, tenant, operation, key);
+  return `${label}_${Buffer.from(hash.subarray(0, 20)).toString("hex")}`;
 }

@@ -115,7 +115,6 @@ export interface IdempotencyStore<Transaction = never> {
   takeOverExpired(options: {
     readonly limit: number;
     readonly leaseMs: number;
-    readonly newClaimId: () => string;
   }): Promise<readonly TakenOver[]>;
 
   /** Shrinks at most `limit` answers past their retention to tombstones, and says how many. */

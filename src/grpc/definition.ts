@@ -1,0 +1,117 @@
+import { type DescMethod, type DescService, fromBinary, toBinary } from "@bufbuild/protobuf";
+import type { MethodDefinition, ServiceDefinition } from "@grpc/grpc-js";
+import {
+  type MethodPolicy,
+  POLICY_DEFAULTS,
+  type PolicyDefaults,
+  policiesOf,
+} from "../idempotency/policy.js";
+import { asBuffer } from "./metadata.js";
+
+/** A method of a protected service, as the interceptor meets it. */
+export interface ProtectedMethod {
+  readonly method: DescMethod;
+  /** Absent for methods without side effects. */
+  readonly policy?: MethodPolicy;
+}
+
+// The interceptor is shown a method's functions but not its definition.
+const protectedMethods = new WeakMap<object, ProtectedMethod>();
+const rawRequests = new WeakMap<object, Uint8Array>();
+
+/** Bytes that are a serialized message already. */
+export class SerializedMessage {
+  constructor(readonly bytes: Uint8Array) {}
+}
+
+/** The grpc-js definition of a service that buf generated. */
+export function serviceDefinition(service: DescService): ServiceDefinition {
+  return Object.fromEntries(
+    service.methods.map((method): [string, MethodDefinition<unknown, unknown>] => [
+      method.localName,
+      {
+        path: `/${service.typeName}/${method.name}`,
+        requestStream:
+          method.methodKind === "client_streaming" || method.methodKind === "bidi_streaming",
+        responseStream:
+          method.methodKind === "server_streaming" || method.methodKind === "bidi_streaming",
+        ...codec("request", method.input),
+        ...codec("response", method.output),
+      } as MethodDefinition<unknown, unknown>, // the codecs' names are computed
+    ]),
+  );
+}
+
+/**
+ * Protects a service: with `idempotencyInterceptor` installed, a repeated call
+ * of its methods is executed once, as their options say. `definition` is the
+ * service's grpc-js definition if another generator made it.
+ * @throws PolicyError if the options contradict themselves.
+ */
+export function idempotent(
+  service: DescService,
+  options: {
+    readonly definition?: ServiceDefinition;
+    readonly defaults?: PolicyDefaults;
+  } = {},
+): ServiceDefinition {
+  const { definition = serviceDefinition(service), defaults = POLICY_DEFAULTS } = options;
+  const policies = policiesOf(service, defaults);
+  return Object.fromEntries(
+    Object.entries(definition).map(([name, methodDefinition]) => {
+      const method = service.methods.find(
+        (candidate) => methodDefinition.path === `/${service.typeName}/${candidate.name}`,
+      );
+      if (method === undefined) {
+        throw new TypeError(`${methodDefinition.path} is not a method of ${service.typeName}`);
+      }
+      const policy = policies.get(method.name);
+      const wrapped = keepBytes(methodDefinition);
+      protectedMethods.set(
+        wrapped.requestDeserialize,
+        policy === undefined ? { method } : { method, policy },
+      );
+      return [name, wrapped];
+    }),
+  );
+}
+
+export function protectedMethodOf(requestDeserialize: object): ProtectedMethod | undefined {
+  return protectedMethods.get(requestDeserialize);
+}
+
+/** The bytes that a request of a protected service came in. */
+export function rawRequestOf(request: object): Uint8Array {
+  const bytes = rawRequests.get(request);
+  if (bytes === undefined) {
+    throw new TypeError("the request was replaced before the idempotency interceptor saw it");
+  }
+  return bytes;
+}
+
+/** The same definition, but requests remember their bytes, and bytes pass as responses unchanged. */
+function keepBytes<Request, Response>(
+  definition: MethodDefinition<Request, Response>,
+): MethodDefinition<Request, Response> {
+  return {
+    ...definition,
+    requestDeserialize(bytes) {
+      const request = definition.requestDeserialize(bytes);
+      if (typeof request === "object" && request !== null) {
+        rawRequests.set(request, bytes);
+      }
+      return request;
+    },
+    responseSerialize: (response) =>
+      response instanceof SerializedMessage
+        ? asBuffer(response.bytes)
+        : definition.responseSerialize(response),
+  };
+}
+
+function codec(side: "request" | "response", desc: DescMethod["input"]) {
+  return {
+    [`${side}Serialize`]: (message: never) => asBuffer(toBinary(desc, message)),
+    [`${side}Deserialize`]: (bytes: Buffer) => fromBinary(desc, bytes),
+  };
+}

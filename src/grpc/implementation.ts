@@ -1,0 +1,88 @@
+import { once } from "node:events";
+import { create, type DescMethod, type DescService, type Message } from "@bufbuild/protobuf";
+import type {
+  handleServerStreamingCall,
+  handleUnaryCall,
+  UntypedServiceImplementation,
+} from "@grpc/grpc-js";
+import { type CallContext, DEFAULT_CALLER } from "../idempotency/call.js";
+import type { ServiceHandlers } from "../idempotency/handlers.js";
+import { requestContext } from "../idempotency/request-context.js";
+import { toServiceError } from "./errors.js";
+
+// What the typed handlers look like once the descriptor has chosen one by name.
+type UnaryHandler = (request: Message, context: CallContext) => Promise<object>;
+type StreamHandler = (request: Message, context: CallContext) => AsyncIterable<object>;
+
+/**
+ * Binds typed handlers to grpc-js. What a handler throws becomes its status:
+ * grpc-js by itself would leave the caller of a rejected handler waiting.
+ */
+export function serviceImplementation<Service extends DescService, Transaction>(
+  service: Service,
+  handlers: ServiceHandlers<Service, Transaction>,
+): UntypedServiceImplementation {
+  return Object.fromEntries(
+    service.methods.map((method) => {
+      const handler: unknown = Reflect.get(handlers, method.localName);
+      if (typeof handler !== "function") {
+        throw new TypeError(`${service.typeName}/${method.name} has no handler`);
+      }
+      // ServiceHandlers made sure that the handler fits the method's kind.
+      switch (method.methodKind) {
+        case "unary":
+          return [method.localName, unary(method, handler as UnaryHandler)];
+        case "server_streaming":
+          return [method.localName, serverStreaming(method, handler as StreamHandler)];
+        default:
+          throw new TypeError(
+            `${service.typeName}/${method.name}: streams of requests are not served`,
+          );
+      }
+    }),
+  );
+}
+
+function unary(method: DescMethod, handler: UnaryHandler): handleUnaryCall<Message, Message> {
+  return (call, callback) => {
+    const cancel = new AbortController();
+    call.on("cancelled", () => cancel.abort());
+    Promise.resolve()
+      .then(() => handler(call.request, contextOf(call.request, cancel.signal)))
+      .then((response) => create(method.output, response))
+      .then(
+        (response) => callback(null, response),
+        (error) => callback(toServiceError(error)),
+      );
+  };
+}
+
+function serverStreaming(
+  method: DescMethod,
+  handler: StreamHandler,
+): handleServerStreamingCall<Message, Message> {
+  return async (call) => {
+    const cancel = new AbortController();
+    call.on("cancelled", () => cancel.abort());
+    try {
+      for await (const response of handler(call.request, contextOf(call.request, cancel.signal))) {
+        if (cancel.signal.aborted) {
+          return;
+        }
+        if (!call.write(create(method.output, response))) {
+          await once(call, "drain", { signal: cancel.signal });
+        }
+      }
+      call.end();
+    } catch (error) {
+      if (!cancel.signal.aborted) {
+        call.emit("error", toServiceError(error));
+      }
+    }
+  };
+}
+
+function contextOf(request: object, signal: AbortSignal): CallContext {
+  const { caller = DEFAULT_CALLER, execution } = requestContext(request) ?? {};
+  return execution === undefined ? { caller, signal } : { caller, signal, execution };
+}

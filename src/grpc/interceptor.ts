@@ -1,0 +1,235 @@
+import { fromBinary, isMessage, type Message } from "@bufbuild/protobuf";
+import {
+  type InterceptingServerListener,
+  Metadata,
+  type PartialStatusObject,
+  ServerInterceptingCall,
+  type ServerInterceptingCallInterface,
+  type ServerInterceptor,
+  type ServerMethodDefinition,
+} from "@grpc/grpc-js";
+import { type Caller, DEFAULT_CALLER, type Execution } from "../idempotency/call.js";
+import { Code, toCode } from "../idempotency/code.js";
+import type { ErrorDescription } from "../idempotency/errors.js";
+import type { Executor } from "../idempotency/executor.js";
+import { KEY_METADATA } from "../idempotency/key.js";
+import type { Outcome } from "../idempotency/outcome.js";
+import type { MethodPolicy } from "../idempotency/policy.js";
+import { type Reply, refusedReply } from "../idempotency/reply.js";
+import { setRequestContext } from "../idempotency/request-context.js";
+import { serve } from "../idempotency/serve.js";
+import {
+  type ProtectedMethod,
+  protectedMethodOf,
+  rawRequestOf,
+  SerializedMessage,
+} from "./definition.js";
+import { thrownErrorOf } from "./errors.js";
+import { toEntries, toMetadata } from "./metadata.js";
+
+export interface IdempotencyInterceptorOptions<Transaction> {
+  readonly executor: Executor<Transaction>;
+  /** Who calls, or why nobody may. Without it every caller is the tenant `default`. */
+  readonly authenticate?: (
+    metadata: Metadata,
+    call: ServerInterceptingCallInterface,
+  ) => Caller | ErrorDescription;
+}
+
+/**
+ * Executes the calls of every service that `idempotent` has wrapped once for
+ * each key. Calls of other services pass through untouched.
+ */
+export function idempotencyInterceptor<Transaction = never>(
+  options: IdempotencyInterceptorOptions<Transaction>,
+): ServerInterceptor {
+  return (definition, nextCall) => {
+    const method = protectedMethodOf(definition.requestDeserialize);
+    return method === undefined
+      ? new ServerInterceptingCall(nextCall)
+      : new ProtectedCall({ ...options, definition, nextCall, method });
+  };
+}
+
+interface ProtectedCallOptions<Transaction> extends IdempotencyInterceptorOptions<Transaction> {
+  readonly definition: ServerMethodDefinition<unknown, unknown>;
+  readonly nextCall: ServerInterceptingCallInterface;
+  readonly method: ProtectedMethod;
+}
+
+/**
+ * Stands between the transport and the handler of one call. What the handler
+ * sends is held until its outcome is durable. grpc-js's own responder cannot
+ * hold headers back until the status is known, hence the subclass; and its
+ * listener would drop a request whose caller hangs up while the key is being
+ * claimed, hence the listener of our own.
+ */
+class ProtectedCall<Transaction> extends ServerInterceptingCall {
+  readonly #options: ProtectedCallOptions<Transaction>;
+  readonly #abandoned = new AbortController();
+  #caller: Caller = DEFAULT_CALLER;
+  #metadata = new Metadata();
+  #request: object | undefined;
+  /** What the handler has sent, while it runs under the executor. */
+  #held: HeldResponse | undefined;
+
+  constructor(options: ProtectedCallOptions<Transaction>) {
+    super(options.nextCall);
+    this.#options = options;
+  }
+
+  override start(listener: InterceptingServerListener): void {
+    const { nextCall, method, authenticate } = this.#options;
+    nextCall.start({
+      onReceiveMetadata: (metadata) => {
+        const identified = authenticate?.(metadata, nextCall) ?? DEFAULT_CALLER;
+        if ("reason" in identified) {
+          this.#send(refusedReply(identified));
+          return;
+        }
+        this.#caller = identified;
+        this.#metadata = metadata;
+        listener.onReceiveMetadata(metadata);
+      },
+      onReceiveMessage: (request: object) => {
+        this.#request = request;
+        setRequestContext(request, { caller: this.#caller });
+        listener.onReceiveMessage(request);
+      },
+      onReceiveHalfClose: () => {
+        const request = this.#request;
+        if (method.policy === undefined || request === undefined) {
+          listener.onReceiveHalfClose();
+        } else {
+          void this.#serve(method.policy, request, listener);
+        }
+      },
+      onCancel: () => {
+        this.#abandoned.abort();
+        // Work that has begun under a key is finished, whoever waits for it.
+        if (this.#held === undefined) {
+          listener.onCancel();
+        }
+      },
+    });
+  }
+
+  override sendMetadata(metadata: Metadata): void {
+    if (this.#held === undefined) {
+      super.sendMetadata(metadata);
+    } else {
+      this.#held.headers.merge(metadata);
+    }
+  }
+
+  override sendMessage(message: unknown, callback: () => void): void {
+    if (this.#held === undefined) {
+      super.sendMessage(message, callback);
+    } else {
+      this.#held.message = message;
+      callback(); // the handler sends its status next
+    }
+  }
+
+  override sendStatus(status: PartialStatusObject): void {
+    if (this.#held === undefined) {
+      super.sendStatus(status);
+    } else {
+      this.#held.end(status);
+    }
+  }
+
+  async #serve(
+    policy: MethodPolicy,
+    request: object,
+    listener: InterceptingServerListener,
+  ): Promise<void> {
+    const { executor, method } = this.#options;
+    const bytes = rawRequestOf(request);
+    const desc = method.method.input;
+    const reply = await serve(executor, {
+      policy,
+      tenant: this.#caller.tenant,
+      keyMetadata: this.#metadata.get(KEY_METADATA).map(String),
+      desc,
+      message: isProtobufEs(request) ? request : fromBinary(desc, bytes),
+      bytes,
+      run: (execution) => this.#run(execution, request, listener),
+      signal: this.#abandoned.signal,
+    });
+    this.#held = undefined;
+    this.#send(reply);
+  }
+
+  /** Lets the handler run and waits for its status. Rejects with what it threw. */
+  #run(
+    execution: Execution<Transaction> | undefined,
+    request: object,
+    listener: InterceptingServerListener,
+  ): Promise<Outcome> {
+    const { definition } = this.#options;
+    return new Promise((resolve, reject) => {
+      const held: HeldResponse = {
+        headers: new Metadata(),
+        message: undefined,
+        end(status) {
+          const thrown = thrownErrorOf(status.metadata);
+          if (thrown !== undefined) {
+            reject(thrown);
+            return;
+          }
+          try {
+            resolve(toOutcome(held, status, definition.responseSerialize));
+          } catch (error) {
+            reject(error);
+          }
+        },
+      };
+      this.#held = held;
+      setRequestContext(
+        request,
+        execution === undefined
+          ? { caller: this.#caller }
+          : { caller: this.#caller, execution: execution as Execution<unknown> },
+      );
+      listener.onReceiveHalfClose();
+    });
+  }
+
+  /** Sends a reply; one that is not an OK in trailers alone, so that native retries see it. */
+  #send({ code, message, headers, body, trailers }: Reply): void {
+    const { nextCall } = this.#options;
+    const status = { code, details: message.toWellFormed(), metadata: toMetadata(trailers) };
+    if (code === Code.OK) {
+      nextCall.sendMetadata(toMetadata(headers));
+      nextCall.sendMessage(new SerializedMessage(body), () => nextCall.sendStatus(status));
+    } else {
+      nextCall.sendStatus(status);
+    }
+  }
+}
+
+interface HeldResponse {
+  readonly headers: Metadata;
+  message: unknown;
+  end(status: PartialStatusObject): void;
+}
+
+function toOutcome(
+  { headers, message }: HeldResponse,
+  { code, details, metadata }: PartialStatusObject,
+  serialize: (message: unknown) => Buffer,
+): Outcome {
+  const ok = code === Code.OK;
+  return {
+    code: toCode(code),
+    message: ok ? "" : details,
+    headers: ok ? toEntries(headers) : [],
+    body: ok ? serialize(message) : new Uint8Array(),
+    trailers: toEntries(metadata),
+  };
+}
+
+function isProtobufEs(request: object): request is Message {
+  return isMessage(request);
+}

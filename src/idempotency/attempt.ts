@@ -1,0 +1,138 @@
+import type { Execution } from "./call.js";
+import type { Clock } from "./clock.js";
+import { CallError, ClaimLost, errorOutcome, Parked } from "./errors.js";
+import { type DeclaredClass, type Outcome, okOutcome } from "./outcome.js";
+import type { MethodPolicy } from "./policy.js";
+import type { Claim, IdempotencyStore } from "./store.js";
+
+/**
+ * A heartbeat each fifth of the lease: one may be late or lost without the
+ * claim, or the lock that lives a third of the lease, running out.
+ */
+const HEARTBEATS_PER_LEASE = 5;
+
+/** Runs the handler once. Rejects with what the handler threw. */
+export type Run<Transaction> = (execution: Execution<Transaction>) => Promise<Outcome>;
+
+/** How one attempt ended. */
+export type AttemptResult =
+  | { readonly kind: "ended"; readonly outcome: Outcome; readonly declared?: DeclaredClass }
+  /** Ended with an OK that the handler has stored in its own transaction. */
+  | { readonly kind: "stored"; readonly outcome: Outcome }
+  | { readonly kind: "failed"; readonly reason: string }
+  | { readonly kind: "parked"; readonly reason: string }
+  | { readonly kind: "claim_lost" };
+
+export interface AttemptOptions<Transaction> {
+  readonly store: IdempotencyStore<Transaction>;
+  readonly clock: Clock;
+  readonly claim: Claim;
+  readonly policy: MethodPolicy;
+  /** How long heartbeats may keep the claim alive. Milliseconds. */
+  readonly maxExecutionMs: number;
+  readonly run: Run<Transaction>;
+}
+
+/**
+ * Runs the handler under its claim, with heartbeats. Ends without the handler
+ * if the claim is lost or the attempt lasts too long: the handler's signal
+ * aborts then, and whatever it still writes is fenced.
+ */
+export function attempt<Transaction>(options: AttemptOptions<Transaction>): Promise<AttemptResult> {
+  return new Promise((resolve) => {
+    const abort = new AbortController();
+    const stopHeartbeat = startHeartbeat(options, (result) => {
+      abort.abort();
+      resolve(result);
+    });
+    void runHandler(options, abort.signal).then((result) => {
+      stopHeartbeat();
+      resolve(result);
+    });
+  });
+}
+
+async function runHandler<Transaction>(
+  { store, claim, policy, run }: AttemptOptions<Transaction>,
+  signal: AbortSignal,
+): Promise<AttemptResult> {
+  let stored: Outcome | undefined;
+  const execution: Execution<Transaction> = {
+    scope: claim.scope,
+    fencingToken: claim.fencingToken,
+    attempt: claim.attempt,
+    signal,
+    async assertOwner(transaction) {
+      if (!(await store.ownsWithin(transaction, claim))) {
+        throw new ClaimLost();
+      }
+    },
+    async completeWithin(transaction, body) {
+      const outcome = okOutcome(body);
+      if (!(await store.completeWithin(transaction, claim, outcome, policy.retentionMs))) {
+        throw new ClaimLost();
+      }
+      stored = outcome;
+    },
+  };
+  try {
+    const outcome = await run(execution);
+    return stored === undefined ? { kind: "ended", outcome } : { kind: "stored", outcome: stored };
+  } catch (error) {
+    return failure(error);
+  }
+}
+
+function failure(error: unknown): AttemptResult {
+  if (error instanceof CallError) {
+    const outcome = errorOutcome(error.description);
+    return error.declared === undefined
+      ? { kind: "ended", outcome }
+      : { kind: "ended", outcome, declared: error.declared };
+  }
+  if (error instanceof Parked) {
+    return { kind: "parked", reason: error.message };
+  }
+  if (error instanceof ClaimLost) {
+    return { kind: "claim_lost" };
+  }
+  return { kind: "failed", reason: error instanceof Error ? error.message : String(error) };
+}
+
+/** Extends the claim until it is stopped, or has to give up. Returns what stops it. */
+function startHeartbeat<Transaction>(
+  { store, clock, claim, policy, maxExecutionMs }: AttemptOptions<Transaction>,
+  giveUp: (result: AttemptResult) => void,
+): () => void {
+  const startedAtMs = clock.nowMs();
+  const intervalMs = policy.leaseMs / HEARTBEATS_PER_LEASE;
+  let stopped = false;
+  let cancelTimer = schedule();
+
+  function schedule(): () => void {
+    const leftMs = maxExecutionMs - (clock.nowMs() - startedAtMs);
+    return clock.setTimer(Math.max(0, Math.min(intervalMs, leftMs)), beat);
+  }
+
+  async function beat(): Promise<void> {
+    if (clock.nowMs() - startedAtMs >= maxExecutionMs) {
+      giveUp({ kind: "failed", reason: `the attempt lasted longer than ${maxExecutionMs} ms` });
+      return;
+    }
+    // A store that is away says nothing about the claim: the lease decides.
+    const extended = await store.extend(claim, policy.leaseMs).catch(() => true);
+    if (stopped) {
+      return;
+    }
+    if (extended) {
+      cancelTimer = schedule();
+    } else {
+      giveUp({ kind: "claim_lost" });
+    }
+  }
+
+  return () => {
+    stopped = true;
+    cancelTimer();
+  };
+}

@@ -1,0 +1,311 @@
+import { randomUUID } from "node:crypto";
+import { type AttemptResult, attempt, type Run } from "./attempt.js";
+import { type Clock, sleep, systemClock } from "./clock.js";
+import { type ErrorDescription, type RefusalReason, refusal } from "./errors.js";
+import type { Fingerprint } from "./fingerprint.js";
+import { classify } from "./outcome.js";
+import type { MethodPolicy } from "./policy.js";
+import { firstReply, type Reply, refusedReply, replayedReply } from "./reply.js";
+import { createUsualDurations, retryDelayMs } from "./retry-delay.js";
+import type { Scope } from "./scope.js";
+import type { Claim, ClaimRequest, ClaimResult, IdempotencyStore } from "./store.js";
+
+/** How long one attempt may last. Milliseconds. */
+const MAX_EXECUTION_MS = 60_000;
+
+/**
+ * Calls that may be under way at once. Each holds its request and a timer, a
+ * few kilobytes; past this many, waiting costs the callers more than a retry.
+ */
+const MAX_CALLS = 10_000;
+
+/** After how long to try a store again that could not be reached. */
+const STORE_RETRY_DELAY_MS = 1_000;
+
+/** After how long to try an overloaded server again. */
+const OVERLOAD_RETRY_DELAY_MS = 1_000;
+
+/** The first delay before an unknown outcome is found out by another attempt; doubles with each. */
+const FIRST_RERUN_DELAY_MS = 100;
+
+/**
+ * How often a store that fails is asked. Every call of an owner may be
+ * repeated; a store that is away for longer leaves the claim to its lease.
+ */
+const STORE_ATTEMPTS = 3;
+const FIRST_STORE_DELAY_MS = 100;
+
+export interface ExecutorOptions<Transaction> {
+  readonly store: IdempotencyStore<Transaction>;
+  /** How long heartbeats may extend one attempt. Default 60 s. */
+  readonly maxExecutionMs?: number;
+  /** How many calls may be under way at once. Default 10,000. */
+  readonly maxCalls?: number;
+  readonly clock?: Clock;
+  readonly newClaimId?: () => string;
+  /** Told of everything worth a log line or a metric. Must not throw. */
+  readonly onEvent?: (event: ExecutorEvent) => void;
+}
+
+export type ExecutorEvent =
+  | { readonly type: "executed"; readonly scope: Scope; readonly durationMs: number }
+  | { readonly type: "replayed"; readonly scope: Scope }
+  | { readonly type: "refused"; readonly scope: Scope; readonly reason: RefusalReason }
+  | { readonly type: "outcome_unknown"; readonly scope: Scope; readonly reason: string }
+  | { readonly type: "store_failed"; readonly scope: Scope; readonly error: unknown };
+
+export interface ExecuteRequest<Transaction> {
+  readonly scope: Scope;
+  readonly policy: MethodPolicy;
+  readonly fingerprint: Fingerprint;
+  /** The request's bytes, from which another attempt can repeat the call. */
+  readonly request: Uint8Array;
+  readonly run: Run<Transaction>;
+  /** Aborted when nobody waits for the reply. Ends waiting, never an attempt. */
+  readonly signal: AbortSignal;
+}
+
+export interface Executor<Transaction> {
+  /**
+   * Executes the call once for its scope, or answers as it was answered before,
+   * or says why it cannot. Never rejects. No reply is given before what it says
+   * is durable.
+   */
+  execute(request: ExecuteRequest<Transaction>): Promise<Reply>;
+
+  /** Resolves once no call is under way, also none whose caller has left. */
+  drained(): Promise<void>;
+}
+
+/** The one place where claims become answers. Every transport calls it. */
+export function createExecutor<Transaction = never>(
+  options: ExecutorOptions<Transaction>,
+): Executor<Transaction> {
+  const { store, clock = systemClock, newClaimId = randomUUID } = options;
+  const { maxExecutionMs = MAX_EXECUTION_MS, maxCalls = MAX_CALLS } = options;
+  const { onEvent = () => {} } = options;
+  const durations = createUsualDurations();
+  const waitingForDrain: (() => void)[] = [];
+  let calls = 0;
+
+  async function execute(request: ExecuteRequest<Transaction>): Promise<Reply> {
+    if (calls >= maxCalls) {
+      return refuse(request.scope, "OVERLOADED", "too many calls are under way", {
+        retryDelayMs: OVERLOAD_RETRY_DELAY_MS,
+      });
+    }
+    calls += 1;
+    try {
+      return await answer(request, await claimOrWait(request));
+    } catch (error) {
+      onEvent({ type: "store_failed", scope: request.scope, error });
+      return refuse(
+        request.scope,
+        "STORE_UNAVAILABLE",
+        "the store of record cannot be reached; this call or an earlier one may have acted",
+        { retryDelayMs: STORE_RETRY_DELAY_MS },
+      );
+    } finally {
+      calls -= 1;
+      if (calls === 0) {
+        for (const resolve of waitingForDrain.splice(0)) {
+          resolve();
+        }
+      }
+    }
+  }
+
+  /** Claims; where the policy says so, waits for the answer of a call in flight. */
+  async function claimOrWait(request: ExecuteRequest<Transaction>): Promise<ClaimResult> {
+    const { scope, policy, fingerprint, signal } = request;
+    const claimRequest: ClaimRequest = {
+      scope,
+      claimId: newClaimId(),
+      fingerprint,
+      request: request.request,
+      onLostOwner: policy.onLostOwner,
+      leaseMs: policy.leaseMs,
+    };
+    const waitUntilMs = clock.nowMs() + policy.inFlightWaitMs;
+    for (;;) {
+      // Asked again after a lost reply, the store recognises the claim's id.
+      const result = await retrying(() => store.claim(claimRequest));
+      const leftMs = waitUntilMs - clock.nowMs();
+      if (result.kind !== "in_progress" || leftMs <= 0 || signal.aborted) {
+        return result;
+      }
+      await sleep(clock, Math.min(leftMs, delayUntilAnswer(scope, result)), signal);
+    }
+  }
+
+  async function answer(request: ExecuteRequest<Transaction>, result: ClaimResult): Promise<Reply> {
+    const { scope, policy } = request;
+    switch (result.kind) {
+      case "claimed":
+        return run(request, result.claim);
+      case "replay":
+        onEvent({ type: "replayed", scope });
+        return replayedReply(result.outcome);
+      case "in_progress":
+        return refuse(scope, "REQUEST_IN_PROGRESS", "a call with this key is still executing", {
+          retryDelayMs: delayUntilAnswer(scope, result),
+        });
+      case "held":
+        return refuse(
+          scope,
+          "OUTCOME_UNKNOWN",
+          "an earlier call with this key may have acted; an operator has to find out",
+          { retryDelayMs: policy.leaseMs },
+        );
+      case "mismatch":
+        return refuse(
+          scope,
+          "IDEMPOTENCY_KEY_REUSED",
+          "this key was used for another request; send that request again, or a new key for a new intent",
+        );
+      case "expired":
+        return refuse(
+          scope,
+          "IDEMPOTENCY_KEY_EXPIRED",
+          "the answer to this key has passed its retention; look up what the call did",
+        );
+    }
+  }
+
+  async function run(request: ExecuteRequest<Transaction>, claim: Claim): Promise<Reply> {
+    const { scope, policy } = request;
+    const startedAtMs = clock.nowMs();
+    const result = await attempt({
+      store,
+      clock,
+      claim,
+      policy,
+      maxExecutionMs,
+      run: request.run,
+    });
+    const reply = await settle(request, claim, result);
+    const durationMs = clock.nowMs() - startedAtMs;
+    durations.record(scope.operation, durationMs);
+    onEvent({ type: "executed", scope, durationMs });
+    return reply;
+  }
+
+  /** Makes an attempt's result durable, and only then a reply. */
+  async function settle(
+    { scope, policy }: ExecuteRequest<Transaction>,
+    claim: Claim,
+    result: AttemptResult,
+  ): Promise<Reply> {
+    switch (result.kind) {
+      case "stored":
+        await store.committed(claim, result.outcome, policy.retentionMs);
+        return firstReply(result.outcome);
+      case "ended": {
+        const { outcome, declared } = result;
+        switch (classify(outcome.code, declared, claim.attempt)) {
+          case "final": {
+            const completed = await retrying(() =>
+              store.complete(claim, outcome, policy.retentionMs),
+            );
+            return completed ? firstReply(outcome) : claimLost(scope);
+          }
+          case "not_executed":
+            return (await retrying(() => store.release(claim)))
+              ? firstReply(outcome)
+              : claimLost(scope);
+          case "unknown":
+            return outcomeUnknown(scope, policy, claim, outcome.message);
+        }
+        break;
+      }
+      case "failed":
+        return outcomeUnknown(scope, policy, claim, result.reason);
+      case "parked":
+        onEvent({ type: "outcome_unknown", scope, reason: result.reason });
+        return (await retrying(() => store.suspend(claim, { kind: "hold", reason: result.reason })))
+          ? unknownReply(scope, policy.leaseMs)
+          : claimLost(scope);
+      case "claim_lost":
+        return claimLost(scope);
+    }
+  }
+
+  async function outcomeUnknown(
+    scope: Scope,
+    policy: MethodPolicy,
+    claim: Claim,
+    reason: string,
+  ): Promise<Reply> {
+    onEvent({ type: "outcome_unknown", scope, reason });
+    const { onLostOwner, leaseMs } = policy;
+    const afterMs = Math.min(leaseMs, FIRST_RERUN_DELAY_MS * 2 ** (claim.attempt - 1));
+    const suspended = await retrying(() =>
+      store.suspend(
+        claim,
+        onLostOwner === "rerun" ? { kind: "rerun", afterMs, reason } : { kind: "hold", reason },
+      ),
+    );
+    return suspended
+      ? unknownReply(scope, onLostOwner === "rerun" ? afterMs : leaseMs)
+      : claimLost(scope);
+  }
+
+  function unknownReply(scope: Scope, retryDelayMs: number): Reply {
+    return refuse(
+      scope,
+      "OUTCOME_UNKNOWN",
+      "whether the call acted is not known yet; a retry with the same key gets the answer",
+      { retryDelayMs },
+    );
+  }
+
+  function claimLost(scope: Scope): Reply {
+    return refuse(scope, "CLAIM_LOST", "another attempt has taken over this call", {
+      retryDelayMs: retryDelayMs({
+        usualMs: durations.usualMs(scope.operation),
+        elapsedMs: 0,
+        leaseRemainingMs: Number.POSITIVE_INFINITY,
+      }),
+    });
+  }
+
+  function delayUntilAnswer(
+    scope: Scope,
+    { elapsedMs = 0, leaseRemainingMs }: ClaimResult & { kind: "in_progress" },
+  ): number {
+    const usualMs = durations.usualMs(scope.operation);
+    return retryDelayMs({ usualMs, elapsedMs, leaseRemainingMs });
+  }
+
+  function refuse(
+    scope: Scope,
+    reason: RefusalReason,
+    message: string,
+    more: Pick<ErrorDescription, "retryDelayMs"> = {},
+  ): Reply {
+    onEvent({ type: "refused", scope, reason });
+    return refusedReply(refusal(reason, message, more));
+  }
+
+  async function retrying<Result>(call: () => Promise<Result>): Promise<Result> {
+    for (let tries = 1; ; tries += 1) {
+      try {
+        return await call();
+      } catch (error) {
+        if (tries === STORE_ATTEMPTS) {
+          throw error;
+        }
+        await new Promise<void>((resolve) => clock.setTimer(FIRST_STORE_DELAY_MS * tries, resolve));
+      }
+    }
+  }
+
+  return {
+    execute,
+    async drained() {
+      if (calls > 0) {
+        await new Promise<void>((resolve) => waitingForDrain.push(resolve));
+      }
+    },
+  };
+}

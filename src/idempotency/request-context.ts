@@ -1,0 +1,33 @@
+import type { Caller, Execution } from "./call.js";
+
+/**
+ * What a transport knows of a request, for its handler. It hangs on the request
+ * message itself, which reaches the handler through every framework unchanged.
+ */
+export interface RequestContext {
+  readonly caller: Caller;
+  readonly execution?: Execution<unknown>;
+}
+
+const contexts = new WeakMap<object, RequestContext>();
+
+/** For transports: attaches the context before the handler runs. */
+export function setRequestContext(request: object, context: RequestContext): void {
+  contexts.set(request, context);
+}
+
+/** For bindings and handlers: the context of a request, if it came through a protected service. */
+export function requestContext(request: object): RequestContext | undefined {
+  return contexts.get(request);
+}
+
+/**
+ * The claim under which a handler runs, by the request it was given. Undefined
+ * if the call carried no key. `Transaction` is that of the executor's store.
+ */
+export function executionOf<Transaction = never>(
+  request: object,
+): Execution<Transaction> | undefined {
+  // The transport's executor made it; its store decides the transaction's type.
+  return contexts.get(request)?.execution as Execution<Transaction> | undefined;
+}

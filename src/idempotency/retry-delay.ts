@@ -1,0 +1,39 @@
+/** Never tell a caller to come back sooner: a round trip of its own costs about this much. */
+const MIN_RETRY_DELAY_MS = 50;
+
+/** How much one more duration moves the average: about the last ten calls count. */
+const SMOOTHING = 0.2;
+
+/** After how long a duplicate should come back for the answer. Milliseconds. */
+export function retryDelayMs(inFlight: {
+  /** How long this method usually takes. */
+  readonly usualMs: number;
+  /** How long the first call has been executing. */
+  readonly elapsedMs: number;
+  /** After this another attempt can take over, so waiting longer is pointless. */
+  readonly leaseRemainingMs: number;
+}): number {
+  const { usualMs, elapsedMs, leaseRemainingMs } = inFlight;
+  // A call that outlasts the usual is as likely as not to last as long again.
+  const remainingMs = elapsedMs < usualMs ? usualMs - elapsedMs : elapsedMs;
+  return Math.max(MIN_RETRY_DELAY_MS, Math.min(remainingMs, leaseRemainingMs));
+}
+
+/** How long each operation usually takes, learned from the calls that ended here. */
+export interface UsualDurations {
+  record(operation: string, durationMs: number): void;
+  /** 0 while nothing is known. */
+  usualMs(operation: string): number;
+}
+
+/** Holds one number for each operation; their count is bounded by the schema. */
+export function createUsualDurations(): UsualDurations {
+  const averages = new Map<string, number>();
+  return {
+    record(operation, durationMs) {
+      const average = averages.get(operation) ?? durationMs;
+      averages.set(operation, average + SMOOTHING * (durationMs - average));
+    },
+    usualMs: (operation) => averages.get(operation) ?? 0,
+  };
+}

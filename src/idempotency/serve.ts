@@ -1,0 +1,117 @@
+import type { DescMessage, MessageShape } from "@bufbuild/protobuf";
+import type { Execution } from "./call.js";
+import { Code } from "./code.js";
+import { CallError, type ErrorDescription, errorOutcome, refusal } from "./errors.js";
+import type { Executor } from "./executor.js";
+import { type Fingerprint, fingerprintOf } from "./fingerprint.js";
+import { KEY_METADATA, type KeySources, readKey } from "./key.js";
+import type { Outcome } from "./outcome.js";
+import type { MethodPolicy } from "./policy.js";
+import { firstReply, type Reply, refusedReply } from "./reply.js";
+
+/** One call of a method with side effects, as a transport received it. */
+export interface IncomingCall<Desc extends DescMessage, Transaction> {
+  readonly policy: MethodPolicy;
+  readonly tenant: string;
+  /** Every value of the metadata's `idempotency-key`. */
+  readonly keyMetadata: readonly string[];
+  readonly desc: Desc;
+  readonly message: MessageShape<Desc>;
+  /** The bytes that `message` was decoded from. */
+  readonly bytes: Uint8Array;
+  /** Runs the handler; without an execution where the call may go without a key. */
+  readonly run: (execution?: Execution<Transaction>) => Promise<Outcome>;
+  /** Aborted when nobody waits for the reply. */
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Serves one call: finds its key, recognises its request, and leaves the rest
+ * to the executor. What every transport does between decoding and sending.
+ * Never rejects.
+ */
+export async function serve<Desc extends DescMessage, Transaction>(
+  executor: Executor<Transaction>,
+  call: IncomingCall<Desc, Transaction>,
+): Promise<Reply> {
+  const { policy, tenant, bytes, run, signal } = call;
+  const { operation } = policy;
+  const reading = readKey({ metadata: call.keyMetadata, field: keyFieldOf(call) });
+  switch (reading.kind) {
+    case "refused":
+      return refusedReply(reading.error);
+    case "missing":
+      return policy.required
+        ? refusedReply(keyMissing(policy))
+        : firstReply(await run().catch(failureOutcome));
+    case "key": {
+      const fingerprint = fingerprintOrRefusal(call);
+      return "reason" in fingerprint
+        ? refusedReply(fingerprint)
+        : executor.execute({
+            scope: { tenant, operation, key: reading.key },
+            policy,
+            fingerprint,
+            request: bytes,
+            run,
+            signal,
+          });
+    }
+  }
+}
+
+function keyFieldOf<Desc extends DescMessage>({
+  policy: { keyField },
+  message,
+}: Pick<IncomingCall<Desc, never>, "policy" | "message">): KeySources["field"] {
+  if (keyField === undefined) {
+    return undefined;
+  }
+  // The policy made sure that it is a string; unset with explicit presence, it is absent.
+  const value = (message as Record<string, unknown>)[keyField.localName] ?? "";
+  return { name: keyField.name, value: String(value) };
+}
+
+function keyMissing({ keyField }: MethodPolicy): ErrorDescription {
+  const inField = keyField === undefined ? "" : ` or the field ${keyField.name}`;
+  return refusal(
+    "IDEMPOTENCY_KEY_MISSING",
+    `this method needs an idempotency key, in the metadata's ${KEY_METADATA}${inField}`,
+    { field: keyField?.name ?? KEY_METADATA },
+  );
+}
+
+function fingerprintOrRefusal<Desc extends DescMessage>({
+  policy: { operation, keyField },
+  desc,
+  message,
+  bytes,
+}: Omit<IncomingCall<Desc, never>, "run">): Fingerprint | ErrorDescription {
+  try {
+    return fingerprintOf({ operation, desc, message, bytes, keyField });
+  } catch (error) {
+    return {
+      code: Code.INVALID_ARGUMENT,
+      reason: "REQUEST_INVALID",
+      message: error instanceof Error ? error.message : String(error),
+      next: "fix_request",
+    };
+  }
+}
+
+/**
+ * What a caller is told of an error that no claim stands behind. The text of an
+ * error that is not a `CallError` stays on the server.
+ */
+export function failureOutcome(error: unknown): Outcome {
+  return errorOutcome(
+    error instanceof CallError
+      ? error.description
+      : {
+          code: Code.INTERNAL,
+          reason: "INTERNAL",
+          message: "the service failed",
+          next: "retry_same_key",
+        },
+  );
+}

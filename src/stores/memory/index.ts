@@ -1,0 +1,2 @@
+export { type MemoryGateOptions, memoryGate } from "./gate.js";
+export { createMemoryStore } from "./store.js";

@@ -1,0 +1,284 @@
+import { randomUUID } from "node:crypto";
+import { type Clock, systemClock } from "../../idempotency/clock.js";
+import { sameRequest } from "../../idempotency/fingerprint.js";
+import type { Outcome } from "../../idempotency/outcome.js";
+import type { Scope } from "../../idempotency/scope.js";
+import type {
+  Claim,
+  ClaimRequest,
+  ClaimResult,
+  IdempotencyStore,
+  OnLostOwner,
+  RecordEvent,
+  RecordState,
+  StoredRecord,
+} from "../../idempotency/store.js";
+import { scopeKey } from "./scope-key.js";
+
+interface MemoryRecord {
+  claim: Claim;
+  state: RecordState;
+  readonly request: Uint8Array;
+  readonly onLostOwner: OnLostOwner;
+  readonly createTimeMs: number;
+  claimTimeMs: number;
+  leaseUntilMs: number;
+  completeTimeMs?: number;
+  expireTimeMs?: number;
+  outcome?: Outcome;
+  unknownReason?: string;
+  readonly events: RecordEvent[];
+}
+
+/**
+ * The reference implementation, for tests, examples and services whose keys
+ * need not survive the process. It loses everything with the process, and
+ * keeps a record for each key until then.
+ */
+export function createMemoryStore(options: { readonly clock?: Clock } = {}): IdempotencyStore {
+  const { clock = systemClock } = options;
+  const records = new Map<string, MemoryRecord>();
+  let lastToken = 0n;
+
+  const nextToken = () => {
+    lastToken += 1n;
+    return lastToken;
+  };
+
+  /** The record, if the claim owns it and it is in one of the states. */
+  function owned(claim: Claim, ...states: RecordState[]): MemoryRecord | undefined {
+    const record = records.get(scopeKey(claim.scope));
+    const isOwner =
+      record?.claim.fencingToken === claim.fencingToken && states.includes(record.state);
+    return isOwner ? record : undefined;
+  }
+
+  function lostItsOwner(record: MemoryRecord, onLostOwner: OnLostOwner): boolean {
+    return (
+      record.state === "executing" &&
+      record.onLostOwner === onLostOwner &&
+      record.leaseUntilMs < clock.nowMs()
+    );
+  }
+
+  function isHeld(record: MemoryRecord): boolean {
+    return record.state === "held" || lostItsOwner(record, "hold");
+  }
+
+  function isExpired(record: MemoryRecord): boolean {
+    return record.expireTimeMs !== undefined && record.expireTimeMs < clock.nowMs();
+  }
+
+  function takeOver(record: MemoryRecord, claimId: string, leaseMs: number): Claim {
+    const nowMs = clock.nowMs();
+    record.events.push({
+      timeMs: nowMs,
+      type: "taken_over",
+      fencingToken: record.claim.fencingToken,
+      detail: "",
+    });
+    record.claim = {
+      ...record.claim,
+      claimId,
+      fencingToken: nextToken(),
+      attempt: record.claim.attempt + 1,
+    };
+    record.claimTimeMs = nowMs;
+    record.leaseUntilMs = nowMs + leaseMs;
+    return record.claim;
+  }
+
+  function insert({ scope, claimId, fingerprint, ...request }: ClaimRequest): Claim {
+    const nowMs = clock.nowMs();
+    const claim: Claim = { scope, claimId, fingerprint, fencingToken: nextToken(), attempt: 1 };
+    records.set(scopeKey(scope), {
+      claim,
+      state: "executing",
+      request: request.request,
+      onLostOwner: request.onLostOwner,
+      createTimeMs: nowMs,
+      claimTimeMs: nowMs,
+      leaseUntilMs: nowMs + request.leaseMs,
+      events: [],
+    });
+    return claim;
+  }
+
+  function claim(request: ClaimRequest): ClaimResult {
+    const record = records.get(scopeKey(request.scope));
+    if (record === undefined) {
+      return { kind: "claimed", claim: insert(request) };
+    }
+    if (record.state === "executing" && record.claim.claimId === request.claimId) {
+      return { kind: "claimed", claim: record.claim };
+    }
+    if (!sameRequest(record.claim.fingerprint, request.fingerprint)) {
+      return { kind: "mismatch" };
+    }
+    if (record.state === "expired" || isExpired(record)) {
+      return { kind: "expired" };
+    }
+    if (record.outcome !== undefined) {
+      return { kind: "replay", outcome: record.outcome };
+    }
+    if (isHeld(record)) {
+      return { kind: "held" };
+    }
+    if (lostItsOwner(record, "rerun")) {
+      return { kind: "claimed", claim: takeOver(record, request.claimId, request.leaseMs) };
+    }
+    return {
+      kind: "in_progress",
+      elapsedMs: clock.nowMs() - record.claimTimeMs,
+      leaseRemainingMs: record.leaseUntilMs - clock.nowMs(),
+    };
+  }
+
+  function finish(record: MemoryRecord, outcome: Outcome, retentionMs: number): void {
+    const nowMs = clock.nowMs();
+    record.state = "completed";
+    record.outcome = outcome;
+    record.completeTimeMs = nowMs;
+    record.expireTimeMs = nowMs + retentionMs;
+    delete record.unknownReason;
+  }
+
+  async function complete(claim: Claim, outcome: Outcome, retentionMs: number): Promise<boolean> {
+    const record = owned(claim, "executing", "held");
+    if (record !== undefined) {
+      finish(record, outcome, retentionMs);
+    }
+    return record !== undefined || owned(claim, "completed") !== undefined;
+  }
+
+  return {
+    claim: async (request) => claim(request),
+
+    async extend(claim, leaseMs) {
+      const record = owned(claim, "executing");
+      if (record !== undefined) {
+        record.leaseUntilMs = clock.nowMs() + leaseMs;
+      }
+      return record !== undefined;
+    },
+
+    complete,
+    completeWithin: (_transaction, claim, outcome, retentionMs) =>
+      complete(claim, outcome, retentionMs),
+    committed: async () => {},
+    ownsWithin: async (_transaction, claim) => owned(claim, "executing") !== undefined,
+
+    async release(claim) {
+      const record = owned(claim, "executing", "held");
+      if (record !== undefined) {
+        records.delete(scopeKey(claim.scope));
+      }
+      return record !== undefined;
+    },
+
+    async suspend(claim, suspension) {
+      const record = owned(claim, "executing");
+      if (record === undefined) {
+        return false;
+      }
+      const nowMs = clock.nowMs();
+      record.unknownReason = suspension.reason;
+      record.events.push({
+        timeMs: nowMs,
+        type: "outcome_unknown",
+        fencingToken: claim.fencingToken,
+        detail: suspension.reason,
+      });
+      if (suspension.kind === "hold") {
+        record.state = "held";
+      } else {
+        record.leaseUntilMs = nowMs + suspension.afterMs;
+      }
+      return true;
+    },
+
+    async takeOverExpired({ limit, leaseMs }) {
+      return [...records.values()]
+        .filter((record) => lostItsOwner(record, "rerun"))
+        .sort((a, b) => a.leaseUntilMs - b.leaseUntilMs)
+        .slice(0, limit)
+        .map((record) => ({
+          claim: takeOver(record, randomUUID(), leaseMs),
+          request: record.request,
+        }));
+    },
+
+    async reap(limit) {
+      const reaped = [...records.values()]
+        .filter((record) => record.state === "completed" && isExpired(record))
+        .slice(0, limit);
+      for (const record of reaped) {
+        record.state = "expired";
+        delete record.outcome;
+      }
+      return reaped.length;
+    },
+
+    async resolve(scope, fencingToken, resolution, reason) {
+      const record = records.get(scopeKey(scope));
+      if (record?.claim.fencingToken !== fencingToken || !isHeld(record)) {
+        return false;
+      }
+      record.events.push({ timeMs: clock.nowMs(), type: "resolved", fencingToken, detail: reason });
+      if (resolution.kind === "not_executed") {
+        records.delete(scopeKey(scope));
+      } else {
+        record.claim = { ...record.claim, fencingToken: nextToken() };
+        finish(record, resolution.outcome, resolution.retentionMs);
+      }
+      return true;
+    },
+
+    async get(scope) {
+      const record = records.get(scopeKey(scope));
+      return record && { record: view(record), events: record.events };
+    },
+
+    async list({ tenant, operation, state, pageSize, pageToken }) {
+      const offset = pageToken === undefined ? 0 : Number(pageToken);
+      const matching = [...records.values()]
+        .map(view)
+        .filter(
+          (record) =>
+            record.tenant === tenant &&
+            (operation === undefined || record.operation === operation) &&
+            (state === undefined || record.state === state),
+        )
+        .reverse();
+      const end = offset + pageSize;
+      return {
+        records: matching.slice(offset, end),
+        ...(end < matching.length ? { nextPageToken: String(end) } : {}),
+      };
+    },
+  };
+
+  function view(record: MemoryRecord): StoredRecord {
+    const { claim, completeTimeMs, expireTimeMs, outcome, unknownReason } = record;
+    const state = isHeld(record) ? "held" : record.state;
+    return {
+      tenant: claim.scope.tenant,
+      ...(state === "expired" ? {} : nameOf(claim.scope)),
+      state,
+      fingerprint: claim.fingerprint,
+      fencingToken: claim.fencingToken,
+      attempts: claim.attempt,
+      createTimeMs: record.createTimeMs,
+      claimTimeMs: record.claimTimeMs,
+      ...(state === "executing" ? { leaseRemainingMs: record.leaseUntilMs - clock.nowMs() } : {}),
+      ...(completeTimeMs === undefined ? {} : { completeTimeMs }),
+      ...(expireTimeMs === undefined ? {} : { expireTimeMs }),
+      ...(outcome === undefined ? {} : { outcome }),
+      ...(unknownReason === undefined ? {} : { unknownReason }),
+    };
+  }
+}
+
+function nameOf({ operation, key }: Scope): Pick<StoredRecord, "operation" | "key"> {
+  return { operation, key };
+}

@@ -1,0 +1,59 @@
+import pg from "pg";
+
+/** The oldest Postgres that the statements are tested with. */
+const MIN_SERVER_VERSION = 150_000;
+
+/**
+ * Connections of one process. Statements are short, so a few serve many calls;
+ * more would only queue inside Postgres.
+ */
+const MAX_CONNECTIONS = 16;
+
+/** A call that gets no connection by then is told to retry. Milliseconds. */
+const CONNECT_TIMEOUT_MS = 5_000;
+
+/** No statement here takes longer on a healthy database. Milliseconds. */
+const STATEMENT_TIMEOUT_MS = 10_000;
+
+/** Opens a pool on the store of record. Nothing is sent before the first query. */
+export function openDatabase(url: string, onError: (error: Error) => void): pg.Pool {
+  const pool = new pg.Pool({
+    connectionString: url,
+    max: MAX_CONNECTIONS,
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    statement_timeout: STATEMENT_TIMEOUT_MS,
+    query_timeout: STATEMENT_TIMEOUT_MS + 1_000,
+    idle_in_transaction_session_timeout: STATEMENT_TIMEOUT_MS,
+    keepAlive: true,
+    application_name: "payonce",
+  });
+  // An idle connection that breaks is replaced; without a listener it would end the process.
+  pool.on("error", onError);
+  return pool;
+}
+
+/**
+ * Makes sure that a commit is a promise.
+ * @throws if the server is too old, or may lose commits that it has confirmed.
+ */
+export async function assertDurable(pool: pg.Pool): Promise<void> {
+  const { rows } = await pool.query<{ version: number; fsync: string; commit: string }>(
+    `SELECT current_setting('server_version_num')::int AS version,
+            current_setting('fsync') AS fsync,
+            current_setting('synchronous_commit') AS commit`,
+  );
+  const settings = rows[0];
+  if (settings === undefined || settings.version < MIN_SERVER_VERSION) {
+    throw new Error("DATABASE_URL: Postgres 15 or later is needed");
+  }
+  for (const [name, value] of [
+    ["fsync", settings.fsync],
+    ["synchronous_commit", settings.commit],
+  ]) {
+    if (value === "off") {
+      throw new Error(
+        `DATABASE_URL: ${name} is off, so the database may lose payments it has confirmed; turn it on`,
+      );
+    }
+  }
+}

@@ -1,0 +1,88 @@
+import type { Redis } from "ioredis";
+import type Redlock from "redlock";
+import type { Lock } from "redlock";
+
+/** What the nodes say about a key, taken together. */
+export type Verdict<Answer> =
+  /** One node holds a copy that proves itself. */
+  | { readonly kind: "hit"; readonly answer: Answer }
+  /** A majority names one holder of the lock, with the same fingerprint. */
+  | { readonly kind: "held" }
+  /** The lock is ours. */
+  | { readonly kind: "granted"; readonly lock: Lock }
+  /** The nodes are split, or the holder has another request. */
+  | { readonly kind: "undecided" }
+  /** Fewer than a majority answered. */
+  | { readonly kind: "no_quorum" };
+
+export interface ConsultOptions<Answer> {
+  readonly nodes: readonly Redis[];
+  readonly redlock: Redlock;
+  /** The resources that one lock covers. */
+  readonly resources: string[];
+  /** The one of them that only calls with the same fingerprint know. */
+  readonly holderKey: string;
+  readonly copyKey: string;
+  readonly lockDurationMs: number;
+  readonly verify: (copy: Uint8Array) => Answer | undefined;
+}
+
+/**
+ * Asks all nodes in one tick for a copy of the answer, for the lock's holder
+ * and for the lock, and decides as soon as their replies allow. A lock granted
+ * after that is given back.
+ */
+export function consult<Answer>(options: ConsultOptions<Answer>): Promise<Verdict<Answer>> {
+  const { nodes, redlock, resources, holderKey, copyKey, lockDurationMs, verify } = options;
+  const majority = Math.floor(nodes.length / 2) + 1;
+  const holders = new Map<string, number>();
+  let silent = 0;
+
+  return new Promise((resolve) => {
+    let decided = false;
+    const decide = (verdict: Verdict<Answer>) => {
+      decided = true;
+      resolve(verdict);
+    };
+
+    // Asked before the lock, so that they see who held it before us.
+    for (const node of nodes) {
+      Promise.all([node.getBuffer(copyKey), node.get(holderKey)]).then(
+        ([copy, holder]) => {
+          const answer = copy === null ? undefined : verify(copy);
+          if (answer !== undefined) {
+            decide({ kind: "hit", answer });
+          } else if (holder !== null) {
+            const votes = (holders.get(holder) ?? 0) + 1;
+            holders.set(holder, votes);
+            if (votes >= majority) {
+              decide({ kind: "held" });
+            }
+          }
+        },
+        () => {
+          silent += 1;
+        },
+      );
+    }
+
+    redlock.acquire(resources, lockDurationMs).then(
+      (lock) => {
+        if (decided) {
+          release(lock);
+        } else {
+          decide({ kind: "granted", lock });
+        }
+      },
+      () => decide({ kind: silent >= majority ? "no_quorum" : "undecided" }),
+    );
+  });
+}
+
+/** Gives a lock back. What fails expires by itself. */
+export function release(lock: Lock): Promise<void> {
+  return lock.release().then(
+    () => {},
+    () => {},
+  );
+}
