@@ -1,10 +1,35 @@
 import { defineConfig } from "vitest/config";
 
+/** Real servers share the machine with the tests: more files at once only wait for each other. */
+const FILES_AT_ONCE = 2;
+
+/** Processes that are killed and started again, waits for a lease: slow on a busy machine, not stuck. */
+const REAL_TEST_LIMIT_MS = 60_000;
+
 export default defineConfig({
   test: {
+    maxWorkers: FILES_AT_ONCE,
     projects: [
       // Seconds: no server, no process of its own.
-      { test: { name: "fast", include: ["test/fast/**/*.test.ts"] } },
+      { test: { name: "fast", include: ["test/fast/**/*.test.ts"], sequence: { groupOrder: 0 } } },
+      // Real Postgres, Redis nodes and processes.
+      withServers("real", 1),
+      // The same checks under a build or a switch that must make them fail.
+      withServers("negative", 2),
     ],
   },
 });
+
+function withServers(name: string, groupOrder: number) {
+  return {
+    test: {
+      name,
+      include: [`test/${name}/**/*.test.ts`],
+      globalSetup: ["test/support/global-setup.ts"],
+      testTimeout: REAL_TEST_LIMIT_MS,
+      hookTimeout: REAL_TEST_LIMIT_MS,
+      maxWorkers: FILES_AT_ONCE,
+      sequence: { groupOrder },
+    },
+  };
+}

@@ -6,7 +6,10 @@ export interface Health {
   addTo(server: Server): void;
   /** From now on calls are welcome. */
   serving(): void;
-  /** From now on no new ones are; those under way are finished. Watchers are told at once. */
+  /**
+   * From now on no new ones are; those under way are finished. Watchers are
+   * told at once, but their streams stay open until they hang up.
+   */
   draining(): void;
 }
 

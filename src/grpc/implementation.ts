@@ -5,14 +5,15 @@ import type {
   handleUnaryCall,
   UntypedServiceImplementation,
 } from "@grpc/grpc-js";
-import { type CallContext, DEFAULT_CALLER } from "../idempotency/call.js";
+import type { CallContext } from "../idempotency/call.js";
 import type { ServiceHandlers } from "../idempotency/handlers.js";
-import { requestContext } from "../idempotency/request-context.js";
+import { callContext } from "../idempotency/request-context.js";
 import { toServiceError } from "./errors.js";
 
 // What the typed handlers look like once the descriptor has chosen one by name.
-type UnaryHandler = (request: Message, context: CallContext) => Promise<object>;
-type StreamHandler = (request: Message, context: CallContext) => AsyncIterable<object>;
+type Response = Record<string, unknown>;
+type UnaryHandler = (request: Message, context: CallContext) => Promise<Response>;
+type StreamHandler = (request: Message, context: CallContext) => AsyncIterable<Response>;
 
 /**
  * Binds typed handlers to grpc-js. What a handler throws becomes its status:
@@ -48,7 +49,7 @@ function unary(method: DescMethod, handler: UnaryHandler): handleUnaryCall<Messa
     const cancel = new AbortController();
     call.on("cancelled", () => cancel.abort());
     Promise.resolve()
-      .then(() => handler(call.request, contextOf(call.request, cancel.signal)))
+      .then(() => handler(call.request, callContext(call.request, cancel.signal)))
       .then((response) => create(method.output, response))
       .then(
         (response) => callback(null, response),
@@ -65,7 +66,10 @@ function serverStreaming(
     const cancel = new AbortController();
     call.on("cancelled", () => cancel.abort());
     try {
-      for await (const response of handler(call.request, contextOf(call.request, cancel.signal))) {
+      for await (const response of handler(
+        call.request,
+        callContext(call.request, cancel.signal),
+      )) {
         if (cancel.signal.aborted) {
           return;
         }
@@ -80,9 +84,4 @@ function serverStreaming(
       }
     }
   };
-}
-
-function contextOf(request: object, signal: AbortSignal): CallContext {
-  const { caller = DEFAULT_CALLER, execution } = requestContext(request) ?? {};
-  return execution === undefined ? { caller, signal } : { caller, signal, execution };
 }

@@ -1,8 +1,6 @@
 import { fromBinary, isMessage, type Message } from "@bufbuild/protobuf";
 import {
-  type InterceptingServerListener,
   Metadata,
-  type PartialStatusObject,
   ServerInterceptingCall,
   type ServerInterceptingCallInterface,
   type ServerInterceptor,
@@ -26,6 +24,10 @@ import {
 } from "./definition.js";
 import { thrownErrorOf } from "./errors.js";
 import { toEntries, toMetadata } from "./metadata.js";
+
+// grpc-js does not export these by name.
+type Listener = Parameters<ServerInterceptingCallInterface["start"]>[0];
+type Status = Parameters<ServerInterceptingCallInterface["sendStatus"]>[0];
 
 export interface IdempotencyInterceptorOptions<Transaction> {
   readonly executor: Executor<Transaction>;
@@ -78,7 +80,7 @@ class ProtectedCall<Transaction> extends ServerInterceptingCall {
     this.#options = options;
   }
 
-  override start(listener: InterceptingServerListener): void {
+  override start(listener: Listener): void {
     const { nextCall, method, authenticate } = this.#options;
     nextCall.start({
       onReceiveMetadata: (metadata) => {
@@ -131,7 +133,7 @@ class ProtectedCall<Transaction> extends ServerInterceptingCall {
     }
   }
 
-  override sendStatus(status: PartialStatusObject): void {
+  override sendStatus(status: Status): void {
     if (this.#held === undefined) {
       super.sendStatus(status);
     } else {
@@ -139,11 +141,7 @@ class ProtectedCall<Transaction> extends ServerInterceptingCall {
     }
   }
 
-  async #serve(
-    policy: MethodPolicy,
-    request: object,
-    listener: InterceptingServerListener,
-  ): Promise<void> {
+  async #serve(policy: MethodPolicy, request: object, listener: Listener): Promise<void> {
     const { executor, method } = this.#options;
     const bytes = rawRequestOf(request);
     const desc = method.method.input;
@@ -165,7 +163,7 @@ class ProtectedCall<Transaction> extends ServerInterceptingCall {
   #run(
     execution: Execution<Transaction> | undefined,
     request: object,
-    listener: InterceptingServerListener,
+    listener: Listener,
   ): Promise<Outcome> {
     const { definition } = this.#options;
     return new Promise((resolve, reject) => {
@@ -212,12 +210,12 @@ class ProtectedCall<Transaction> extends ServerInterceptingCall {
 interface HeldResponse {
   readonly headers: Metadata;
   message: unknown;
-  end(status: PartialStatusObject): void;
+  end(status: Status): void;
 }
 
 function toOutcome(
   { headers, message }: HeldResponse,
-  { code, details, metadata }: PartialStatusObject,
+  { code, details, metadata }: Status,
   serialize: (message: unknown) => Buffer,
 ): Outcome {
   const ok = code === Code.OK;

@@ -41,22 +41,28 @@ export interface AttemptOptions<Transaction> {
 export function attempt<Transaction>(options: AttemptOptions<Transaction>): Promise<AttemptResult> {
   return new Promise((resolve) => {
     const abort = new AbortController();
-    const stopHeartbeat = startHeartbeat(options, (result) => {
+    const completion: Completion = { stored: undefined };
+    const stopHeartbeat = startHeartbeat(options, completion, (result) => {
       abort.abort();
       resolve(result);
     });
-    void runHandler(options, abort.signal).then((result) => {
-      stopHeartbeat();
+    void runHandler(options, completion, abort.signal).then(async (result) => {
+      await stopHeartbeat();
       resolve(result);
     });
   });
 }
 
+/** What the handler has stored in a transaction of its own, committed or not yet. */
+interface Completion {
+  stored: Outcome | undefined;
+}
+
 async function runHandler<Transaction>(
   { store, claim, policy, run }: AttemptOptions<Transaction>,
+  completion: Completion,
   signal: AbortSignal,
 ): Promise<AttemptResult> {
-  let stored: Outcome | undefined;
   const execution: Execution<Transaction> = {
     scope: claim.scope,
     fencingToken: claim.fencingToken,
@@ -72,11 +78,12 @@ async function runHandler<Transaction>(
       if (!(await store.completeWithin(transaction, claim, outcome, policy.retentionMs))) {
         throw new ClaimLost();
       }
-      stored = outcome;
+      completion.stored = outcome;
     },
   };
   try {
     const outcome = await run(execution);
+    const { stored } = completion;
     return stored === undefined ? { kind: "ended", outcome } : { kind: "stored", outcome: stored };
   } catch (error) {
     return failure(error);
@@ -84,6 +91,15 @@ async function runHandler<Transaction>(
 }
 
 function failure(error: unknown): AttemptResult {
+  try {
+    return failureOf(error);
+  } catch {
+    // Anything can be thrown, also what can neither be encoded nor printed.
+    return { kind: "failed", reason: "the handler threw what cannot be described" };
+  }
+}
+
+function failureOf(error: unknown): AttemptResult {
   if (error instanceof CallError) {
     const outcome = errorOutcome(error.description);
     return error.declared === undefined
@@ -91,27 +107,43 @@ function failure(error: unknown): AttemptResult {
       : { kind: "ended", outcome, declared: error.declared };
   }
   if (error instanceof Parked) {
-    return { kind: "parked", reason: error.message };
+    return { kind: "parked", reason: storable(error.message) };
   }
   if (error instanceof ClaimLost) {
     return { kind: "claim_lost" };
   }
-  return { kind: "failed", reason: error instanceof Error ? error.message : String(error) };
+  return { kind: "failed", reason: storable(error instanceof Error ? error.message : error) };
 }
 
-/** Extends the claim until it is stopped, or has to give up. Returns what stops it. */
+/** A reason is for people, and each attempt stores one. Characters. */
+const MAX_REASON_LENGTH = 1_000;
+
+/** A thrown text as a database takes it: Postgres stores no NUL. */
+function storable(text: unknown): string {
+  return String(text).replaceAll("\0", " ").slice(0, MAX_REASON_LENGTH).toWellFormed();
+}
+
+/**
+ * Extends the claim until it is stopped, or has to give up. Returns what stops
+ * it, and waits for a heartbeat on its way: it would prolong a claim that is
+ * handed on meanwhile.
+ */
 function startHeartbeat<Transaction>(
   { store, clock, claim, policy, maxExecutionMs }: AttemptOptions<Transaction>,
+  completion: Completion,
   giveUp: (result: AttemptResult) => void,
-): () => void {
+): () => Promise<void> {
   const startedAtMs = clock.nowMs();
   const intervalMs = policy.leaseMs / HEARTBEATS_PER_LEASE;
   let stopped = false;
+  let beating: Promise<void> | undefined;
   let cancelTimer = schedule();
 
   function schedule(): () => void {
     const leftMs = maxExecutionMs - (clock.nowMs() - startedAtMs);
-    return clock.setTimer(Math.max(0, Math.min(intervalMs, leftMs)), beat);
+    return clock.setTimer(Math.max(0, Math.min(intervalMs, leftMs)), () => {
+      beating = beat();
+    });
   }
 
   async function beat(): Promise<void> {
@@ -124,15 +156,17 @@ function startHeartbeat<Transaction>(
     if (stopped) {
       return;
     }
-    if (extended) {
+    // Once the handler has stored its outcome, there is no claim to extend; the commit decides.
+    if (extended || completion.stored !== undefined) {
       cancelTimer = schedule();
     } else {
       giveUp({ kind: "claim_lost" });
     }
   }
 
-  return () => {
+  return async () => {
     stopped = true;
     cancelTimer();
+    await beating;
   };
 }

@@ -5,7 +5,7 @@ import { type ErrorDescription, type RefusalReason, refusal } from "./errors.js"
 import type { Fingerprint } from "./fingerprint.js";
 import { classify } from "./outcome.js";
 import type { MethodPolicy } from "./policy.js";
-import { firstReply, type Reply, refusedReply, replayedReply } from "./reply.js";
+import { finalReply, firstReply, type Reply, refusedReply, replayedReply } from "./reply.js";
 import { createUsualDurations, retryDelayMs } from "./retry-delay.js";
 import type { Scope } from "./scope.js";
 import type { Claim, ClaimRequest, ClaimResult, IdempotencyStore } from "./store.js";
@@ -131,10 +131,13 @@ export function createExecutor<Transaction = never>(
       // Asked again after a lost reply, the store recognises the claim's id.
       const result = await retrying(() => store.claim(claimRequest));
       const leftMs = waitUntilMs - clock.nowMs();
-      if (result.kind !== "in_progress" || leftMs <= 0 || signal.aborted) {
+      if (result.kind !== "in_progress" || leftMs <= 0) {
         return result;
       }
       await sleep(clock, Math.min(leftMs, delayUntilAnswer(scope, result)), signal);
+      if (signal.aborted) {
+        return result; // asking again might begin what nobody waits for
+      }
     }
   }
 
@@ -199,7 +202,7 @@ export function createExecutor<Transaction = never>(
     switch (result.kind) {
       case "stored":
         await store.committed(claim, result.outcome, policy.retentionMs);
-        return firstReply(result.outcome);
+        return finalReply(result.outcome);
       case "ended": {
         const { outcome, declared } = result;
         switch (classify(outcome.code, declared, claim.attempt)) {
@@ -207,7 +210,7 @@ export function createExecutor<Transaction = never>(
             const completed = await retrying(() =>
               store.complete(claim, outcome, policy.retentionMs),
             );
-            return completed ? firstReply(outcome) : claimLost(scope);
+            return completed ? finalReply(outcome) : claimLost(scope);
           }
           case "not_executed":
             return (await retrying(() => store.release(claim)))

@@ -2,6 +2,7 @@ import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import {
   type MetadataEntry as MetadataEntryMessage,
   MetadataEntrySchema,
+  type StoredOutcome,
   StoredOutcomeSchema,
 } from "../gen/payonce/idempotency/v1/outcome_pb.js";
 import { Code, toCode } from "./code.js";
@@ -80,16 +81,7 @@ export function okOutcome(body: Uint8Array): Outcome {
 
 /** Serializes an outcome for a store. */
 export function encodeOutcome(outcome: Outcome): Uint8Array {
-  return toBinary(
-    StoredOutcomeSchema,
-    create(StoredOutcomeSchema, {
-      code: outcome.code,
-      message: outcome.message,
-      headers: outcome.headers.map(toEntryMessage),
-      body: outcome.body,
-      trailers: outcome.trailers.map(toEntryMessage),
-    }),
-  );
+  return toBinary(StoredOutcomeSchema, toStoredOutcome(outcome));
 }
 
 /** @throws if the bytes are not an encoded outcome. */
@@ -102,6 +94,17 @@ export function decodeOutcome(bytes: Uint8Array): Outcome {
     body: stored.body,
     trailers: stored.trailers.map(fromEntryMessage),
   };
+}
+
+/** The outcome as the message that is stored, and that operators see. */
+export function toStoredOutcome(outcome: Outcome): StoredOutcome {
+  return create(StoredOutcomeSchema, {
+    code: outcome.code,
+    message: outcome.message,
+    headers: outcome.headers.map(toEntryMessage),
+    body: outcome.body,
+    trailers: outcome.trailers.map(toEntryMessage),
+  });
 }
 
 function toEntryMessage([name, value]: MetadataEntry): MetadataEntryMessage {

@@ -10,12 +10,18 @@ export interface Reply extends Outcome {
   readonly replayed: boolean;
 }
 
-/** The answer of the attempt that made it. */
+/** An answer that is kept nowhere. It says itself whether a retry can help. */
 export function firstReply(outcome: Outcome): Reply {
+  const hasPushback = outcome.trailers.some(([name]) => name === PUSHBACK_TRAILER);
+  return { ...(hasPushback ? outcome : stopRetries(outcome)), replayed: false };
+}
+
+/** The answer for good, of the attempt that made it. */
+export function finalReply(outcome: Outcome): Reply {
   return { ...stopRetries(outcome), replayed: false };
 }
 
-/** The same answer, given again. */
+/** The answer for good, given again. */
 export function replayedReply(outcome: Outcome): Reply {
   const stopped = stopRetries(outcome);
   return stopped.code === Code.OK
@@ -27,10 +33,11 @@ export function refusedReply(error: ErrorDescription): Reply {
   return firstReply(errorOutcome(error));
 }
 
-/** An error that names no delay is not worth retrying, and native gRPC retries must be told so. */
+/** An error that is not worth retrying tells native gRPC retries so, whatever its handler told them. */
 function stopRetries(outcome: Outcome): Outcome {
-  if (outcome.code === Code.OK || outcome.trailers.some(([name]) => name === PUSHBACK_TRAILER)) {
+  if (outcome.code === Code.OK) {
     return outcome;
   }
-  return { ...outcome, trailers: [...outcome.trailers, [PUSHBACK_TRAILER, "-1"]] };
+  const others = outcome.trailers.filter(([name]) => name !== PUSHBACK_TRAILER);
+  return { ...outcome, trailers: [...others, [PUSHBACK_TRAILER, "-1"]] };
 }

@@ -1,4 +1,4 @@
-import type { Caller, Execution } from "./call.js";
+import { type CallContext, type Caller, DEFAULT_CALLER, type Execution } from "./call.js";
 
 /**
  * What a transport knows of a request, for its handler. It hangs on the request
@@ -30,4 +30,15 @@ export function executionOf<Transaction = never>(
 ): Execution<Transaction> | undefined {
   // The transport's executor made it; its store decides the transaction's type.
   return contexts.get(request)?.execution as Execution<Transaction> | undefined;
+}
+
+/**
+ * For bindings: what the handler of a request is told. `signal` is the call's
+ * own; under a key the claim's takes its place, which the caller cannot abort.
+ */
+export function callContext(request: object, signal: AbortSignal): CallContext {
+  const { caller = DEFAULT_CALLER, execution } = requestContext(request) ?? {};
+  return execution === undefined
+    ? { caller, signal }
+    : { caller, execution, signal: execution.signal };
 }

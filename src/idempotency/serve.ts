@@ -41,9 +41,7 @@ export async function serve<Desc extends DescMessage, Transaction>(
     case "refused":
       return refusedReply(reading.error);
     case "missing":
-      return policy.required
-        ? refusedReply(keyMissing(policy))
-        : firstReply(await run().catch(failureOutcome));
+      return policy.required ? refusedReply(keyMissing(policy)) : runWithoutKey(run);
     case "key": {
       const fingerprint = fingerprintOrRefusal(call);
       return "reason" in fingerprint
@@ -57,6 +55,14 @@ export async function serve<Desc extends DescMessage, Transaction>(
             signal,
           });
     }
+  }
+}
+
+async function runWithoutKey(run: () => Promise<Outcome>): Promise<Reply> {
+  try {
+    return firstReply(await run());
+  } catch (error) {
+    return firstReply(failureOutcome(error));
   }
 }
 
@@ -90,13 +96,18 @@ function fingerprintOrRefusal<Desc extends DescMessage>({
   try {
     return fingerprintOf({ operation, desc, message, bytes, keyField });
   } catch (error) {
-    return {
-      code: Code.INVALID_ARGUMENT,
-      reason: "REQUEST_INVALID",
-      message: error instanceof Error ? error.message : String(error),
-      next: "fix_request",
-    };
+    return requestInvalid(error);
   }
+}
+
+/** For a request that cannot be encoded or recognised. */
+export function requestInvalid(error: unknown): ErrorDescription {
+  return {
+    code: Code.INVALID_ARGUMENT,
+    reason: "REQUEST_INVALID",
+    message: error instanceof Error ? error.message : String(error),
+    next: "fix_request",
+  };
 }
 
 /**
@@ -104,14 +115,17 @@ function fingerprintOrRefusal<Desc extends DescMessage>({
  * error that is not a `CallError` stays on the server.
  */
 export function failureOutcome(error: unknown): Outcome {
-  return errorOutcome(
-    error instanceof CallError
-      ? error.description
-      : {
-          code: Code.INTERNAL,
-          reason: "INTERNAL",
-          message: "the service failed",
-          next: "retry_same_key",
-        },
-  );
+  if (error instanceof CallError) {
+    try {
+      return errorOutcome(error.description);
+    } catch {
+      // A description that cannot be encoded is a failure of the service's own.
+    }
+  }
+  return errorOutcome({
+    code: Code.INTERNAL,
+    reason: "INTERNAL",
+    message: "the service failed",
+    next: "retry_same_key",
+  });
 }

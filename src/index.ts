@@ -1,0 +1,71 @@
+export {
+  type CallContext,
+  type Caller,
+  DEFAULT_CALLER,
+  type Execution,
+} from "./idempotency/call.js";
+export type { Clock } from "./idempotency/clock.js";
+export { Code } from "./idempotency/code.js";
+export {
+  CallError,
+  ClaimLost,
+  ERROR_DOMAIN,
+  type ErrorDescription,
+  Final,
+  type Next,
+  NotExecuted,
+  Parked,
+  PUSHBACK_TRAILER,
+  type RefusalReason,
+  refusal,
+  STATUS_DETAILS_TRAILER,
+} from "./idempotency/errors.js";
+export {
+  createExecutor,
+  type ExecuteRequest,
+  type Executor,
+  type ExecutorEvent,
+  type ExecutorOptions,
+} from "./idempotency/executor.js";
+export { type Fingerprint, fingerprintOf, sameRequest } from "./idempotency/fingerprint.js";
+export type { ServiceHandlers } from "./idempotency/handlers.js";
+export { KEY_METADATA, type KeyReading, type KeySources, readKey } from "./idempotency/key.js";
+export {
+  type DeclaredClass,
+  decodeOutcome,
+  encodeOutcome,
+  type MetadataEntry,
+  type Outcome,
+  type OutcomeClass,
+  okOutcome,
+} from "./idempotency/outcome.js";
+export {
+  type MethodPolicy,
+  POLICY_DEFAULTS,
+  type PolicyDefaults,
+  PolicyError,
+  policiesOf,
+} from "./idempotency/policy.js";
+export { REPLAYED_ENTRY, type Reply } from "./idempotency/reply.js";
+export {
+  executionOf,
+  type RequestContext,
+  requestContext,
+} from "./idempotency/request-context.js";
+export { deriveId, type Scope, scopeHash } from "./idempotency/scope.js";
+export { type IncomingCall, serve } from "./idempotency/serve.js";
+export type {
+  Claim,
+  ClaimRequest,
+  ClaimResult,
+  IdempotencyStore,
+  OnLostOwner,
+  RecordEvent,
+  RecordFilter,
+  RecordPage,
+  RecordState,
+  Resolution,
+  StoredRecord,
+  Suspension,
+  TakenOver,
+} from "./idempotency/store.js";

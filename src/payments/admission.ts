@@ -1,0 +1,84 @@
+import type { PaymentReason } from "./errors.js";
+import type { ChangeIntent } from "./operation.js";
+import type { Payment } from "./payment.js";
+
+/** Whether an operation may begin on a payment as it is now. */
+export type Admission =
+  /** It may, for this amount. */
+  | { readonly kind: "admitted"; readonly minorUnits: bigint }
+  /** What is in flight decides; ask again later. */
+  | { readonly kind: "busy"; readonly message: string }
+  /** It may not, whatever becomes of the operations in flight. */
+  | { readonly kind: "refused"; readonly reason: PaymentReason; readonly message: string };
+
+/** Decides whether a capture, refund or cancel may begin. */
+export function admit(payment: Payment, intent: ChangeIntent): Admission {
+  if (payment.status === "PROCESSING" || payment.status === "UNKNOWN") {
+    return busy("the payment is still being created");
+  }
+  if (intent.kind === "cancel") {
+    return admitCancel(payment);
+  }
+  if (intent.amount !== undefined && intent.amount.currencyCode !== payment.currencyCode) {
+    return refused("CURRENCY_MISMATCH", `the payment is in ${payment.currencyCode}`);
+  }
+  return intent.kind === "capture"
+    ? admitCapture(payment, intent.amount?.minorUnits)
+    : admitRefund(payment, intent.amount?.minorUnits);
+}
+
+function admitCapture(payment: Payment, asked: bigint | undefined): Admission {
+  if (payment.status !== "AUTHORIZED" && payment.status !== "PARTIALLY_CAPTURED") {
+    return refused("PAYMENT_NOT_CAPTURABLE", `the payment is ${payment.status}`);
+  }
+  if (payment.canceling) {
+    return busy("the payment is being canceled");
+  }
+  const remaining = payment.authorized - payment.captured;
+  if (asked !== undefined && asked > remaining) {
+    return refused("AMOUNT_EXCEEDS_AUTHORIZED", `${remaining} minor units remain to be captured`);
+  }
+  return admitAmount({ remaining, reserved: payment.capturing, asked });
+}
+
+function admitRefund(payment: Payment, asked: bigint | undefined): Admission {
+  const remaining = payment.captured - payment.refunded;
+  if (remaining === 0n) {
+    return refused("PAYMENT_NOT_REFUNDABLE", "nothing is captured that is not refunded yet");
+  }
+  if (asked !== undefined && asked > remaining) {
+    return refused("AMOUNT_EXCEEDS_CAPTURED", `${remaining} minor units remain to be refunded`);
+  }
+  return admitAmount({ remaining, reserved: payment.refunding, asked });
+}
+
+function admitCancel(payment: Payment): Admission {
+  if (payment.status !== "AUTHORIZED") {
+    return refused("PAYMENT_NOT_CANCELABLE", `the payment is ${payment.status}`);
+  }
+  if (payment.canceling || payment.capturing > 0n) {
+    return busy("another operation on the payment is in flight");
+  }
+  return { kind: "admitted", minorUnits: payment.authorized };
+}
+
+/** What remains may shrink by what is reserved, or not; a request that fits either way may begin. */
+function admitAmount(amounts: {
+  readonly remaining: bigint;
+  readonly reserved: bigint;
+  readonly asked: bigint | undefined;
+}): Admission {
+  const { remaining, reserved, asked } = amounts;
+  const fits = asked === undefined ? reserved === 0n : asked <= remaining - reserved;
+  return fits
+    ? { kind: "admitted", minorUnits: asked ?? remaining }
+    : busy("another operation on the payment is in flight");
+}
+
+function busy(message: string): Admission {
+  return { kind: "busy", message };
+}
+
+function refused(reason: PaymentReason, message: string): Admission {
+  return { kind: "refused", reason, message };
+}

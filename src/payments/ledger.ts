@@ -1,0 +1,46 @@
+import type { Operation } from "./operation.js";
+import type { Payment } from "./payment.js";
+
+/** The accounts of a tenant. */
+export type Account =
+  /** What the processor owes us. */
+  | "processor_receivable"
+  /** What we owe the merchant. */
+  | "merchant_payable";
+
+/** One side of a booking. */
+export interface Booking {
+  readonly account: Account;
+  /** Positive for a debit, negative for a credit. */
+  readonly minorUnits: bigint;
+}
+
+/** A booking as it was written, for good. */
+export interface LedgerEntry extends Booking {
+  /** Orders a tenant's entries by the time they were written. */
+  readonly id: bigint;
+  /** The operation that booked it. */
+  readonly transactionId: string;
+  readonly paymentId: string;
+  readonly currencyCode: string;
+  readonly createTime: Date;
+}
+
+/** What an approved operation books. Authorizing or giving up a reservation moves no money. */
+export function bookingsOf(
+  { kind, minorUnits }: Pick<Operation, "kind" | "minorUnits">,
+  { captureMethod }: Pick<Payment, "captureMethod">,
+): readonly Booking[] {
+  if (kind === "refund") {
+    return transfer(-minorUnits);
+  }
+  const takesMoney = kind === "capture" || (kind === "create" && captureMethod === "AUTOMATIC");
+  return takesMoney ? transfer(minorUnits) : [];
+}
+
+function transfer(minorUnits: bigint): readonly Booking[] {
+  return [
+    { account: "processor_receivable", minorUnits },
+    { account: "merchant_payable", minorUnits: -minorUnits },
+  ];
+}

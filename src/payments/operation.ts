@@ -1,0 +1,72 @@
+import { deriveId, type Scope } from "../idempotency/scope.js";
+import type { Money } from "./money.js";
+import type { Payment, PaymentTerms } from "./payment.js";
+
+/** What a request asks for, once it is known to be valid. */
+export type Intent =
+  | { readonly kind: "create"; readonly terms: PaymentTerms }
+  /** Without an amount: all that remains. */
+  | { readonly kind: "capture" | "refund"; readonly paymentId: string; readonly amount?: Money }
+  | { readonly kind: "cancel"; readonly paymentId: string };
+
+export type ChangeIntent = Exclude<Intent, { kind: "create" }>;
+
+export type OperationKind = Intent["kind"];
+
+/**
+ * One write on one payment. Its identifiers come from the scope of the call,
+ * and its amount is settled when it begins: every attempt asks the processor
+ * for the same thing under the same key.
+ */
+export interface Operation {
+  readonly tenant: string;
+  readonly id: string;
+  readonly processorKey: string;
+  readonly paymentId: string;
+  readonly kind: OperationKind;
+  /** Minor units; for a cancel, what is given up. */
+  readonly minorUnits: bigint;
+  readonly currencyCode: string;
+  /**
+   * - `pending`: begun, and no attempt has heard from the processor
+   * - `unknown`: the processor was asked and its answer was not received
+   * - `approved`, `declined`: the processor's answer, for good
+   */
+  readonly state: "pending" | "unknown" | "approved" | "declined";
+  /** Empty unless declined. */
+  readonly declineCode: string;
+  readonly beginTime: Date;
+  /** When the processor's answer was stored. */
+  readonly finishTime?: Date;
+}
+
+/** An operation with its payment as the operation left it. */
+export interface Operated {
+  readonly operation: Operation;
+  readonly payment: Payment;
+}
+
+/** The operation that creates payments, by which a key finds the payment it made. */
+const CREATE_PAYMENT = "payonce.payments.v1.PaymentService/CreatePayment";
+
+/** The id of the payment that a call with this scope creates. */
+export function paymentIdOf(scope: Scope): string {
+  return deriveId("pay", scope);
+}
+
+/** The id of the payment that a tenant's key created, or would create. */
+export function paymentIdOfKey(tenant: string, key: string): string {
+  return paymentIdOf({ tenant, operation: CREATE_PAYMENT, key });
+}
+
+export function refundIdOf(scope: Scope): string {
+  return deriveId("ref", scope);
+}
+
+export function operationIdOf(scope: Scope): string {
+  return deriveId("op", scope);
+}
+
+export function processorKeyOf(scope: Scope): string {
+  return deriveId("pk", scope);
+}

@@ -1,0 +1,54 @@
+/** The wire's statuses by name; so they are stored. */
+export const paymentStatuses = [
+  "PROCESSING",
+  "AUTHORIZED",
+  "PARTIALLY_CAPTURED",
+  "CAPTURED",
+  "DECLINED",
+  "CANCELED",
+  "UNKNOWN",
+] as const;
+
+export type PaymentStatus = (typeof paymentStatuses)[number];
+
+export type CaptureMethod = "AUTOMATIC" | "MANUAL";
+
+/** What the caller asked for, unchanged for good. */
+export interface PaymentTerms {
+  readonly currencyCode: string;
+  /** Minor units, as all amounts here. */
+  readonly amount: bigint;
+  /** A token, never a card number. */
+  readonly paymentMethod: string;
+  readonly captureMethod: CaptureMethod;
+  readonly merchantReference: string;
+  readonly description: string;
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+/** What operations change. */
+export interface PaymentState {
+  readonly status: PaymentStatus;
+  /** 1 when created, one more with each transition. */
+  readonly version: bigint;
+  readonly authorized: bigint;
+  readonly captured: bigint;
+  /** Reserved by captures in flight: not captured, and not free for another capture. */
+  readonly capturing: bigint;
+  readonly refunded: bigint;
+  /** Reserved by refunds in flight. */
+  readonly refunding: bigint;
+  /** A cancel is in flight. */
+  readonly canceling: boolean;
+  /** Empty unless the processor declined the payment. */
+  readonly declineCode: string;
+}
+
+export interface Payment extends PaymentTerms, PaymentState {
+  readonly tenant: string;
+  readonly id: string;
+  /** Orders a tenant's payments by the time they were created. */
+  readonly sequence: bigint;
+  readonly createTime: Date;
+  readonly updateTime: Date;
+}

@@ -1,0 +1,105 @@
+import { create, type DescMessage, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
+import type { Pool, PoolClient } from "pg";
+import type { Execution } from "../idempotency/call.js";
+import { Final, Parked } from "../idempotency/errors.js";
+import { describe, type PaymentReason } from "./errors.js";
+import type { Intent, Operated, Operation } from "./operation.js";
+import { begin, finish, markUnknown } from "./postgres/steps.js";
+import { inTransaction } from "./postgres/transaction.js";
+import { type Processor, ProcessorUnknown, send } from "./processor.js";
+
+/** What operations work with. */
+export interface Dependencies {
+  readonly pool: Pool;
+  readonly processor: Processor;
+  /** How long after its beginning an operation may still be sent to the processor. */
+  readonly keyWindowMs: number;
+}
+
+/** One call that writes. */
+interface Write<Response extends DescMessage> {
+  readonly execution: Execution<PoolClient>;
+  /** Throws if the request is not valid. Not asked once the operation has begun. */
+  readonly readIntent: () => Intent;
+  readonly response: Response;
+  /** The answer to an operation that is done. */
+  readonly respond: (operated: Operated) => MessageInitShape<Response>;
+}
+
+/**
+ * Carries an operation on a payment from its claim to its answer: begin, ask
+ * the processor, finish. Every attempt may stop anywhere; the next one goes on
+ * from what is stored and repeats the same call under the same processor key.
+ * Both transactions hold the claim first, so the writes of an owner that lost
+ * it never count.
+ *
+ * @throws Final when the operation is refused for good, NotExecuted when the
+ * payment is busy, Parked past the processor's window for keys, ClaimLost when
+ * another owner has the claim. Everything else, ProcessorUnknown among it, says
+ * that the outcome is not known.
+ */
+export async function perform<Response extends DescMessage>(
+  { pool, processor, keyWindowMs }: Dependencies,
+  { execution, readIntent, response, respond }: Write<Response>,
+): Promise<MessageInitShape<Response>> {
+  const asOwner = <Result>(work: (transaction: PoolClient) => Promise<Result>) =>
+    inTransaction(pool, async (transaction) => {
+      await execution.assertOwner(transaction);
+      return work(transaction);
+    });
+
+  const begun = await asOwner((transaction) => begin(transaction, execution.scope, readIntent));
+  if (isFinished(begun.operation)) {
+    return answer(begun, respond);
+  }
+  if (begun.begunAgoMs > keyWindowMs) {
+    throw new Parked(
+      `operation ${begun.operation.id} began ${Math.round(begun.begunAgoMs)} ms ago and has no result; the processor may have forgotten its key`,
+    );
+  }
+  // An owner that slept may have lost its claim by now; then it sends nothing.
+  execution.signal.throwIfAborted();
+  const decision = await send(processor, begun).catch(async (cause: unknown) => {
+    await asOwner((transaction) => markUnknown(transaction, begun.operation));
+    throw new ProcessorUnknown(cause);
+  });
+  const finished = await asOwner(async (transaction) => {
+    const operated = await finish(transaction, begun.operation, decision);
+    if (refusalOf(operated.operation) === undefined) {
+      const body = toBinary(response, create(response, respond(operated)));
+      await execution.completeWithin(transaction, body);
+    }
+    return operated;
+  });
+  return answer(finished, respond);
+}
+
+function answer<Answer>(operated: Operated, respond: (operated: Operated) => Answer): Answer {
+  const error = refusalOf(operated.operation);
+  if (error !== undefined) {
+    throw error;
+  }
+  return respond(operated);
+}
+
+function isFinished({ state }: Operation): boolean {
+  return state === "approved" || state === "declined";
+}
+
+const declineReasons: Record<Exclude<Operation["kind"], "create">, PaymentReason> = {
+  capture: "PAYMENT_NOT_CAPTURABLE",
+  cancel: "PAYMENT_NOT_CANCELABLE",
+  refund: "PAYMENT_NOT_REFUNDABLE",
+};
+
+/** The error that answers a declined operation. A declined card is an answer, not an error. */
+function refusalOf({ kind, state, declineCode }: Operation): Final | undefined {
+  if (state !== "declined" || kind === "create") {
+    return undefined;
+  }
+  return new Final(
+    describe(declineReasons[kind], `the processor declined: ${declineCode}`, {
+      metadata: { decline_code: declineCode },
+    }),
+  );
+}

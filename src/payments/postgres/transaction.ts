@@ -1,0 +1,35 @@
+import type { Pool, PoolClient } from "pg";
+
+/**
+ * Runs work in one transaction: committed when it resolves, rolled back when
+ * it rejects. A rejection of the commit itself says nothing of whether it
+ * happened.
+ */
+export async function inTransaction<Result>(
+  pool: Pool,
+  work: (transaction: PoolClient) => Promise<Result>,
+): Promise<Result> {
+  const client = await pool.connect();
+  // A connection lost while it is in use emits `error`, and without a listener
+  // that would end the process. The query in flight rejects all the same.
+  client.on("error", ignore);
+  let broken: Error | undefined;
+  try {
+    // Whatever the database's default: a statement after the lock on the claim
+    // must see what the claim's previous owner committed.
+    await client.query("BEGIN ISOLATION LEVEL READ COMMITTED");
+    const result = await work(client);
+    await client.query("COMMIT");
+    return result;
+  } catch (error) {
+    await client.query("ROLLBACK").catch((rollbackError: Error) => {
+      broken = rollbackError;
+    });
+    throw error;
+  } finally {
+    client.off("error", ignore);
+    client.release(broken);
+  }
+}
+
+function ignore(): void {}

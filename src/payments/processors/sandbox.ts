@@ -1,0 +1,80 @@
+import type { DescMessage } from "@bufbuild/protobuf";
+import {
+  create,
+  type DescMethodUnary,
+  fromBinary,
+  type MessageInitShape,
+  type MessageShape,
+  toBinary,
+} from "@bufbuild/protobuf";
+import { Client, credentials, Metadata } from "@grpc/grpc-js";
+import { type Result, SandboxProcessorService } from "../../gen/payonce/sandbox/v1/sandbox_pb.js";
+import type { Processor, ProcessorDecision } from "../processor.js";
+
+const channelOptions = {
+  // A processor that restarts is reached again within a second, not after the
+  // two minutes to which gRPC's own backoff grows.
+  "grpc.initial_reconnect_backoff_ms": 50,
+  "grpc.max_reconnect_backoff_ms": 1_000,
+  // Repeating a call is decided in one place, by whoever owns the claim.
+  "grpc.enable_retries": 0,
+};
+
+const methods = SandboxProcessorService.method;
+
+/**
+ * The processor behind `payonce.sandbox.v1`, over plaintext gRPC.
+ *
+ * Every status but OK is a rejection, also FAILED_PRECONDITION: that a key was
+ * used with other parameters says nothing about what it did.
+ */
+export function createSandboxProcessor(options: {
+  /** Host and port. */
+  readonly address: string;
+  /** How long one call may take. */
+  readonly timeoutMs: number;
+}): Processor & { close(): void } {
+  const client = new Client(options.address, credentials.createInsecure(), channelOptions);
+
+  function call<Input extends DescMessage, Output extends DescMessage>(
+    method: DescMethodUnary<Input, Output>,
+    request: MessageInitShape<Input>,
+  ): Promise<MessageShape<Output>> {
+    return new Promise((resolve, reject) => {
+      client.makeUnaryRequest<MessageShape<Input>, MessageShape<Output>>(
+        `/${method.parent.typeName}/${method.name}`,
+        (message) => Buffer.from(toBinary(method.input, message)),
+        (bytes) => fromBinary(method.output, bytes),
+        create(method.input, request),
+        new Metadata(),
+        { deadline: Date.now() + options.timeoutMs },
+        (error, response) => {
+          if (response === undefined) {
+            reject(error);
+          } else {
+            resolve(response);
+          }
+        },
+      );
+    });
+  }
+
+  return {
+    authorize: async (request) => decisionOf(await call(methods.authorize, request)),
+    capture: async (request) => decisionOf(await call(methods.capture, request)),
+    void: async (request) => decisionOf(await call(methods.void, request)),
+    refund: async (request) => decisionOf(await call(methods.refund, request)),
+    close: () => client.close(),
+  };
+}
+
+function decisionOf({ result }: { readonly result?: Result | undefined }): ProcessorDecision {
+  switch (result?.decision.case) {
+    case "approved":
+      return { kind: "approved" };
+    case "declined":
+      return { kind: "declined", declineCode: result.decision.value.declineCode };
+    default:
+      throw new Error("the processor's answer holds no decision");
+  }
+}

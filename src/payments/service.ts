@@ -1,0 +1,146 @@
+import type { PoolClient } from "pg";
+import {
+  CancelPaymentResponseSchema,
+  CapturePaymentResponseSchema,
+  CreatePaymentResponseSchema,
+  type GetPaymentRequest,
+  type PaymentService,
+  RefundPaymentResponseSchema,
+} from "../gen/payonce/payments/v1/payments_pb.js";
+import type { CallContext, Execution } from "../idempotency/call.js";
+import { Code } from "../idempotency/code.js";
+import { CallError, refusal } from "../idempotency/errors.js";
+import type { ServiceHandlers } from "../idempotency/handlers.js";
+import { describe, invalid } from "./errors.js";
+import { ledgerEntryMessage, paymentMessage, refundMessage } from "./messages.js";
+import { type Operated, paymentIdOfKey, refundIdOf } from "./operation.js";
+import { cutPage, readPage } from "./paging.js";
+import { type Dependencies, perform } from "./perform.js";
+import { listLedgerEntries } from "./postgres/ledger.js";
+import { findPayment, listPayments } from "./postgres/payments.js";
+import {
+  readCancel,
+  readCapture,
+  readCreate,
+  readPaymentId,
+  readReference,
+  readRefund,
+  readStatus,
+} from "./requests.js";
+
+/** Payments over Postgres and a processor. Every method sees only the caller's tenant. */
+export function createPaymentHandlers(
+  dependencies: Dependencies,
+): ServiceHandlers<typeof PaymentService, PoolClient> {
+  const { pool } = dependencies;
+  return {
+    createPayment: async (request, context) =>
+      perform(dependencies, {
+        execution: executionOf(context),
+        readIntent: () => readCreate(request),
+        response: CreatePaymentResponseSchema,
+        respond: respondPayment,
+      }),
+
+    capturePayment: async (request, context) =>
+      perform(dependencies, {
+        execution: executionOf(context),
+        readIntent: () => readCapture(request),
+        response: CapturePaymentResponseSchema,
+        respond: respondPayment,
+      }),
+
+    cancelPayment: async (request, context) =>
+      perform(dependencies, {
+        execution: executionOf(context),
+        readIntent: () => readCancel(request),
+        response: CancelPaymentResponseSchema,
+        respond: respondPayment,
+      }),
+
+    refundPayment: async (request, context) => {
+      const execution = executionOf(context);
+      return perform(dependencies, {
+        execution,
+        readIntent: () => readRefund(request),
+        response: RefundPaymentResponseSchema,
+        respond: ({ operation, payment }) => ({
+          payment: paymentMessage(payment),
+          refund: refundMessage(operation, refundIdOf(execution.scope)),
+        }),
+      });
+    },
+
+    getPayment: async ({ lookup }, { caller: { tenant } }) => {
+      const payment = await findPayment(pool, { tenant, id: readLookup(lookup, tenant) });
+      if (payment === undefined) {
+        throw new CallError(describe("PAYMENT_NOT_FOUND", "there is no such payment"));
+      }
+      return { payment: paymentMessage(payment) };
+    },
+
+    listPayments: async (request, { caller: { tenant } }) => {
+      const merchantReference = readReference(request.merchantReference);
+      const status = readStatus(request.status);
+      const filter = ["payments", tenant, merchantReference, status ?? ""];
+      const page = readPage(request, filter);
+      const rows = await listPayments(
+        pool,
+        {
+          tenant,
+          ...(merchantReference === "" ? {} : { merchantReference }),
+          ...(status === undefined ? {} : { status }),
+        },
+        page,
+      );
+      const cut = cutPage(rows, page, { filter, cursorOf: ({ sequence }) => sequence });
+      return { payments: cut.rows.map(paymentMessage), nextPageToken: cut.nextPageToken };
+    },
+
+    listLedgerEntries: async (request, { caller: { tenant } }) => {
+      const paymentId = request.paymentId === "" ? undefined : readPaymentId(request.paymentId);
+      const filter = ["ledger_entries", tenant, paymentId ?? ""];
+      const page = readPage(request, filter);
+      const rows = await listLedgerEntries(
+        pool,
+        { tenant, ...(paymentId === undefined ? {} : { paymentId }) },
+        page,
+      );
+      const cut = cutPage(rows, page, { filter, cursorOf: ({ id }) => id });
+      return { entries: cut.rows.map(ledgerEntryMessage), nextPageToken: cut.nextPageToken };
+    },
+
+    streamPaymentEvents: () => {
+      throw new CallError({
+        code: Code.UNIMPLEMENTED,
+        reason: "UNIMPLEMENTED",
+        message: "payment events cannot be followed yet",
+        next: "fix_request",
+      });
+    },
+  };
+}
+
+function respondPayment({ payment }: Operated) {
+  return { payment: paymentMessage(payment) };
+}
+
+function executionOf({ execution }: CallContext<PoolClient>): Execution<PoolClient> {
+  if (execution === undefined) {
+    throw new CallError(
+      refusal("IDEMPOTENCY_KEY_MISSING", "a payment is changed only under a key"),
+    );
+  }
+  return execution;
+}
+
+function readLookup(lookup: GetPaymentRequest["lookup"], tenant: string): string {
+  switch (lookup.case) {
+    case "paymentId":
+      return readPaymentId(lookup.value);
+    case "idempotencyKey":
+      return paymentIdOfKey(tenant, lookup.value);
+    default:
+      throw invalid("FIELD_INVALID", "lookup", "must be a payment_id or an idempotency_key");
+  }
+}

@@ -1,0 +1,106 @@
+import type { Operation } from "./operation.js";
+import type { Payment, PaymentState, PaymentStatus } from "./payment.js";
+import type { ProcessorDecision } from "./processor.js";
+
+/** The edges of the state machine. A refund keeps the status, so it is no edge. */
+const edges: Record<PaymentStatus, readonly PaymentStatus[]> = {
+  PROCESSING: ["AUTHORIZED", "CAPTURED", "DECLINED", "UNKNOWN"],
+  UNKNOWN: ["AUTHORIZED", "CAPTURED", "DECLINED"],
+  AUTHORIZED: ["PARTIALLY_CAPTURED", "CAPTURED", "CANCELED"],
+  PARTIALLY_CAPTURED: ["PARTIALLY_CAPTURED", "CAPTURED"],
+  CAPTURED: [],
+  DECLINED: [],
+  CANCELED: [],
+};
+
+/** Whether a payment may go from one status to another. */
+export function isEdge(from: PaymentStatus, to: PaymentStatus): boolean {
+  return edges[from].includes(to);
+}
+
+/** What an operation asks of a payment. */
+type Asked = Pick<Operation, "kind" | "minorUnits">;
+
+/** A payment whose processor is being asked. */
+export const initialState: PaymentState = {
+  status: "PROCESSING",
+  version: 1n,
+  authorized: 0n,
+  captured: 0n,
+  capturing: 0n,
+  refunded: 0n,
+  refunding: 0n,
+  canceling: false,
+  declineCode: "",
+};
+
+/** Sets aside what an admitted operation needs until the processor has answered. No transition. */
+export function reserve(payment: Payment, { kind, minorUnits }: Asked): Payment {
+  switch (kind) {
+    case "create":
+      return payment;
+    case "capture":
+      return { ...payment, capturing: payment.capturing + minorUnits };
+    case "refund":
+      return { ...payment, refunding: payment.refunding + minorUnits };
+    case "cancel":
+      return { ...payment, canceling: true };
+  }
+}
+
+/** Applies the processor's answer to the payment that the operation had reserved on. */
+export function settle(payment: Payment, asked: Asked, decision: ProcessorDecision): Payment {
+  const { kind, minorUnits } = asked;
+  if (decision.kind === "declined") {
+    return kind === "create"
+      ? move(payment, { status: "DECLINED", declineCode: decision.declineCode })
+      : free(payment, asked);
+  }
+  switch (kind) {
+    case "create":
+      return payment.captureMethod === "AUTOMATIC"
+        ? move(payment, { status: "CAPTURED", authorized: minorUnits, captured: minorUnits })
+        : move(payment, { status: "AUTHORIZED", authorized: minorUnits });
+    case "capture": {
+      const captured = payment.captured + minorUnits;
+      const status = captured === payment.authorized ? "CAPTURED" : "PARTIALLY_CAPTURED";
+      return move(free(payment, asked), { status, captured });
+    }
+    case "refund":
+      return {
+        ...free(payment, asked),
+        refunded: payment.refunded + minorUnits,
+        version: payment.version + 1n,
+      };
+    case "cancel":
+      return move(free(payment, asked), { status: "CANCELED" });
+  }
+}
+
+/** The processor was asked to create the payment and its answer is not known. */
+export function toUnknown(payment: Payment): Payment {
+  return payment.status === "UNKNOWN" ? payment : move(payment, { status: "UNKNOWN" });
+}
+
+function free(payment: Payment, { kind, minorUnits }: Asked): Payment {
+  switch (kind) {
+    case "create":
+      return payment;
+    case "capture":
+      return { ...payment, capturing: payment.capturing - minorUnits };
+    case "refund":
+      return { ...payment, refunding: payment.refunding - minorUnits };
+    case "cancel":
+      return { ...payment, canceling: false };
+  }
+}
+
+function move(
+  payment: Payment,
+  change: Partial<PaymentState> & { readonly status: PaymentStatus },
+): Payment {
+  if (!isEdge(payment.status, change.status)) {
+    throw new Error(`a payment cannot go from ${payment.status} to ${change.status}`);
+  }
+  return { ...payment, ...change, version: payment.version + 1n };
+}

@@ -1,0 +1,141 @@
+import { setMaxListeners } from "node:events";
+import { mkdir } from "node:fs/promises";
+import {
+  createServer,
+  type Http2Server,
+  type ServerHttp2Session,
+  type ServerHttp2Stream,
+} from "node:http2";
+import type { AddressInfo } from "node:net";
+import { join } from "node:path";
+import { createContextKey, createContextValues, type HandlerContext } from "@connectrpc/connect";
+import { connectNodeAdapter } from "@connectrpc/connect-node";
+import { SandboxProcessorService } from "../gen/payonce/sandbox/v1/sandbox_pb.js";
+import { createArmedFaults } from "./faults.js";
+import type { InterruptedCall } from "./interruptions.js";
+import { openJournal } from "./journal.js";
+import { acquireProcessLock } from "./process-lock.js";
+import { createProcessor } from "./processor.js";
+import { createService } from "./service.js";
+
+export interface SandboxOptions {
+  /** Port 0 takes a free one. */
+  readonly listen: { readonly host: string; readonly port: number };
+  /** Holds the journal. Created if missing; serves one process at a time. */
+  readonly dataDir: string;
+  readonly log?: (line: string) => void;
+}
+
+export interface Sandbox {
+  /** host:port as it was bound. */
+  readonly address: string;
+  /** Drops the calls that wait, finishes the others, and gives up the data directory. */
+  close(): Promise<void>;
+}
+
+// All requests are a few short fields; SetFaults with every entry in use stays below 1 MiB.
+const REQUEST_LIMIT_BYTES = 1024 * 1024;
+
+// What is not dropped at close waits for one disk sync at most.
+const CLOSE_LIMIT_MS = 2_000;
+
+const streamKey = createContextKey<ServerHttp2Stream | undefined>(undefined);
+
+/**
+ * Starts the sandbox processor: gRPC over cleartext HTTP/2.
+ *
+ * @throws if the data directory is in use, a journal line is malformed, or the
+ * address cannot be bound.
+ */
+export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
+  const { listen, dataDir, log = () => undefined } = options;
+  await mkdir(dataDir, { recursive: true });
+  const lock = await acquireProcessLock(join(dataDir, "lock"));
+  try {
+    const { journal, history, close: closeJournal } = await openJournal(dataDir, log);
+    const shutdown = new AbortController();
+    // Every call that waits listens; their number is the clients' affair.
+    setMaxListeners(0, shutdown.signal);
+    const service = createService({
+      processor: createProcessor({ journal, history, now: () => new Date() }),
+      faults: createArmedFaults(),
+      toCall: (context) => toCall(context, shutdown.signal),
+    });
+    const server = createServer(
+      connectNodeAdapter({
+        routes: (router) => router.service(SandboxProcessorService, service),
+        connect: false,
+        grpcWeb: false,
+        readMaxBytes: REQUEST_LIMIT_BYTES,
+        contextValues: (request) =>
+          createContextValues().set(streamKey, "stream" in request ? request.stream : undefined),
+      }),
+    );
+    const sessions = trackSessions(server);
+    const address = await bind(server, listen).catch(async (error) => {
+      await closeJournal();
+      throw error;
+    });
+    log(`sandbox processor on ${address}, ${history.effects.length} effects in ${dataDir}`);
+    return {
+      address,
+      async close() {
+        shutdown.abort();
+        await closeServer(server, sessions);
+        await closeJournal();
+        await lock.release();
+      },
+    };
+  } catch (error) {
+    await lock.release();
+    throw error;
+  }
+}
+
+function toCall({ values }: HandlerContext, shutdown: AbortSignal): InterruptedCall {
+  const stream = values.get(streamKey);
+  if (stream === undefined) {
+    throw new Error("the sandbox serves HTTP/2 only");
+  }
+  return { stream, shutdown };
+}
+
+function trackSessions(server: Http2Server): ReadonlySet<ServerHttp2Session> {
+  const sessions = new Set<ServerHttp2Session>();
+  server.on("session", (session) => {
+    sessions.add(session);
+    session.once("close", () => sessions.delete(session));
+  });
+  return sessions;
+}
+
+async function bind(server: Http2Server, listen: SandboxOptions["listen"]): Promise<string> {
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(listen.port, listen.host, () => {
+      server.off("error", reject);
+      resolve();
+    });
+  });
+  // A server that listens on a port has an address with a port.
+  const { port } = server.address() as AddressInfo;
+  return listen.host.includes(":") ? `[${listen.host}]:${port}` : `${listen.host}:${port}`;
+}
+
+/** Lets open calls end; a client that keeps its connection busy is cut off after a while. */
+async function closeServer(
+  server: Http2Server,
+  sessions: ReadonlySet<ServerHttp2Session>,
+): Promise<void> {
+  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+  for (const session of sessions) {
+    session.close();
+  }
+  const cutOff = setTimeout(() => {
+    for (const session of sessions) {
+      session.destroy();
+    }
+  }, CLOSE_LIMIT_MS);
+  await closed;
+  clearTimeout(cutOff);
+}

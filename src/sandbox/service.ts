@@ -1,0 +1,150 @@
+import type { MessageInitShape } from "@bufbuild/protobuf";
+import { Code, ConnectError, type HandlerContext, type ServiceImpl } from "@connectrpc/connect";
+import type {
+  ResultSchema,
+  SandboxProcessorService,
+} from "../gen/payonce/sandbox/v1/sandbox_pb.js";
+import { PLAIN, tokenBehaviour } from "./behaviours.js";
+import {
+  checkName,
+  type EffectRequest,
+  fromAuthorize,
+  fromCapture,
+  fromRefund,
+  fromVoid,
+  invalidArgument,
+} from "./effect-request.js";
+import type { ArmedFaults } from "./faults.js";
+import { type InterruptedCall, interrupt } from "./interruptions.js";
+import type { Decision, Processor } from "./processor.js";
+import { requestOf, type Verdict } from "./verdict.js";
+
+export interface ServiceOptions {
+  readonly processor: Processor;
+  readonly faults: ArmedFaults;
+  /** What is known of a call's transport. */
+  readonly toCall: (context: HandlerContext) => InterruptedCall;
+}
+
+const DEFAULT_PAGE_SIZE = 1_000;
+const PAGE_SIZE_LIMIT = 10_000;
+
+/** The RPCs of the sandbox processor. */
+export function createService(
+  options: ServiceOptions,
+): ServiceImpl<typeof SandboxProcessorService> {
+  const { processor, faults, toCall } = options;
+  let calls = 0;
+  const callsByKey = new Map<string, number>();
+
+  function countCall(processorKey: string): number {
+    const count = (callsByKey.get(processorKey) ?? 0) + 1;
+    callsByKey.set(processorKey, count);
+    return count;
+  }
+
+  /** From the request to its answer, with everything that gets in between. */
+  async function perform<Request>(
+    parse: (request: Request) => EffectRequest,
+    message: Request,
+    context: HandlerContext,
+  ): Promise<{ result: MessageInitShape<typeof ResultSchema> }> {
+    calls += 1;
+    const request = parse(message);
+    const keyCalls = countCall(request.processorKey);
+    const call = toCall(context);
+
+    const fault = faults.meetEffect(request);
+    if (fault.forgetsKey) {
+      processor.forget(request.processorKey);
+    }
+    const token = isTokenInForce(request) ? tokenBehaviour(request.paymentMethod, keyCalls) : PLAIN;
+
+    await interrupt([...fault.before, ...token.before], call);
+    const { decision, isFirst } = decide(request, fault.declineCode ?? token.declineCode);
+    await untilDurable(decision);
+    await interrupt([...(isFirst ? token.after : []), ...fault.after], call);
+    return { result: toResult(decision.verdict) };
+  }
+
+  /** Only authorizations carry a token, and a key that is decided has its answer. */
+  function isTokenInForce({ paymentMethod, processorKey }: EffectRequest): boolean {
+    return paymentMethod !== "" && processor.find(processorKey) === undefined;
+  }
+
+  function decide(
+    request: EffectRequest,
+    declineCode: string | undefined,
+  ): { decision: Decision; isFirst: boolean } {
+    const result = processor.decide(request, declineCode);
+    switch (result.kind) {
+      case "decided":
+        return result;
+      case "key_reused":
+        throw new ConnectError(
+          "processor_key was used with other parameters",
+          Code.FailedPrecondition,
+        );
+      case "overloaded":
+        throw new ConnectError("too many calls wait for the disk", Code.ResourceExhausted);
+    }
+  }
+
+  return {
+    authorize: (request, context) => perform(fromAuthorize, request, context),
+    capture: (request, context) => perform(fromCapture, request, context),
+    void: (request, context) => perform(fromVoid, request, context),
+    refund: (request, context) => perform(fromRefund, request, context),
+
+    async lookup(request) {
+      const processorKey = checkName("processor_key", request.processorKey);
+      const decision = processor.find(processorKey);
+      const type = decision && requestOf(decision.verdict).type;
+      if (faults.meetLookup({ processorKey, type })) {
+        return {};
+      }
+      const keyCalls = BigInt(callsByKey.get(processorKey) ?? 0);
+      if (decision === undefined) {
+        return { calls: keyCalls };
+      }
+      await untilDurable(decision);
+      return { result: toResult(decision.verdict), calls: keyCalls };
+    },
+
+    listEffects(request) {
+      const pageSize = request.pageSize || DEFAULT_PAGE_SIZE;
+      if (pageSize < 0 || pageSize > PAGE_SIZE_LIMIT) {
+        throw invalidArgument(`page_size takes 1 to ${PAGE_SIZE_LIMIT}, or 0`);
+      }
+      if (request.afterSequence < 0n) {
+        throw invalidArgument("after_sequence takes a sequence, or 0");
+      }
+      const effects = processor.listEffects(request.afterSequence, pageSize);
+      return { effects: [...effects], calls: BigInt(calls) };
+    },
+
+    setFaults(request) {
+      faults.arm(request.faults);
+      return {};
+    },
+  };
+}
+
+async function untilDurable({ durable }: Decision): Promise<void> {
+  try {
+    await durable;
+  } catch (error) {
+    throw ConnectError.from(error, Code.Internal);
+  }
+}
+
+function toResult(verdict: Verdict): MessageInitShape<typeof ResultSchema> {
+  switch (verdict.kind) {
+    case "approved":
+      return { decision: { case: "approved", value: verdict.effect } };
+    case "declined":
+      return {
+        decision: { case: "declined", value: { declineCode: verdict.decline.declineCode } },
+      };
+  }
+}

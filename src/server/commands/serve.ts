@@ -1,0 +1,32 @@
+import { type Address, configFlags, configHelp, formatAddress, readConfig } from "../config.js";
+import { createLogger } from "../log.js";
+import { startService } from "../service.js";
+import { untilStopped } from "../stop-signal.js";
+import type { Command } from "./command.js";
+
+export const serve: Command = {
+  summary: "runs the payment service",
+  help: configHelp,
+  options: configFlags(),
+  async run(flags) {
+    const config = readConfig({ flags });
+    const log = createLogger(config.logLevel);
+    const service = await startService({ config, log });
+    console.log(readyMessage(service.summary, service.grpcAddress));
+    await untilStopped();
+    log.info("stopping: no new calls, those under way are finished");
+    await service.close();
+    return 0;
+  },
+};
+
+function readyMessage(summary: readonly string[], grpc: Address): string {
+  const request = `{"amount": {"currency_code": "EUR", "minor_units": "1999"}, "payment_method": "tok_visa"}`;
+  return `payonce is ready
+${summary.map((line) => `  ${line}`).join("\n")}
+
+Send this twice. The second answer is the first one, with idempotency-replayed: true
+
+  grpcurl -plaintext -v -H 'idempotency-key: order-1' -d '${request}' ${formatAddress(grpc)} payonce.payments.v1.PaymentService/CreatePayment
+`;
+}

@@ -1,0 +1,87 @@
+import { brokenChecks } from "./config/checks.js";
+import { intendedVariable } from "./config/misspelled.js";
+import {
+  type Config,
+  flagOf,
+  INSECURE_FLAG,
+  type SettingName,
+  settingNames,
+  settings,
+} from "./config/settings.js";
+
+export { type Address, formatAddress } from "./config/address.js";
+export { configFlags, configHelp } from "./config/help.js";
+export type { ProcessorTarget } from "./config/parsers.js";
+export type { Config, SettingName } from "./config/settings.js";
+
+/** Settings that were refused. Stops the start. */
+export class ConfigError extends Error {
+  override readonly name = "ConfigError";
+
+  /** @param problems one line each, naming the variable or the flag and what it accepts. */
+  constructor(readonly problems: readonly string[]) {
+    super(problems.join("\n"));
+  }
+}
+
+export interface ConfigSources {
+  /** Absent: the environment of this process. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
+  /** The values of `parseArgs`; they beat the environment. Flags of other kinds are left alone. */
+  readonly flags?: Readonly<Record<string, unknown>>;
+}
+
+/**
+ * Reads all settings from the environment and the command line. Opens no file.
+ * @throws ConfigError that names everything that is wrong.
+ */
+export function readConfig({ env = process.env, flags = {} }: ConfigSources = {}): Config {
+  const readings = settingNames.map((name) => readSetting(name, { env, flags }));
+  const labels = new Map(readings.map(({ name, label }) => [name, label]));
+  const refused = readings.filter(({ accepted }) => !accepted).map(({ name }) => name);
+  const config = {
+    ...Object.fromEntries(readings.map(({ name, value }) => [name, value])),
+    insecure: flags[INSECURE_FLAG] === true,
+    searchPath: env.PATH ?? "",
+  } as Config; // each value comes from the table's row of that name, whence Config has its type
+  const problems = [
+    ...Object.keys(env).flatMap(misspelling),
+    ...refused.map((name) => `${labels.get(name)} accepts ${settings[name].parser.accepts}`),
+    ...brokenChecks(config, new Set(refused)).map(
+      ({ subject, accepts }) => `${labels.get(subject)} accepts ${accepts}`,
+    ),
+  ];
+  if (problems.length > 0) {
+    throw new ConfigError(problems);
+  }
+  return config;
+}
+
+interface Reading {
+  readonly name: SettingName;
+  /** The variable, or the flag if that was given. */
+  readonly label: string;
+  readonly accepted: boolean;
+  /** The default, where the text was not accepted. */
+  readonly value: unknown;
+}
+
+// Problems never repeat the text that was given: it may be a secret, also one
+// that was meant for another variable.
+function readSetting(name: SettingName, { env, flags }: Required<ConfigSources>): Reading {
+  const { variable, parser, otherwise } = settings[name];
+  const flag = flags[flagOf(variable)];
+  const label = flag === undefined ? variable : `--${flagOf(variable)}`;
+  const text = flag ?? env[variable];
+  if (text === undefined) {
+    return { name, label, accepted: true, value: otherwise.value };
+  }
+  const value = typeof text === "string" ? parser.parse(text) : undefined;
+  return { name, label, accepted: value !== undefined, value: value ?? otherwise.value };
+}
+
+function misspelling(name: string): string[] {
+  const variables = settingNames.map((known) => settings[known].variable);
+  const intended = intendedVariable(name, variables);
+  return intended === undefined ? [] : [`${name} is no setting; ${intended} is`];
+}

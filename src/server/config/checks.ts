@@ -1,0 +1,76 @@
+import { isLoopback } from "./address.js";
+import type { Config, SettingName } from "./settings.js";
+
+/** A rule about several settings at once. */
+interface Check {
+  /** The setting that a violation is reported under. */
+  readonly subject: SettingName;
+  /** The rule is asked only where all of these were accepted. */
+  readonly reads: readonly SettingName[];
+  readonly holds: (config: Config) => boolean;
+  /** Continues "accepts ...". */
+  readonly accepts: string;
+}
+
+function guarded(subject: "grpcListen" | "httpListen"): Check {
+  return {
+    subject,
+    reads: [subject, "tlsCertFile", "authTokensFile", "tlsClientCaFile"],
+    holds: (config) =>
+      config.insecure ||
+      isLoopback(config[subject].host) ||
+      // Its key is asked for by a rule of its own.
+      (config.tlsCertFile !== undefined &&
+        (config.authTokensFile !== undefined || config.tlsClientCaFile !== undefined)),
+    accepts:
+      "only a loopback address without TLS (TLS_CERT_FILE, TLS_KEY_FILE) and authentication (AUTH_TOKENS_FILE or TLS_CLIENT_CA_FILE); --insecure lifts this",
+  };
+}
+
+const checks: readonly Check[] = [
+  {
+    subject: "tlsCertFile",
+    reads: ["tlsCertFile", "tlsKeyFile"],
+    holds: ({ tlsCertFile, tlsKeyFile }) => tlsCertFile === undefined || tlsKeyFile !== undefined,
+    accepts: "a file only together with TLS_KEY_FILE",
+  },
+  {
+    subject: "tlsKeyFile",
+    reads: ["tlsKeyFile", "tlsCertFile"],
+    holds: ({ tlsCertFile, tlsKeyFile }) => tlsKeyFile === undefined || tlsCertFile !== undefined,
+    accepts: "a file only together with TLS_CERT_FILE",
+  },
+  {
+    subject: "tlsClientCaFile",
+    reads: ["tlsClientCaFile", "tlsCertFile", "tlsKeyFile"],
+    holds: ({ tlsClientCaFile, tlsCertFile, tlsKeyFile }) =>
+      tlsClientCaFile === undefined || (tlsCertFile !== undefined && tlsKeyFile !== undefined),
+    accepts: "a file only together with TLS_CERT_FILE and TLS_KEY_FILE",
+  },
+  guarded("grpcListen"),
+  guarded("httpListen"),
+  {
+    // An attempt that may not last as long as its first lease is never extended.
+    subject: "idempotencyMaxExecutionMs",
+    reads: ["idempotencyMaxExecutionMs", "idempotencyLeaseMs"],
+    holds: (config) => config.idempotencyMaxExecutionMs >= config.idempotencyLeaseMs,
+    accepts: "at least the duration of IDEMPOTENCY_LEASE_MS",
+  },
+  {
+    // Otherwise every slow processor would end attempts that were about to know their outcome.
+    subject: "processorTimeoutMs",
+    reads: ["processorTimeoutMs", "idempotencyMaxExecutionMs"],
+    holds: (config) => config.processorTimeoutMs < config.idempotencyMaxExecutionMs,
+    accepts: "less than the duration of IDEMPOTENCY_MAX_EXECUTION_MS",
+  },
+];
+
+/** The rules that are broken, apart from those that read a refused setting. */
+export function brokenChecks(
+  config: Config,
+  refused: ReadonlySet<SettingName>,
+): readonly Pick<Check, "subject" | "accepts">[] {
+  return checks.filter(
+    ({ reads, holds }) => reads.every((name) => !refused.has(name)) && !holds(config),
+  );
+}

@@ -1,0 +1,43 @@
+import { flagOf, INSECURE_FLAG, type SettingName, settingNames, settings } from "./settings.js";
+
+/** Flags as `parseArgs` of node:util takes them in `options`; all of them unless named. */
+export function configFlags(
+  names?: readonly SettingName[],
+): Record<string, { readonly type: "string" | "boolean" }> {
+  const flags = (names ?? settingNames).map(
+    (name) => [flagOf(settings[name].variable), { type: "string" }] as const,
+  );
+  return {
+    ...Object.fromEntries(flags),
+    ...(names === undefined ? { [INSECURE_FLAG]: { type: "boolean" } } : {}),
+  };
+}
+
+/** Settings as a table for people: each flag with its meaning, what it accepts and its default. */
+export function configHelp(names?: readonly SettingName[]): string {
+  const rows = (names ?? settingNames).map((name) => {
+    const { variable, meaning, parser, otherwise } = settings[name];
+    return [
+      `--${flagOf(variable)}`,
+      meaning,
+      `accepts ${parser.accepts}`,
+      `default: ${otherwise.text}`,
+    ];
+  });
+  if (names === undefined) {
+    rows.push([
+      `--${INSECURE_FLAG}`,
+      "lets a server listen beyond loopback without TLS and authentication",
+    ]);
+  }
+  const width = Math.max(...rows.map(([flag = ""]) => flag.length)) + 4;
+  const table = rows.map(([flag = "", ...lines]) =>
+    lines.map((line, index) => (index === 0 ? `  ${flag}` : "").padEnd(width) + line).join("\n"),
+  );
+  return [
+    "Each flag but --insecure can also be set in the environment: --grpc-listen as GRPC_LISTEN.",
+    "A flag beats the environment.",
+    "",
+    ...table,
+  ].join("\n");
+}

@@ -1,0 +1,178 @@
+import {
+  duration,
+  listenAddress,
+  oneOf,
+  type Parser,
+  path,
+  postgresUrl,
+  processorTarget,
+  redisUrls,
+  secret,
+} from "./parsers.js";
+
+/** One setting: a variable of the environment, and a flag of the command line. */
+export interface Setting<Value, Unset = never> {
+  readonly variable: string;
+  readonly meaning: string;
+  readonly parser: Parser<Value>;
+  /** What holds where it is not given: in words, and as a value. */
+  readonly otherwise: { readonly text: string; readonly value: Value | Unset };
+}
+
+type Description<Value> = Omit<Setting<Value>, "otherwise">;
+
+function withDefault<Value>(text: string, description: Description<Value>): Setting<Value> {
+  const value = description.parser.parse(text);
+  if (value === undefined) {
+    throw new RangeError(`${description.variable}: its own default is not accepted`);
+  }
+  return { ...description, otherwise: { text, value } };
+}
+
+function optional<Value>(text: string, description: Description<Value>): Setting<Value, undefined> {
+  return { ...description, otherwise: { text, value: undefined } };
+}
+
+// A little less than 2^31 - 1 ms; past that, Node's timers fire at once.
+const LONGEST_TIMER = "24d";
+
+// Longer than any duty to keep books, and within the dates that Postgres knows.
+const LONGEST_RETENTION = "36500d";
+
+/** All settings, by their names in `Config`. The flags and the help follow from them. */
+export const settings = {
+  grpcListen: withDefault("127.0.0.1:50051", {
+    variable: "GRPC_LISTEN",
+    meaning: "where gRPC listens: payments, inspection, health, reflection",
+    parser: listenAddress,
+  }),
+  httpListen: withDefault("127.0.0.1:8080", {
+    variable: "HTTP_LISTEN",
+    meaning: "where HTTP listens: Connect, gRPC-Web and JSON, the console, /metrics, /healthz",
+    parser: listenAddress,
+  }),
+  databaseUrl: optional("a Postgres of its own under DATA_DIR", {
+    variable: "DATABASE_URL",
+    meaning: "Postgres 15 or later, the store of record",
+    parser: postgresUrl,
+  }),
+  redisUrls: optional(
+    "three nodes of its own if redis-server or valkey-server is on the PATH, else a gate inside the process",
+    {
+      variable: "REDIS_URLS",
+      meaning: "independent Redis nodes",
+      parser: redisUrls,
+    },
+  ),
+  processorUrl: optional("a sandbox processor, started beside the service", {
+    variable: "PROCESSOR_URL",
+    meaning: "the processor; instant: approves within the process, for benchmarks",
+    parser: processorTarget,
+  }),
+  processorTimeoutMs: withDefault("10s", {
+    variable: "PROCESSOR_TIMEOUT_MS",
+    meaning: "how long one call to the processor may take",
+    parser: duration("1ms", LONGEST_TIMER),
+  }),
+  processorKeyWindowMs: withDefault("24h", {
+    variable: "PROCESSOR_KEY_WINDOW_MS",
+    meaning: "how long the processor remembers a key; past it nothing is sent again",
+    parser: duration("1ms", LONGEST_RETENTION),
+  }),
+  dataDir: withDefault(".payonce", {
+    variable: "DATA_DIR",
+    meaning: "where embedded data is kept",
+    parser: path("directory"),
+  }),
+  idempotencyLeaseMs: withDefault("15s", {
+    variable: "IDEMPOTENCY_LEASE_MS",
+    meaning:
+      "how long a claim lives without its owner's heartbeat; a Redis lock lives a third of it",
+    // The lock must be extended within that third; below a second of lease any
+    // pause of the process would lose it.
+    parser: duration("1s", LONGEST_TIMER),
+  }),
+  idempotencyMaxExecutionMs: withDefault("60s", {
+    variable: "IDEMPOTENCY_MAX_EXECUTION_MS",
+    meaning: "how long heartbeats may extend one attempt; at least IDEMPOTENCY_LEASE_MS",
+    parser: duration("1s", LONGEST_TIMER),
+  }),
+  idempotencyRetentionMs: withDefault("30d", {
+    variable: "IDEMPOTENCY_RETENTION_MS",
+    meaning: "how long an answer can be replayed",
+    parser: duration("1ms", LONGEST_RETENTION),
+  }),
+  responseCacheTtlMs: withDefault("24h", {
+    variable: "RESPONSE_CACHE_TTL_MS",
+    meaning: "how long Redis keeps a copy of an answer",
+    parser: duration("1ms", LONGEST_RETENTION),
+  }),
+  responseCacheSecret: optional("a plain checksum", {
+    variable: "RESPONSE_CACHE_SECRET",
+    meaning:
+      "makes copies in Redis carry an HMAC; safer as a variable than as a flag, which others can see",
+    parser: secret,
+  }),
+  recoveryIntervalMs: withDefault("1s", {
+    variable: "RECOVERY_INTERVAL_MS",
+    meaning: "how often a process looks for claims past their lease",
+    parser: duration("1ms", LONGEST_TIMER),
+  }),
+  tlsCertFile: optional("no TLS", {
+    variable: "TLS_CERT_FILE",
+    meaning: "the server's certificate chain (PEM); needs TLS_KEY_FILE",
+    parser: path("file"),
+  }),
+  tlsKeyFile: optional("no TLS", {
+    variable: "TLS_KEY_FILE",
+    meaning: "the private key of TLS_CERT_FILE (PEM)",
+    parser: path("file"),
+  }),
+  tlsClientCaFile: optional("no client certificates", {
+    variable: "TLS_CLIENT_CA_FILE",
+    meaning: "who signs client certificates (PEM), whose common name is the tenant",
+    parser: path("file"),
+  }),
+  authTokensFile: optional("no bearer tokens", {
+    variable: "AUTH_TOKENS_FILE",
+    meaning: "bearer tokens (JSON): their SHA-256, tenant and role",
+    parser: path("file"),
+  }),
+  logLevel: withDefault("info", {
+    variable: "LOG_LEVEL",
+    meaning: "the least severe log line that is written",
+    parser: oneOf(["debug", "info", "warn", "error", "silent"]),
+  }),
+  sandboxListen: withDefault("127.0.0.1:50061", {
+    variable: "SANDBOX_LISTEN",
+    meaning: "where the sandbox processor listens",
+    parser: listenAddress,
+  }),
+};
+
+/** The one flag that is no setting: an operator types it each time, no environment carries it on. */
+export const INSECURE_FLAG = "insecure";
+
+export type SettingName = keyof typeof settings;
+
+/** What holds after environment, flags and defaults. Durations are in milliseconds. */
+export type Config = {
+  readonly [Name in SettingName]: (typeof settings)[Name]["otherwise"]["value"];
+} & {
+  /** Lets a server listen beyond loopback without TLS and authentication. */
+  readonly insecure: boolean;
+  /** Where programs are looked for; the PATH of the environment. */
+  readonly searchPath: string;
+};
+
+/** The names of all settings in the order of the table. */
+export const settingNames = Object.keys(settings).filter(isSettingName);
+
+function isSettingName(name: string): name is SettingName {
+  return name in settings;
+}
+
+/** The flag of a variable, without the dashes before it. */
+export function flagOf(variable: string): string {
+  return variable.toLowerCase().replaceAll("_", "-");
+}

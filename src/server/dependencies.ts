@@ -1,0 +1,158 @@
+import { join } from "node:path";
+import type { Pool, PoolClient } from "pg";
+import type { IdempotencyStore } from "../idempotency/store.js";
+import { paymentMigrations } from "../payments/postgres/migrations.js";
+import type { Processor } from "../payments/processor.js";
+import { createInstantProcessor } from "../payments/processors/instant.js";
+import { createSandboxProcessor } from "../payments/processors/sandbox.js";
+import { memoryGate } from "../stores/memory/index.js";
+import {
+  assertDurable,
+  idempotencyMigrations,
+  migrate,
+  openDatabase,
+  readDeployment,
+} from "../stores/postgres/index.js";
+import { connectRedisNodes, redisGate } from "../stores/redis/index.js";
+import type { Closers } from "./closers.js";
+import { type Config, formatAddress } from "./config.js";
+import { startEmbeddedPostgres } from "./embedded/postgres.js";
+import { findRedisServer, startRedisNodes } from "./embedded/redis.js";
+import { startSandboxProcess } from "./embedded/sandbox-process.js";
+import type { Logger } from "./log.js";
+import type { Metrics } from "./metrics.js";
+
+/** How many nodes the service starts for itself: one may fail. */
+const OWN_REDIS_NODES = 3;
+
+/** The schema of the whole service. */
+export const migrations = [...idempotencyMigrations, ...paymentMigrations];
+
+export interface OpenOptions {
+  readonly config: Config;
+  readonly log: Logger;
+  readonly closers: Closers;
+}
+
+/** What something is, for the line that tells the operator. */
+export interface Opened<Value> {
+  readonly value: Value;
+  readonly what: string;
+}
+
+/** Opens the store of record, starting a Postgres where none is configured. */
+export async function openStoreOfRecord({
+  config,
+  log,
+  closers,
+}: OpenOptions): Promise<Opened<Pool>> {
+  let url = config.databaseUrl;
+  let what = "Postgres at DATABASE_URL";
+  if (url === undefined) {
+    const postgres = await startEmbeddedPostgres({
+      dataDir: config.dataDir,
+      log: (line) => log.debug({ from: "postgres" }, line),
+    });
+    closers.add(() => postgres.stop());
+    url = postgres.url;
+    what = `a Postgres of its own in ${join(config.dataDir, "postgres")}`;
+  }
+  const pool = openDatabase(url, (error) => log.warn({ error: error.message }, "database"));
+  closers.add(() => pool.end());
+  await assertDurable(pool);
+  const applied = await migrate(pool, migrations);
+  if (applied.length > 0) {
+    log.info({ applied }, "migrated the database");
+  }
+  return { value: pool, what };
+}
+
+/** Puts a gate before the store: Redis where there is some, else one inside the process. */
+export async function openGatedStore(
+  { config, log, closers }: OpenOptions,
+  store: IdempotencyStore<PoolClient>,
+  { pool, metrics }: { readonly pool: Pool; readonly metrics: Metrics },
+): Promise<Opened<IdempotencyStore<PoolClient>>> {
+  const copyTtlMs = config.responseCacheTtlMs;
+  const redis = await openRedis({ config, log, closers });
+  if (redis === undefined) {
+    return {
+      value: memoryGate({ store, copyTtlMs }),
+      what: "a gate inside the process (no redis-server or valkey-server on the PATH)",
+    };
+  }
+  const nodes = connectRedisNodes(redis.value, (node, error) =>
+    log.debug({ node: new URL(node).host, error: error.message }, "redis"),
+  );
+  closers.add(() => {
+    for (const node of nodes) {
+      node.disconnect();
+    }
+  });
+  const { id, generation } = await readDeployment(pool);
+  const { responseCacheSecret: secret } = config;
+  const gate = redisGate({
+    store,
+    nodes,
+    namespace: `payonce:${id}:${generation}`,
+    copyTtlMs,
+    onEvent: metrics.onGateEvent,
+    ...(secret === undefined ? {} : { secret }),
+  });
+  return { value: gate, what: `Redlock over ${redis.what}` };
+}
+
+async function openRedis({
+  config,
+  log,
+  closers,
+}: OpenOptions): Promise<Opened<readonly string[]> | undefined> {
+  if (config.redisUrls !== undefined) {
+    return {
+      value: config.redisUrls,
+      what: `${config.redisUrls.length} Redis nodes at REDIS_URLS`,
+    };
+  }
+  const binary = findRedisServer(config.searchPath);
+  if (binary === undefined) {
+    return undefined;
+  }
+  const nodes = await startRedisNodes({
+    binary,
+    count: OWN_REDIS_NODES,
+    dataDir: config.dataDir,
+    log: (line) => log.debug({ from: "redis" }, line),
+  });
+  closers.add(() => nodes.stop());
+  return { value: nodes.urls, what: `${OWN_REDIS_NODES} Redis nodes of its own` };
+}
+
+/** Opens the processor, starting a sandbox where none is configured. */
+export async function openProcessor({
+  config,
+  log,
+  closers,
+}: OpenOptions): Promise<Opened<Processor>> {
+  const target = config.processorUrl;
+  if (target?.kind === "instant") {
+    log.warn("PROCESSOR_URL is instant: every payment is approved and no money moves");
+    return { value: createInstantProcessor(), what: "none: everything is approved" };
+  }
+  let address: string;
+  let what: string;
+  if (target === undefined) {
+    const sandbox = await startSandboxProcess({
+      listen: formatAddress(config.sandboxListen),
+      dataDir: join(config.dataDir, "sandbox"),
+    });
+    closers.add(() => sandbox.stop());
+    address = sandbox.address;
+    what = `a sandbox of its own at ${address}`;
+  } else {
+    address = formatAddress(target.address);
+    what = address;
+  }
+  const processor = createSandboxProcessor({ address, timeoutMs: config.processorTimeoutMs });
+  closers.add(() => processor.close());
+  return { value: processor, what };
+}

@@ -1,0 +1,36 @@
+import type { DescService } from "@bufbuild/protobuf";
+import type { Executor } from "../idempotency/executor.js";
+import type { ServiceHandlers } from "../idempotency/handlers.js";
+import type { PolicyDefaults } from "../idempotency/policy.js";
+import type { Address, Config } from "./config.js";
+import type { Authenticator } from "./identity.js";
+
+/** What the gRPC and the HTTP server are made of: the same services, the same executor. */
+export interface EdgeOptions<Transaction> {
+  readonly config: Config;
+  readonly services: readonly MountedService<Transaction>[];
+  readonly executor: Executor<Transaction>;
+  readonly defaults: PolicyDefaults;
+  readonly authenticator: Authenticator;
+}
+
+/** A service with its handlers, of whatever type. */
+export interface MountedService<Transaction> {
+  readonly service: DescService;
+  readonly handlers: ServiceHandlers<DescService, Transaction>;
+}
+
+/** Pairs a service with its handlers, so that services of different types fit one list. */
+export function mount<Service extends DescService, Transaction>(
+  service: Service,
+  handlers: ServiceHandlers<Service, Transaction>,
+): MountedService<Transaction> {
+  // Only the pair is ever used together, so the handlers meet their own methods.
+  return { service, handlers: handlers as ServiceHandlers<DescService, Transaction> };
+}
+
+export interface ListeningServer {
+  readonly address: Address;
+  /** Takes no new calls and waits for those under way. */
+  close(): Promise<void>;
+}

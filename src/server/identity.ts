@@ -1,0 +1,120 @@
+import { type Caller, DEFAULT_CALLER } from "../idempotency/call.js";
+import { Code } from "../idempotency/code.js";
+import { CallError, type ErrorDescription } from "../idempotency/errors.js";
+import { isTenant, TENANT_ACCEPTS, type Tokens, tokenHash } from "./tokens.js";
+
+/** What a transport knows of who calls. */
+export interface Credentials {
+  /** The metadata entry, or HTTP header, `authorization`. */
+  readonly authorization?: string | undefined;
+  /** The client's certificate, once the transport has verified who signed it. */
+  readonly certificate?: { readonly commonName: string } | undefined;
+}
+
+export interface AuthenticatorOptions {
+  /** Absent: bearer tokens mean nothing here. */
+  readonly tokens?: Tokens | undefined;
+  /** Whether the common name of a client's certificate names its tenant. */
+  readonly clientCertificates: "trusted" | "ignored";
+}
+
+/** Who calls, or why the call is refused. The two are told apart by `reason`. */
+export type Authenticator = (credentials: Credentials) => Caller | ErrorDescription;
+
+/**
+ * Makes the function that finds out who calls. Either kind of credential is
+ * enough where both are configured; one that is presented and wrong is refused,
+ * whatever the other says. Where none is configured, everybody is
+ * `DEFAULT_CALLER`.
+ */
+export function createAuthenticator({
+  tokens,
+  clientCertificates,
+}: AuthenticatorOptions): Authenticator {
+  const trustsCertificates = clientCertificates === "trusted";
+  if (tokens === undefined && !trustsCertificates) {
+    return () => DEFAULT_CALLER;
+  }
+  const accepted = [
+    ...(tokens === undefined ? [] : ["a bearer token"]),
+    ...(trustsCertificates ? ["a client certificate"] : []),
+  ].join(" or ");
+
+  return ({ authorization, certificate }) => {
+    const byToken =
+      tokens === undefined || authorization === undefined
+        ? undefined
+        : callerByToken(tokens, authorization);
+    const byCertificate =
+      trustsCertificates && certificate !== undefined
+        ? callerByCertificate(certificate.commonName)
+        : undefined;
+    return (
+      combine(byToken, byCertificate) ??
+      unauthenticated(`this service accepts only callers with ${accepted}`)
+    );
+  };
+}
+
+/** @throws CallError with PERMISSION_DENIED unless the caller is an operator. */
+export function requireOperator(caller: Caller): void {
+  if (caller.role !== "operator") {
+    throw new CallError({
+      code: Code.PERMISSION_DENIED,
+      reason: "OPERATOR_REQUIRED",
+      message: "only an operator may call this method",
+      next: "fix_request",
+    });
+  }
+}
+
+type Finding = Caller | ErrorDescription | undefined;
+
+function combine(byToken: Finding, byCertificate: Finding): Finding {
+  if (byToken === undefined || byCertificate === undefined) {
+    return byToken ?? byCertificate;
+  }
+  if ("reason" in byToken) {
+    return byToken;
+  }
+  if ("reason" in byCertificate) {
+    return byCertificate;
+  }
+  // Of one tenant, the token decides: only it can tell an operator.
+  return byToken.tenant === byCertificate.tenant ? byToken : IDENTITY_CONFLICT;
+}
+
+// RFC 6750, section 2.1; the scheme's case does not matter (RFC 9110, section 11.1).
+const BEARER = /^bearer +(?<token>[a-z0-9._~+/-]+=*)$/i;
+
+function callerByToken(tokens: Tokens, authorization: string): Caller | ErrorDescription {
+  const token = BEARER.exec(authorization)?.groups?.token;
+  if (token === undefined) {
+    return unauthenticated('authorization accepts "Bearer" and one token');
+  }
+  // A lookup's time depends on the hash, which nobody can steer towards a
+  // token's hash; so it tells nothing of the tokens.
+  return tokens.get(tokenHash(token)) ?? unauthenticated("the bearer token is not known");
+}
+
+function callerByCertificate(commonName: string): Caller | ErrorDescription {
+  return isTenant(commonName)
+    ? { tenant: commonName, role: "caller" }
+    : unauthenticated(`a client certificate's common name accepts a tenant: ${TENANT_ACCEPTS}`);
+}
+
+function unauthenticated(message: string): ErrorDescription {
+  return {
+    code: Code.UNAUTHENTICATED,
+    reason: "CALLER_UNAUTHENTICATED",
+    message,
+    next: "fix_request",
+  };
+}
+
+const IDENTITY_CONFLICT: ErrorDescription = {
+  code: Code.PERMISSION_DENIED,
+  reason: "IDENTITY_CONFLICT",
+  message: "the bearer token and the client certificate name different tenants",
+  next: "fix_request",
+};

@@ -1,0 +1,200 @@
+import type { MessageInitShape } from "@bufbuild/protobuf";
+import { toBinary } from "@bufbuild/protobuf";
+import { durationFromMs, timestampFromMs } from "@bufbuild/protobuf/wkt";
+import { StatusSchema } from "../gen/google/rpc/status_pb.js";
+import {
+  type InspectionService,
+  RecordEventType,
+  type RecordName,
+  type RecordSchema,
+  RecordState as RecordStateMessage,
+  type ResolveKeyRequest,
+} from "../gen/payonce/idempotency/v1/inspection_pb.js";
+import type { Caller } from "../idempotency/call.js";
+import { Code, toCode } from "../idempotency/code.js";
+import { CallError, type ErrorDescription, STATUS_DETAILS_TRAILER } from "../idempotency/errors.js";
+import type { ServiceHandlers } from "../idempotency/handlers.js";
+import { type Outcome, okOutcome, toStoredOutcome } from "../idempotency/outcome.js";
+import type { Scope } from "../idempotency/scope.js";
+import type {
+  IdempotencyStore,
+  RecordEvent,
+  RecordState,
+  Resolution,
+  StoredRecord,
+} from "../idempotency/store.js";
+import { requireOperator } from "./identity.js";
+import type { Logger } from "./log.js";
+
+const DEFAULT_PAGE_SIZE = 50;
+const MAX_PAGE_SIZE = 1_000;
+
+/** What operators see of idempotency keys, and how they end those that are held. */
+export function createInspectionHandlers<Transaction>({
+  store,
+  retentionMs,
+  log,
+}: {
+  readonly store: IdempotencyStore<Transaction>;
+  /** How long an outcome that an operator enters is replayed. Milliseconds. */
+  readonly retentionMs: number;
+  readonly log: Logger;
+}): ServiceHandlers<typeof InspectionService, Transaction> {
+  async function find(scope: Scope) {
+    const found = await store.get(scope);
+    if (found === undefined) {
+      throw failed(Code.NOT_FOUND, "RECORD_NOT_FOUND", "this key has no record");
+    }
+    return found;
+  }
+
+  return {
+    async getRecord({ name }, { caller }) {
+      requireOperator(caller);
+      const { record, events } = await find(toScope(name, caller));
+      return { record: toRecordMessage(record), events: events.map(toEventMessage) };
+    },
+
+    async listRecords(request, { caller }) {
+      requireOperator(caller);
+      const { operation, pageToken } = request;
+      const state = stateByNumber.get(request.state);
+      const filter = {
+        tenant: request.tenant || caller.tenant,
+        ...(operation === "" ? {} : { operation }),
+        ...(state === undefined ? {} : { state }),
+        ...(pageToken === "" ? {} : { pageToken }),
+        pageSize: pageSizeOf(request.pageSize),
+      };
+      const page = await store.list(filter).catch((error) => {
+        throw error instanceof RangeError ? invalidField("page_token", error.message) : error;
+      });
+      return {
+        records: page.records.map(toRecordMessage),
+        nextPageToken: page.nextPageToken ?? "",
+      };
+    },
+
+    async resolveKey(request, { caller }) {
+      requireOperator(caller);
+      const scope = toScope(request.name, caller);
+      if (request.reason === "") {
+        throw invalidField("reason", "reason must say who found out and how");
+      }
+      const resolution = toResolution(request, retentionMs);
+      const { fencingToken, reason } = request;
+      log.warn({ ...scope, fencingToken: String(fencingToken), reason }, "an operator ends a key");
+      await find(scope);
+      if (!(await store.resolve(scope, fencingToken, resolution, reason))) {
+        throw failed(
+          Code.ABORTED,
+          "RECORD_CHANGED",
+          "the record is not held under this fencing token; read it again",
+        );
+      }
+      const found = await store.get(scope);
+      return found === undefined ? {} : { record: toRecordMessage(found.record) };
+    },
+  };
+}
+
+function toScope(name: RecordName | undefined, { tenant }: Caller): Scope {
+  if (name === undefined || name.operation === "" || name.idempotencyKey === "") {
+    throw invalidField("name", "name must have an operation and an idempotency_key");
+  }
+  return {
+    tenant: name.tenant || tenant,
+    operation: name.operation,
+    key: name.idempotencyKey,
+  };
+}
+
+function pageSizeOf(asked: number): number {
+  if (asked < 0 || asked > MAX_PAGE_SIZE) {
+    throw invalidField("page_size", `page_size must be 0 to ${MAX_PAGE_SIZE}`);
+  }
+  return asked || DEFAULT_PAGE_SIZE;
+}
+
+function toResolution({ resolution }: ResolveKeyRequest, retentionMs: number): Resolution {
+  switch (resolution.case) {
+    case "notExecuted":
+      return { kind: "not_executed" };
+    case "response":
+      return { kind: "outcome", outcome: okOutcome(resolution.value), retentionMs };
+    case "error": {
+      const status = resolution.value;
+      if (status.code === Code.OK || toCode(status.code) !== status.code) {
+        throw invalidField("error", "error must have a gRPC status code other than OK");
+      }
+      const outcome: Outcome = {
+        ...okOutcome(new Uint8Array()),
+        code: toCode(status.code),
+        message: status.message,
+        trailers: [[STATUS_DETAILS_TRAILER, toBinary(StatusSchema, status)]],
+      };
+      return { kind: "outcome", outcome, retentionMs };
+    }
+    default:
+      throw invalidField("resolution", "one of not_executed, response and error must be set");
+  }
+}
+
+const stateNumbers: Record<RecordState, RecordStateMessage> = {
+  executing: RecordStateMessage.EXECUTING,
+  held: RecordStateMessage.HELD,
+  completed: RecordStateMessage.COMPLETED,
+  expired: RecordStateMessage.EXPIRED,
+};
+
+const stateByNumber: ReadonlyMap<RecordStateMessage, RecordState> = new Map([
+  [RecordStateMessage.EXECUTING, "executing"],
+  [RecordStateMessage.HELD, "held"],
+  [RecordStateMessage.COMPLETED, "completed"],
+  [RecordStateMessage.EXPIRED, "expired"],
+]);
+
+const eventTypes: Record<RecordEvent["type"], RecordEventType> = {
+  taken_over: RecordEventType.TAKEN_OVER,
+  outcome_unknown: RecordEventType.OUTCOME_UNKNOWN,
+  resolved: RecordEventType.RESOLVED,
+};
+
+function toRecordMessage(record: StoredRecord): MessageInitShape<typeof RecordSchema> {
+  const { leaseRemainingMs, completeTimeMs, expireTimeMs, outcome } = record;
+  const { version, canonical, raw } = record.fingerprint;
+  return {
+    tenant: record.tenant,
+    operation: record.operation ?? "",
+    idempotencyKey: record.key ?? "",
+    state: stateNumbers[record.state],
+    fingerprint: { version, canonicalSha256: canonical, rawSha256: raw },
+    fencingToken: record.fencingToken,
+    attempts: record.attempts,
+    createTime: timestampFromMs(record.createTimeMs),
+    claimTime: timestampFromMs(record.claimTimeMs),
+    ...(leaseRemainingMs === undefined ? {} : { leaseRemaining: durationFromMs(leaseRemainingMs) }),
+    ...(completeTimeMs === undefined ? {} : { completeTime: timestampFromMs(completeTimeMs) }),
+    ...(expireTimeMs === undefined ? {} : { expireTime: timestampFromMs(expireTimeMs) }),
+    ...(outcome === undefined ? {} : { outcome: toStoredOutcome(outcome) }),
+    unknownReason: record.unknownReason ?? "",
+  };
+}
+
+function toEventMessage({ timeMs, type, fencingToken, detail }: RecordEvent) {
+  return { time: timestampFromMs(timeMs), type: eventTypes[type], fencingToken, detail };
+}
+
+function invalidField(field: string, message: string): CallError {
+  return new CallError({
+    code: Code.INVALID_ARGUMENT,
+    reason: "FIELD_INVALID",
+    message,
+    field,
+    next: "fix_request",
+  });
+}
+
+function failed(code: ErrorDescription["code"], reason: string, message: string): CallError {
+  return new CallError({ code, reason, message, next: "look_up" });
+}

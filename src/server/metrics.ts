@@ -1,0 +1,47 @@
+import { Counter, collectDefaultMetrics, Histogram, Registry } from "prom-client";
+import type { ExecutorEvent } from "../idempotency/executor.js";
+import type { RedisGateEvent } from "../stores/redis/index.js";
+
+/** From a replay out of Redis to the longest attempt. Seconds. */
+const DURATION_BUCKETS = [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
+
+export interface Metrics {
+  readonly registry: Registry;
+  onExecutorEvent(event: ExecutorEvent): void;
+  onGateEvent(event: RedisGateEvent): void;
+}
+
+export function createMetrics(): Metrics {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  const calls = new Counter({
+    name: "payonce_calls_total",
+    help: "Calls under an idempotency key, by what became of them",
+    labelNames: ["operation", "result"],
+    registers: [registry],
+  });
+  const durations = new Histogram({
+    name: "payonce_execution_seconds",
+    help: "How long attempts took, from the claim to the durable outcome",
+    labelNames: ["operation"],
+    buckets: DURATION_BUCKETS,
+    registers: [registry],
+  });
+  const gate = new Counter({
+    name: "payonce_gate_decisions_total",
+    help: "What the Redis gate said; stepped_aside means that no quorum answered",
+    labelNames: ["decision"],
+    registers: [registry],
+  });
+  return {
+    registry,
+    onExecutorEvent(event) {
+      const { operation } = event.scope;
+      calls.inc({ operation, result: event.type === "refused" ? event.reason : event.type });
+      if (event.type === "executed") {
+        durations.observe({ operation }, event.durationMs / 1000);
+      }
+    },
+    onGateEvent: ({ type }) => gate.inc({ decision: type }),
+  };
+}

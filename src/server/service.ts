@@ -1,0 +1,120 @@
+import { readFile } from "node:fs/promises";
+import type { PoolClient } from "pg";
+import { InspectionService } from "../gen/payonce/idempotency/v1/inspection_pb.js";
+import { PaymentService } from "../gen/payonce/payments/v1/payments_pb.js";
+import { createExecutor, type ExecutorEvent } from "../idempotency/executor.js";
+import type { IdempotencyStore } from "../idempotency/store.js";
+import { createPaymentHandlers } from "../payments/service.js";
+import { createPostgresStore } from "../stores/postgres/index.js";
+import { createClosers } from "./closers.js";
+import { type Address, type Config, formatAddress } from "./config.js";
+import { openGatedStore, openProcessor, openStoreOfRecord } from "./dependencies.js";
+import { mount } from "./edge.js";
+import { startGrpcServer } from "./grpc-server.js";
+import { startHttpServer } from "./http-server.js";
+import { createAuthenticator } from "./identity.js";
+import { createInspectionHandlers } from "./inspection.js";
+import type { Logger } from "./log.js";
+import { createMetrics } from "./metrics.js";
+import { parseTokens } from "./tokens.js";
+
+export interface ServiceOptions {
+  readonly config: Config;
+  readonly log: Logger;
+  /** Wraps the store of record, for controls that must make a test fail. */
+  readonly decorateStore?: (store: IdempotencyStore<PoolClient>) => IdempotencyStore<PoolClient>;
+}
+
+export interface Service {
+  readonly grpcAddress: Address;
+  readonly httpAddress: Address;
+  /** What the service runs on, one line each. */
+  readonly summary: readonly string[];
+  /** Takes no new calls, finishes those under way, and ends what it has started. */
+  close(): Promise<void>;
+}
+
+/** Starts the whole service. What was started before a failure is ended again. */
+export async function startService(options: ServiceOptions): Promise<Service> {
+  const { config, log, decorateStore = (store) => store } = options;
+  const closers = createClosers();
+  try {
+    const metrics = createMetrics();
+    const open = { config, log, closers };
+    const database = await openStoreOfRecord(open);
+    const record = decorateStore(createPostgresStore(database.value));
+    const gated = await openGatedStore(open, record, { pool: database.value, metrics });
+    const processor = await openProcessor(open);
+    const store = gated.value;
+    const executor = createExecutor({
+      store,
+      maxExecutionMs: config.idempotencyMaxExecutionMs,
+      onEvent(event) {
+        metrics.onExecutorEvent(event);
+        logEvent(log, event);
+      },
+    });
+    // After the servers, and before everything that calls under way still need.
+    closers.add(() => executor.drained());
+    const retentionMs = config.idempotencyRetentionMs;
+    const edge = {
+      config,
+      executor,
+      defaults: { leaseMs: config.idempotencyLeaseMs, retentionMs },
+      authenticator: await openAuthenticator(config),
+      services: [
+        mount(
+          PaymentService,
+          createPaymentHandlers({
+            pool: database.value,
+            processor: processor.value,
+            keyWindowMs: config.processorKeyWindowMs,
+          }),
+        ),
+        mount(InspectionService, createInspectionHandlers({ store, retentionMs, log })),
+      ],
+    };
+    const http = await startHttpServer(edge, metrics);
+    closers.add(() => http.close());
+    const grpc = await startGrpcServer(edge);
+    closers.add(() => grpc.close());
+    return {
+      grpcAddress: grpc.address,
+      httpAddress: http.address,
+      summary: [
+        `gRPC       ${formatAddress(grpc.address)}`,
+        `HTTP       ${formatAddress(http.address)} (Connect, gRPC-Web, JSON)`,
+        `Records    ${database.what}`,
+        `Gate       ${gated.what}`,
+        `Processor  ${processor.what}`,
+      ],
+      close: () => closers.closeAll(),
+    };
+  } catch (error) {
+    await closers.closeAll().catch(() => {}); // the first failure is the one to tell
+    throw error;
+  }
+}
+
+async function openAuthenticator({ authTokensFile, tlsClientCaFile }: Config) {
+  return createAuthenticator({
+    tokens:
+      authTokensFile === undefined
+        ? undefined
+        : parseTokens(await readFile(authTokensFile, "utf8")),
+    clientCertificates: tlsClientCaFile === undefined ? "ignored" : "trusted",
+  });
+}
+
+function logEvent(log: Logger, event: ExecutorEvent): void {
+  switch (event.type) {
+    case "outcome_unknown":
+      log.warn({ ...event.scope, reason: event.reason }, "the outcome of a call is not known");
+      return;
+    case "store_failed":
+      log.error({ ...event.scope, error: String(event.error) }, "the store of record failed");
+      return;
+    default:
+      log.debug(event, "call");
+  }
+}

@@ -1,0 +1,34 @@
+import type { Client } from "@grpc/grpc-js";
+import { type Effect, SandboxProcessorService } from "../../gen/payonce/sandbox/v1/sandbox_pb.js";
+import { callUnary } from "../../grpc/client.js";
+
+const PAGE_SIZE = 10_000;
+const CALL_TIMEOUT_MS = 30_000;
+
+export interface Journal {
+  readonly effects: readonly Effect[];
+  /** How many calls for an effect the processor has got since it started. */
+  readonly calls: bigint;
+}
+
+/**
+ * Reads the processor's own journal: what really happened.
+ * @throws if the processor cannot be asked.
+ */
+export async function readJournal(processor: Client, afterSequence = 0n): Promise<Journal> {
+  const effects: Effect[] = [];
+  for (;;) {
+    const { response, message } = await callUnary(processor, {
+      method: SandboxProcessorService.method.listEffects,
+      request: { afterSequence: effects.at(-1)?.sequence ?? afterSequence, pageSize: PAGE_SIZE },
+      timeoutMs: CALL_TIMEOUT_MS,
+    });
+    if (response === undefined) {
+      throw new Error(`the processor's journal cannot be read: ${message}`);
+    }
+    effects.push(...response.effects);
+    if (response.effects.length < PAGE_SIZE) {
+      return { effects, calls: response.calls };
+    }
+  }
+}

@@ -1,0 +1,325 @@
+import { describe, expect, it } from "vitest";
+import type { Run } from "../../../src/idempotency/attempt.js";
+import { Code } from "../../../src/idempotency/code.js";
+import { ClaimLost, NotExecuted, Parked } from "../../../src/idempotency/errors.js";
+import { createExecutor, type ExecutorEvent } from "../../../src/idempotency/executor.js";
+import type { Outcome } from "../../../src/idempotency/outcome.js";
+import type { IdempotencyStore } from "../../../src/idempotency/store.js";
+import { createMemoryStore } from "../../../src/stores/memory/index.js";
+import {
+  callError,
+  callOf,
+  describeError,
+  gate,
+  LEASE_MS,
+  ok,
+  rerunPolicy,
+} from "../../support/idempotency/calls.js";
+import { createManualClock, settled } from "../../support/idempotency/manual-clock.js";
+import { errorOf, reasonOf } from "../../support/idempotency/replies.js";
+import { type Loss, probe } from "../../support/idempotency/store-probe.js";
+
+/** Longer than all retries of one call of the store together. */
+const STORE_RETRIES_MS = 1_000;
+
+function setup() {
+  const clock = createManualClock();
+  const tap = probe(createMemoryStore({ clock }));
+  const events: ExecutorEvent[] = [];
+  const executor = createExecutor({
+    store: tap.store,
+    clock,
+    onEvent: (event) => events.push(event),
+  });
+  return { clock, tap, executor, events };
+}
+
+const runs = {
+  answers: async () => ok(),
+  refuses: async () => Promise.reject(callError(Code.INVALID_ARGUMENT)),
+  fails: async () => Promise.reject(new Error("no reply")),
+  parks: async () => Promise.reject(new Parked("window passed")),
+} satisfies Record<string, Run<never>>;
+
+describe("a store that loses", () => {
+  const single: ["claim" | "complete" | "release" | "suspend", Loss, Run<never>, string][] = [
+    ["claim", "request", runs.answers, "OK"],
+    ["claim", "reply", runs.answers, "OK"],
+    ["complete", "request", runs.answers, "OK"],
+    ["complete", "reply", runs.answers, "OK"],
+    ["release", "request", runs.refuses, "TEST_REASON"],
+    ["suspend", "request", runs.fails, "OUTCOME_UNKNOWN"],
+    ["suspend", "reply", runs.fails, "OUTCOME_UNKNOWN"],
+    ["suspend", "request", runs.parks, "OUTCOME_UNKNOWN"],
+  ];
+  it.each(single)(
+    "one %s, its %s, is asked again, and the caller notices nothing",
+    async (method, loss, run, expected) => {
+      const { clock, tap, executor } = setup();
+      let executions = 0;
+      tap.lose(method, loss, 1);
+      const reply = executor.execute(
+        callOf({
+          policy: rerunPolicy,
+          run: (execution) => {
+            executions += 1;
+            return run(execution);
+          },
+        }),
+      );
+      await clock.advance(STORE_RETRIES_MS);
+      const { code, trailers } = await reply;
+      expect(code === Code.OK ? "OK" : reasonOf({ trailers })).toBe(expected);
+      expect(executions).toBe(1);
+      expect(tap.calls(method)).toBe(2);
+      expect(clock.waitingTimers()).toBe(0);
+    },
+  );
+
+  it("the reply to a release lets the next call in, whatever this one is told", async () => {
+    const { clock, tap, executor } = setup();
+    tap.lose("release", "reply", 1);
+    const call = callOf({ run: runs.refuses });
+    const reply = executor.execute(call);
+    await clock.advance(STORE_RETRIES_MS);
+    expect(errorOf(await reply).pushbacks).not.toEqual(["-1"]);
+    expect(await executor.execute({ ...call, run: runs.answers })).toMatchObject({ code: Code.OK });
+  });
+
+  const always: ["claim" | "complete" | "release" | "suspend", Run<never>][] = [
+    ["claim", runs.answers],
+    ["complete", runs.answers],
+    ["release", runs.refuses],
+    ["suspend", runs.fails],
+    ["suspend", runs.parks],
+  ];
+  it.each(always)("every %s makes the caller retry with the same key", async (method, run) => {
+    const { clock, tap, executor, events } = setup();
+    tap.lose(method, "request", Number.POSITIVE_INFINITY);
+    const reply = executor.execute(callOf({ run }));
+    await clock.advance(STORE_RETRIES_MS);
+    const refused = await reply;
+    expect(refused.code).toBe(Code.UNAVAILABLE);
+    expect(errorOf(refused)).toEqual({
+      reason: "STORE_UNAVAILABLE",
+      next: "retry_same_key",
+      retryDelayMs: 1_000,
+      pushbacks: ["1000"],
+    });
+    expect(tap.calls(method)).toBe(3);
+    expect(events.map(({ type }) => type)).toContain("store_failed");
+    expect(clock.waitingTimers()).toBe(0);
+  });
+
+  it("a completion for good never makes an answer out of it, and the lease lets another attempt in", async () => {
+    const { clock, tap, executor } = setup();
+    tap.lose("complete", "request", 3);
+    const call = callOf({
+      run: async ({ attempt }) => ok(`attempt ${attempt}`),
+      policy: rerunPolicy,
+    });
+    const reply = executor.execute(call);
+    await clock.advance(STORE_RETRIES_MS);
+    expect(reasonOf(await reply)).toBe("STORE_UNAVAILABLE");
+    expect(reasonOf(await executor.execute(call))).toBe("REQUEST_IN_PROGRESS");
+    await clock.advance(LEASE_MS);
+    expect(await executor.execute(call)).toMatchObject({ body: ok("attempt 2").body });
+  });
+
+  it("heartbeats leaves the handler alone, as long as nobody takes over", async () => {
+    const { clock, tap, executor } = setup();
+    const { opened, open } = gate<Outcome>();
+    tap.lose("extend", "request", Number.POSITIVE_INFINITY);
+    let signal: AbortSignal | undefined;
+    const reply = executor.execute(
+      callOf({
+        run: (execution) => {
+          signal = execution.signal;
+          return opened;
+        },
+      }),
+    );
+    await clock.advance(2 * LEASE_MS);
+    expect(signal?.aborted).toBe(false);
+    open(ok());
+    expect(await reply).toMatchObject({ code: Code.OK });
+  });
+});
+
+describe("a handler that throws", () => {
+  const oddities: [string, unknown][] = [
+    ["a string", "boom"],
+    ["a number", 0],
+    ["nothing", undefined],
+    ["null", null],
+    ["a symbol", Symbol("boom")],
+    ["an object without a prototype", Object.create(null)],
+    [
+      "an object that cannot be told",
+      {
+        toString: () => {
+          throw new Error("again");
+        },
+      },
+    ],
+    ["an error without a message", Object.assign(new Error(), { message: { odd: true } })],
+    [
+      "a status that cannot be encoded",
+      new NotExecuted({ ...describeError(Code.ABORTED), retryDelayMs: Number.NaN }),
+    ],
+  ];
+  it.each(oddities)("%s ends in an unknown outcome", async (_, thrown) => {
+    const { clock, executor, events } = setup();
+    const reply = await executor.execute(callOf({ run: () => Promise.reject(thrown) }));
+    expect(reasonOf(reply)).toBe("OUTCOME_UNKNOWN");
+    const unknown = events.find(({ type }) => type === "outcome_unknown");
+    expect(unknown).toMatchObject({ reason: expect.any(String) });
+    expect(clock.waitingTimers()).toBe(0);
+  });
+
+  it("before it returns a promise ends like one that rejects", async () => {
+    const { executor } = setup();
+    const run: Run<never> = () => {
+      throw callError(Code.NOT_FOUND);
+    };
+    expect(reasonOf(await executor.execute(callOf({ run })))).toBe("TEST_REASON");
+  });
+
+  it("a reason with characters that a database refuses, or without end, leaves a key that can be held", async () => {
+    const { tap, executor } = setup();
+    const call = callOf({
+      run: () => Promise.reject(new Error(`a\u0000b${"x".repeat(1_000_000)}`)),
+    });
+    await executor.execute(call);
+    const reason = (await tap.store.get(call.scope))?.record.unknownReason;
+    expect(reason).toMatch(/^a.?bx+/);
+    expect(reason).not.toContain("\u0000");
+    expect(reason?.length).toBeLessThanOrEqual(1_000);
+  });
+});
+
+describe("a handler that completes in a transaction of its own", () => {
+  interface Transaction {
+    readonly name: string;
+  }
+
+  /** The memory store, with transactions that commit at once. */
+  function transactional() {
+    const clock = createManualClock();
+    const memory = createMemoryStore({ clock });
+    const tap = probe<Transaction>({
+      ...memory,
+      completeWithin: (_transaction, ...parameters) => memory.complete(...parameters),
+      async ownsWithin(_transaction, { scope, fencingToken }) {
+        const found = await memory.get(scope);
+        return found?.record.fencingToken === fencingToken && found.record.state === "executing";
+      },
+    } satisfies IdempotencyStore<Transaction>);
+    return { clock, tap, executor: createExecutor({ store: tap.store, clock }) };
+  }
+  const transaction: Transaction = { name: "of the money" };
+
+  it("answers with what it stored, whatever it returns", async () => {
+    const { tap, executor } = transactional();
+    const call = callOf<Transaction>({
+      async run(execution) {
+        await execution.assertOwner(transaction);
+        await execution.completeWithin(transaction, Buffer.from("stored"));
+        return ok("ignored");
+      },
+    });
+    expect(await executor.execute(call)).toEqual({ ...ok("stored"), replayed: false });
+    expect(await executor.execute(call)).toMatchObject({ body: ok("stored").body, replayed: true });
+    expect(tap.calls("committed")).toBe(1);
+    expect(tap.calls("complete")).toBe(0);
+  });
+
+  it("is not told that its claim is lost by a heartbeat that finds the call completed", async () => {
+    const { clock, tap, executor } = transactional();
+    const { opened, open } = gate<void>();
+    let signal: AbortSignal | undefined;
+    const reply = executor.execute(
+      callOf<Transaction>({
+        async run(execution) {
+          signal = execution.signal;
+          await execution.completeWithin(transaction, Buffer.from("stored"));
+          await opened; // the commit's reply is on its way
+          return ok();
+        },
+      }),
+    );
+    await clock.advance(LEASE_MS / 5);
+    expect(tap.calls("extend")).toBe(1);
+    expect(signal?.aborted).toBe(false);
+    open();
+    expect(await reply).toMatchObject({ code: Code.OK, body: ok("stored").body });
+  });
+
+  it("is stopped by both if another owner has its claim, and nothing of it is stored", async () => {
+    const { clock, tap, executor } = transactional();
+    const { opened, open } = gate<void>();
+    const stopped: unknown[] = [];
+    tap.lose("extend", "request", Number.POSITIVE_INFINITY);
+    const call = callOf<Transaction>({
+      policy: rerunPolicy,
+      async run(execution) {
+        await opened;
+        stopped.push(await execution.assertOwner(transaction).catch((error: unknown) => error));
+        await execution.completeWithin(transaction, Buffer.from("late"));
+        return ok();
+      },
+    });
+    const late = executor.execute(call);
+    await clock.advance(LEASE_MS + 1);
+    const taken = await executor.execute({ ...call, run: async () => ok("winner") });
+    open();
+    expect(reasonOf(await late)).toBe("CLAIM_LOST");
+    expect(stopped).toEqual([expect.any(ClaimLost)]);
+    expect(taken.body).toEqual(ok("winner").body);
+    expect(await executor.execute(call)).toMatchObject({ body: ok("winner").body, replayed: true });
+  });
+});
+
+describe("an executor with too many calls", () => {
+  it("refuses more before it claims anything, and takes them again afterwards", async () => {
+    const clock = createManualClock();
+    const tap = probe(createMemoryStore({ clock }));
+    const executor = createExecutor({ store: tap.store, clock, maxCalls: 2 });
+    const { opened, open } = gate<Outcome>();
+    const under = [1, 2].map(() => executor.execute(callOf({ run: () => opened })));
+    await settled();
+    const claims = tap.calls("claim");
+    const refused = await executor.execute(callOf({ run: runs.answers }));
+    expect(refused.code).toBe(Code.RESOURCE_EXHAUSTED);
+    expect(errorOf(refused)).toMatchObject({
+      reason: "OVERLOADED",
+      next: "retry_same_key",
+      pushbacks: ["1000"],
+    });
+    expect(tap.calls("claim")).toBe(claims);
+    open(ok());
+    await Promise.all(under);
+    expect(await executor.execute(callOf({ run: runs.answers }))).toMatchObject({ code: Code.OK });
+  });
+
+  it("has drained once none is under way, also none whose caller has left", async () => {
+    const { executor } = setup();
+    await executor.drained();
+    const { opened, open } = gate<Outcome>();
+    const left = new AbortController();
+    const reply = executor.execute(callOf({ run: () => opened, signal: left.signal }));
+    let drained = 0;
+    const waiting = [1, 2].map(() =>
+      executor.drained().then(() => {
+        drained += 1;
+      }),
+    );
+    left.abort();
+    await settled();
+    expect(drained).toBe(0);
+    open(ok());
+    await reply;
+    await Promise.all(waiting);
+    expect(drained).toBe(2);
+  });
+});

@@ -1,0 +1,378 @@
+import { parseArgs } from "node:util";
+import { describe, expect, it, vi } from "vitest";
+import {
+  ConfigError,
+  type ConfigSources,
+  configFlags,
+  configHelp,
+  formatAddress,
+  readConfig,
+} from "../../../src/server/config.js";
+
+const VARIABLES = [
+  "GRPC_LISTEN",
+  "HTTP_LISTEN",
+  "DATABASE_URL",
+  "REDIS_URLS",
+  "PROCESSOR_URL",
+  "PROCESSOR_TIMEOUT_MS",
+  "PROCESSOR_KEY_WINDOW_MS",
+  "DATA_DIR",
+  "IDEMPOTENCY_LEASE_MS",
+  "IDEMPOTENCY_MAX_EXECUTION_MS",
+  "IDEMPOTENCY_RETENTION_MS",
+  "RESPONSE_CACHE_TTL_MS",
+  "RESPONSE_CACHE_SECRET",
+  "RECOVERY_INTERVAL_MS",
+  "TLS_CERT_FILE",
+  "TLS_KEY_FILE",
+  "TLS_CLIENT_CA_FILE",
+  "AUTH_TOKENS_FILE",
+  "LOG_LEVEL",
+  "SANDBOX_LISTEN",
+];
+
+const DAY_MS = 24 * 3_600_000;
+
+function read(env: Record<string, string>, flags: ConfigSources["flags"] = {}) {
+  return readConfig({ env, flags });
+}
+
+function problems(env: Record<string, string>, flags: ConfigSources["flags"] = {}) {
+  try {
+    read(env, flags);
+  } catch (error) {
+    if (error instanceof ConfigError) {
+      return error.problems;
+    }
+    throw error;
+  }
+  return [];
+}
+
+describe("defaults", () => {
+  it("are those of the contract", () => {
+    expect(read({})).toEqual({
+      grpcListen: { host: "127.0.0.1", port: 50051 },
+      httpListen: { host: "127.0.0.1", port: 8080 },
+      sandboxListen: { host: "127.0.0.1", port: 50061 },
+      processorTimeoutMs: 10_000,
+      processorKeyWindowMs: DAY_MS,
+      dataDir: ".payonce",
+      idempotencyLeaseMs: 15_000,
+      idempotencyMaxExecutionMs: 60_000,
+      idempotencyRetentionMs: 30 * DAY_MS,
+      responseCacheTtlMs: DAY_MS,
+      recoveryIntervalMs: 1_000,
+      logLevel: "info",
+      insecure: false,
+      searchPath: "",
+    });
+  });
+
+  it("let programs be looked for on the PATH", () => {
+    expect(read({ PATH: "/opt/redis/bin:/usr/bin" }).searchPath).toBe("/opt/redis/bin:/usr/bin");
+  });
+
+  it("give way to this process's environment where no other is given", () => {
+    vi.stubEnv("LOG_LEVEL", "warn");
+    const { logLevel } = readConfig();
+    vi.unstubAllEnvs();
+    expect(logLevel).toBe("warn");
+  });
+});
+
+describe("durations", () => {
+  it.each([
+    ["1500", 1_500],
+    ["1500ms", 1_500],
+    ["20s", 20_000],
+    ["2m", 120_000],
+    ["24h", DAY_MS],
+    ["7d", 7 * DAY_MS],
+  ])("%s", (text, expectedMs) => {
+    expect(read({ IDEMPOTENCY_RETENTION_MS: text }).idempotencyRetentionMs).toBe(expectedMs);
+  });
+
+  it.each(["", "abc", "-1", "0", "1.5h", "10 s", "10sec", "1e3", "99999999999d", "10s "])(
+    "%j is refused",
+    (text) => {
+      expect(problems({ RECOVERY_INTERVAL_MS: text })).toEqual([
+        "RECOVERY_INTERVAL_MS accepts a duration from 1ms to 24d, in milliseconds or with a unit (ms, s, m, h, d)",
+      ]);
+    },
+  );
+
+  it("a timer longer than Node's timers is refused", () => {
+    expect(problems({ IDEMPOTENCY_MAX_EXECUTION_MS: "25d" })).toHaveLength(1);
+  });
+
+  it("a lease below a second is refused", () => {
+    expect(problems({ IDEMPOTENCY_LEASE_MS: "999" })).toHaveLength(1);
+    expect(read({ IDEMPOTENCY_LEASE_MS: "1000" }).idempotencyLeaseMs).toBe(1_000);
+  });
+});
+
+describe("addresses", () => {
+  it.each([
+    ["127.0.0.1:0", { host: "127.0.0.1", port: 0 }],
+    ["localhost:65535", { host: "localhost", port: 65_535 }],
+    ["[::1]:50051", { host: "::1", port: 50_051 }],
+  ])("%s", (text, expected) => {
+    const { grpcListen } = read({ GRPC_LISTEN: text });
+    expect(grpcListen).toEqual(expected);
+    expect(formatAddress(grpcListen)).toBe(text);
+  });
+
+  it.each([
+    "",
+    "50051",
+    ":50051",
+    "::1:50051",
+    "127.0.0.1",
+    "127.0.0.1:65536",
+    "127.1:80",
+    "256.0.0.1:80",
+    "host:",
+    "http://localhost:80",
+    "[localhost]:80",
+    "a b:80",
+  ])("%j is refused", (text) => {
+    expect(problems({ GRPC_LISTEN: text }, { insecure: true })).toEqual([
+      "GRPC_LISTEN accepts host:port, such as 127.0.0.1:50051 or [::1]:50051; port 0 picks a free one",
+    ]);
+  });
+});
+
+describe("PROCESSOR_URL", () => {
+  it.each([
+    ["instant:", { kind: "instant" }],
+    ["psp_1:443", { kind: "remote", address: { host: "psp_1", port: 443 } }],
+    ["grpc://[::1]:50061", { kind: "remote", address: { host: "::1", port: 50_061 } }],
+  ])("%s", (text, expected) => {
+    expect(read({ PROCESSOR_URL: text }).processorUrl).toEqual(expected);
+  });
+
+  it.each(["", "instant", "http://psp:80", "psp:0", "grpc://psp", "grpc://psp:80/path"])(
+    "%j is refused",
+    (text) => {
+      expect(problems({ PROCESSOR_URL: text })).toEqual([
+        "PROCESSOR_URL accepts host:port, grpc://host:port, or instant:",
+      ]);
+    },
+  );
+});
+
+describe("REDIS_URLS", () => {
+  it.each([
+    ["10.0.0.1:6379", ["redis://10.0.0.1:6379"]],
+    [
+      "redis://a, redis://b/1,rediss://user:p%2Cw@c:7000",
+      ["redis://a", "redis://b/1", "rediss://user:p%2Cw@c:7000"],
+    ],
+    ["[::1]:6379", ["redis://[::1]:6379"]],
+  ])("%s", (text, expected) => {
+    expect(read({ REDIS_URLS: text }).redisUrls).toEqual(expected);
+  });
+
+  it.each([
+    ["an even count", "a:1,b:1"],
+    ["a node twice", "a:1,b:1,a:1"],
+    ["a node twice, the default port once in words", "redis://A,b:1,a:6379"],
+    ["two databases of one node", "redis://a/0,redis://a/1,b:1"],
+    ["an empty list", ""],
+    ["an empty entry", "a:1,,b:1"],
+    ["another protocol", "http://a:1"],
+    ["port 0", "a:0"],
+    ["a path that is no database", "redis://a/queue"],
+  ])("%s is refused", (_, text) => {
+    expect(problems({ REDIS_URLS: text })).toEqual([
+      "REDIS_URLS accepts an odd number of different nodes with commas between them, each host:port, redis://... or rediss://...",
+    ]);
+  });
+});
+
+describe("secrets and paths", () => {
+  it("never appear in a problem, also when set where they do not belong", () => {
+    const secret = "hunter2";
+    const all = Object.fromEntries(
+      VARIABLES.map((variable) => [variable, `mysql://root:${secret}@h/\0`]),
+    );
+    const lines = problems(all);
+    expect(lines.length).toBe(VARIABLES.length);
+    expect(lines.join("\n")).not.toContain(secret);
+  });
+
+  it("a short RESPONSE_CACHE_SECRET is refused", () => {
+    expect(problems({ RESPONSE_CACHE_SECRET: "x".repeat(31) })).toEqual([
+      "RESPONSE_CACHE_SECRET accepts at least 32 bytes that nobody can guess",
+    ]);
+    expect(problems({ RESPONSE_CACHE_SECRET: "x".repeat(32) })).toEqual([]);
+  });
+
+  it("a database password that is not percent-encoded is refused", () => {
+    expect(problems({ DATABASE_URL: "postgres://user:pa#ss@host/db" })).toHaveLength(1);
+    expect(read({ DATABASE_URL: "postgres:///db?host=/run/pg" }).databaseUrl).toContain("/run/pg");
+  });
+
+  it("an empty AUTH_TOKENS_FILE is refused: an expansion that failed must not switch authentication off", () => {
+    expect(problems({ AUTH_TOKENS_FILE: "" })).toEqual([
+      "AUTH_TOKENS_FILE accepts the path of a file",
+    ]);
+  });
+});
+
+describe("flags", () => {
+  function parse(...args: string[]) {
+    return parseArgs({ args, options: configFlags() }).values;
+  }
+
+  it("beat the environment", () => {
+    const flags = parse("--log-level", "debug", "--data-dir=/tmp/a");
+    const config = read({ LOG_LEVEL: "error", SANDBOX_LISTEN: "127.0.0.1:1" }, flags);
+    expect(config).toMatchObject({
+      logLevel: "debug",
+      dataDir: "/tmp/a",
+      sandboxListen: { port: 1 },
+    });
+  });
+
+  it("are named in problems, where the value comes from one", () => {
+    expect(problems({ LOG_LEVEL: "info" }, parse("--log-level", "loud"))).toEqual([
+      "--log-level accepts debug, info, warn, error, silent",
+    ]);
+  });
+
+  it("exist for every variable", () => {
+    const names = VARIABLES.map((variable) => variable.toLowerCase().replaceAll("_", "-"));
+    expect(Object.keys(configFlags()).sort()).toEqual([...names, "insecure"].sort());
+  });
+
+  it("leaves flags of a command's own alone", () => {
+    expect(problems({}, { count: "100" })).toEqual([]);
+  });
+});
+
+describe("rules about several settings", () => {
+  const tls = { TLS_CERT_FILE: "cert.pem", TLS_KEY_FILE: "key.pem" };
+  const tokens = { AUTH_TOKENS_FILE: "tokens.json" };
+  const clientCa = { TLS_CLIENT_CA_FILE: "ca.pem" };
+
+  it.each([
+    [
+      "a certificate without a key",
+      { TLS_CERT_FILE: "c" },
+      ["TLS_CERT_FILE accepts a file only together with TLS_KEY_FILE"],
+    ],
+    [
+      "a key without a certificate",
+      { TLS_KEY_FILE: "k" },
+      ["TLS_KEY_FILE accepts a file only together with TLS_CERT_FILE"],
+    ],
+    [
+      "client certificates without TLS",
+      clientCa,
+      ["TLS_CLIENT_CA_FILE accepts a file only together with TLS_CERT_FILE and TLS_KEY_FILE"],
+    ],
+    [
+      "an attempt shorter than its lease",
+      { IDEMPOTENCY_MAX_EXECUTION_MS: "14s" },
+      ["IDEMPOTENCY_MAX_EXECUTION_MS accepts at least the duration of IDEMPOTENCY_LEASE_MS"],
+    ],
+    [
+      "a processor's timeout that an attempt cannot await",
+      { PROCESSOR_TIMEOUT_MS: "60s" },
+      ["PROCESSOR_TIMEOUT_MS accepts less than the duration of IDEMPOTENCY_MAX_EXECUTION_MS"],
+    ],
+  ])("%s is refused", (_, env: Record<string, string>, expected) => {
+    expect(problems(env)).toEqual(expected);
+  });
+
+  it("TLS with client certificates is accepted", () => {
+    expect(problems({ ...tls, ...clientCa })).toEqual([]);
+  });
+
+  describe.each(["GRPC_LISTEN", "HTTP_LISTEN"])("%s beyond loopback", (variable) => {
+    it.each(["0.0.0.0:1", "[::]:1", "10.1.2.3:1", "payments.example:1", "[fe80::1%eth0]:1"])(
+      "%s is refused without TLS and authentication",
+      (address) => {
+        const env = { [variable]: address };
+        const refusal = expect.stringMatching(`^${variable} accepts only a loopback address`);
+        expect(problems(env)).toEqual([refusal]);
+        expect(problems({ ...env, ...tls })).toEqual([refusal]);
+        expect(problems({ ...env, ...tokens })).toEqual([refusal]);
+        expect(problems({ ...env, ...tls, ...tokens })).toEqual([]);
+        expect(problems({ ...env, ...tls, ...clientCa })).toEqual([]);
+        expect(problems(env, { insecure: true })).toEqual([]);
+      },
+    );
+
+    it.each(["127.0.0.1:1", "127.9.9.9:1", "localhost:1", "[::1]:1", "[::ffff:127.0.0.1]:1"])(
+      "%s counts as loopback",
+      (address) => {
+        expect(problems({ [variable]: address })).toEqual([]);
+      },
+    );
+  });
+
+  it("are not reported about settings that were refused themselves", () => {
+    expect(problems({ TLS_CERT_FILE: "", TLS_KEY_FILE: "k", IDEMPOTENCY_LEASE_MS: "x" })).toEqual([
+      expect.stringContaining("IDEMPOTENCY_LEASE_MS"),
+      expect.stringContaining("TLS_CERT_FILE"),
+    ]);
+  });
+});
+
+describe("misspelled variables", () => {
+  it.each([
+    ["IDEMPOTENCY_LEASE", "IDEMPOTENCY_LEASE_MS"],
+    ["IDEMPOTENCE_RETENTION_MS", "IDEMPOTENCY_RETENTION_MS"],
+    ["PROCESSOR_TIMEOUT", "PROCESSOR_TIMEOUT_MS"],
+    ["PROCESSOR_URI", "PROCESSOR_URL"],
+    ["RESPONSE_CACHE_SERCET", "RESPONSE_CACHE_SECRET"],
+  ])("%s is refused", (misspelled, intended) => {
+    expect(problems({ [misspelled]: "1s" })).toEqual([
+      `${misspelled} is no setting; ${intended} is`,
+    ]);
+  });
+
+  it.each([
+    "PROCESSOR_ARCHITECTURE",
+    "PROCESSOR_IDENTIFIER",
+    "PROCESSOR_LEVEL",
+    "PROCESSOR_REVISION",
+    "OTEL_EXPORTER_OTLP_ENDPOINT",
+    "REDIS_URL",
+    "PATH",
+  ])("%s is another program's", (variable) => {
+    expect(problems({ [variable]: "x" })).toEqual([]);
+  });
+});
+
+describe("everything that is wrong", () => {
+  it("is reported at once, one line each", () => {
+    const attempt = () =>
+      read({ LOG_LEVEL: "loud", PROCESSOR_URI: "x", TLS_KEY_FILE: "k" }, { "grpc-listen": "here" });
+    expect(attempt).toThrow(ConfigError);
+    expect(attempt).toThrow(
+      [
+        "PROCESSOR_URI is no setting; PROCESSOR_URL is",
+        "--grpc-listen accepts host:port, such as 127.0.0.1:50051 or [::1]:50051; port 0 picks a free one",
+        "LOG_LEVEL accepts debug, info, warn, error, silent",
+        "TLS_KEY_FILE accepts a file only together with TLS_CERT_FILE",
+      ].join("\n"),
+    );
+  });
+});
+
+describe("configHelp", () => {
+  it.each(VARIABLES)(
+    "shows the flag of %s, its meaning, what it accepts and its default",
+    (variable) => {
+      const flag = `--${variable.toLowerCase().replaceAll("_", "-")}`;
+      expect(configHelp()).toMatch(
+        new RegExp(`^  ${flag} +\\S.*\n +accepts \\S.*\n +default: \\S.*$`, "m"),
+      );
+    },
+  );
+});

@@ -1,0 +1,222 @@
+import { createHash } from "node:crypto";
+import { describe, expect, it } from "vitest";
+import { DEFAULT_CALLER } from "../../../src/idempotency/call.js";
+import { Code } from "../../../src/idempotency/code.js";
+import { CallError } from "../../../src/idempotency/errors.js";
+import { createAuthenticator, requireOperator } from "../../../src/server/identity.js";
+import { parseTokens, TokensError } from "../../../src/server/tokens.js";
+
+function sha256(token: string): string {
+  return createHash("sha256").update(token).digest("hex");
+}
+
+const entries = [
+  { sha256: sha256("token-of-acme"), tenant: "acme", role: "caller" },
+  { sha256: sha256("next-token-of-acme").toUpperCase(), tenant: "acme", role: "operator" },
+  { sha256: sha256("token/of+globex=="), tenant: "globex_2-eu", role: "caller" },
+];
+const tokens = parseTokens(JSON.stringify(entries));
+
+const unauthenticated = { code: Code.UNAUTHENTICATED, reason: "CALLER_UNAUTHENTICATED" };
+
+describe("bearer tokens", () => {
+  const authenticate = createAuthenticator({ tokens, clientCertificates: "ignored" });
+
+  it.each([
+    ["Bearer token-of-acme", { tenant: "acme", role: "caller" }],
+    ["bearer next-token-of-acme", { tenant: "acme", role: "operator" }],
+    ["Bearer  token/of+globex==", { tenant: "globex_2-eu", role: "caller" }],
+  ])("%s", (authorization, caller) => {
+    expect(authenticate({ authorization })).toEqual(caller);
+  });
+
+  it.each([
+    undefined,
+    "",
+    "Bearer",
+    "Bearer ",
+    "token-of-acme",
+    "Basic token-of-acme",
+    "Bearer token-of-acmE",
+    "Bearer token-of-acme, Bearer token-of-acme",
+    `Bearer ${sha256("token-of-acme")}`,
+  ])("%j is refused", (authorization) => {
+    expect(authenticate({ authorization })).toMatchObject(unauthenticated);
+  });
+
+  it("are needed also of a caller with a certificate, where those are ignored", () => {
+    expect(authenticate({ certificate: { commonName: "acme" } })).toMatchObject(unauthenticated);
+  });
+
+  it("never come back in a refusal", () => {
+    expect(JSON.stringify(authenticate({ authorization: "Bearer hunter2" }))).not.toContain(
+      "hunter2",
+    );
+  });
+});
+
+describe("client certificates", () => {
+  const authenticate = createAuthenticator({ clientCertificates: "trusted" });
+
+  it("name the tenant by their common name, as a caller", () => {
+    expect(authenticate({ certificate: { commonName: "acme" } })).toEqual({
+      tenant: "acme",
+      role: "caller",
+    });
+  });
+
+  it.each(["", "Acme", "acme corp", "acme\n", "a".repeat(65)])(
+    "a common name that is no tenant is refused: %j",
+    (commonName) => {
+      expect(authenticate({ certificate: { commonName } })).toMatchObject(unauthenticated);
+    },
+  );
+
+  it("are required, whatever the header says", () => {
+    expect(authenticate({ authorization: "Bearer token-of-acme" })).toMatchObject({
+      ...unauthenticated,
+      message: "this service accepts only callers with a client certificate",
+    });
+  });
+});
+
+describe("tokens and certificates together", () => {
+  const authenticate = createAuthenticator({ tokens, clientCertificates: "trusted" });
+  const certificate = { commonName: "acme" };
+
+  it("either is enough", () => {
+    expect(authenticate({ certificate })).toEqual({ tenant: "acme", role: "caller" });
+    expect(authenticate({ authorization: "Bearer token/of+globex==" })).toMatchObject({
+      tenant: "globex_2-eu",
+    });
+    expect(authenticate({})).toMatchObject(unauthenticated);
+  });
+
+  it("of one tenant: the token decides the role", () => {
+    const authorization = "Bearer next-token-of-acme";
+    expect(authenticate({ authorization, certificate })).toEqual({
+      tenant: "acme",
+      role: "operator",
+    });
+  });
+
+  it("of different tenants are refused", () => {
+    const authorization = "Bearer token/of+globex==";
+    expect(authenticate({ authorization, certificate })).toMatchObject({
+      code: Code.PERMISSION_DENIED,
+      reason: "IDENTITY_CONFLICT",
+    });
+  });
+
+  it("a wrong one is refused beside a right one", () => {
+    expect(authenticate({ authorization: "Bearer unknown", certificate })).toMatchObject(
+      unauthenticated,
+    );
+    expect(
+      authenticate({
+        authorization: "Bearer token-of-acme",
+        certificate: { commonName: "No Tenant" },
+      }),
+    ).toMatchObject(unauthenticated);
+  });
+});
+
+describe("without any authentication", () => {
+  it("everybody is the default caller", () => {
+    const authenticate = createAuthenticator({ clientCertificates: "ignored" });
+    expect(authenticate({})).toEqual(DEFAULT_CALLER);
+    expect(authenticate({ authorization: "Basic x", certificate: { commonName: "acme" } })).toEqual(
+      DEFAULT_CALLER,
+    );
+  });
+});
+
+describe("requireOperator", () => {
+  it("lets operators pass", () => {
+    expect(() => requireOperator({ tenant: "acme", role: "operator" })).not.toThrow();
+  });
+
+  it("refuses callers", () => {
+    const attempt = () => requireOperator({ tenant: "acme", role: "caller" });
+    expect(attempt).toThrow(CallError);
+    expect(attempt).toThrow(
+      expect.objectContaining({
+        description: expect.objectContaining({
+          code: Code.PERMISSION_DENIED,
+          reason: "OPERATOR_REQUIRED",
+        }),
+      }),
+    );
+  });
+});
+
+describe("a tokens file", () => {
+  const [first, second] = entries;
+
+  function problems(text: string): readonly string[] {
+    try {
+      parseTokens(text);
+    } catch (error) {
+      if (error instanceof TokensError) {
+        return error.problems;
+      }
+      throw error;
+    }
+    return [];
+  }
+
+  it.each(["", "{}", "[]", "null", "[", '"token"', "token-of-acme"])(
+    "%j is refused, and never repeated",
+    (text) => {
+      expect(problems(text)).toEqual([
+        "the tokens file accepts a JSON array of at least one entry",
+      ]);
+    },
+  );
+
+  it.each([
+    ["no object", "token-of-acme", "accepts an object with sha256, tenant and role"],
+    ["null", null, "accepts an object with sha256, tenant and role"],
+    ["a list", [], "accepts an object with sha256, tenant and role"],
+    [
+      "a token instead of its hash",
+      { ...second, sha256: "token-of-acme" },
+      '"sha256" accepts the SHA-256 of a token, 64 hex digits',
+    ],
+    [
+      "no hash",
+      { tenant: "acme", role: "caller" },
+      '"sha256" accepts the SHA-256 of a token, 64 hex digits',
+    ],
+    [
+      "a tenant in capitals",
+      { ...second, tenant: "ACME" },
+      '"tenant" accepts 1 to 64 characters of a-z, 0-9, - and _',
+    ],
+    [
+      "a tenant that is too long",
+      { ...second, tenant: "a".repeat(65) },
+      '"tenant" accepts 1 to 64 characters of a-z, 0-9, - and _',
+    ],
+    ["another role", { ...second, role: "admin" }, '"role" accepts "caller" or "operator"'],
+    [
+      "a property too many",
+      { ...second, token: "x" },
+      "accepts no more than sha256, tenant and role",
+    ],
+    [
+      "a hash that is there already, in other letters",
+      { ...second, sha256: first?.sha256.toUpperCase() },
+      '"sha256" accepts no hash that an earlier entry has',
+    ],
+  ])("an entry with %s is refused", (_, entry, problem) => {
+    expect(problems(JSON.stringify([first, entry]))).toEqual([`entry 1: ${problem}`]);
+  });
+
+  it("names every entry that is wrong", () => {
+    expect(problems(JSON.stringify([1, first, 2]))).toEqual([
+      expect.stringMatching(/^entry 0: /),
+      expect.stringMatching(/^entry 2: /),
+    ]);
+  });
+});

@@ -1,0 +1,155 @@
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import {
+  CaptureMethod,
+  type GetPaymentRequest,
+  GetPaymentRequestSchema,
+  ListLedgerEntriesRequestSchema,
+  ListLedgerEntriesResponseSchema,
+  ListPaymentsRequestSchema,
+  ListPaymentsResponseSchema,
+  PaymentStatus,
+  StreamPaymentEventsRequestSchema,
+} from "../../../src/gen/payonce/payments/v1/payments_pb.js";
+import {
+  approve,
+  createRequest,
+  decline,
+  type PaymentsUnderTest,
+  readContext,
+  scripted,
+  startPayments,
+} from "./support.js";
+
+let payments: PaymentsUnderTest;
+let service: ReturnType<PaymentsUnderTest["serve"]>;
+const ids: string[] = [];
+
+beforeAll(async () => {
+  payments = await startPayments();
+  service = payments.serve(scripted(approve));
+  for (let index = 0; index < 5; index += 1) {
+    const merchantReference = index % 2 === 0 ? "even" : "";
+    const captureMethod = CaptureMethod.AUTOMATIC;
+    ids.unshift(await payments.createPayment(`key-${index}`, { merchantReference, captureMethod }));
+  }
+  const declined = await payments.claim("CreatePayment", "declined");
+  const answer = await payments.serve(scripted(decline)).createPayment(createRequest(), declined);
+  ids.unshift(answer.payment?.id ?? "");
+});
+afterAll(() => payments.stop());
+
+const notFound = { description: { code: 5, reason: "PAYMENT_NOT_FOUND" } };
+const invalid = (field: string) => ({ description: { code: 3, reason: "FIELD_INVALID", field } });
+
+describe("a payment", () => {
+  const get = async (lookup: GetPaymentRequest["lookup"], tenant = "acme") =>
+    service.getPayment(create(GetPaymentRequestSchema, { lookup }), readContext(tenant));
+
+  it("is found by its id and by the key that created it", async () => {
+    const byId = await get({ case: "paymentId", value: ids[1] ?? "" });
+    const byKey = await get({ case: "idempotencyKey", value: "key-4" });
+    expect(byId.payment).toMatchObject({ id: ids[1], merchantReference: "even" });
+    expect(byKey).toEqual(byId);
+  });
+
+  it("is not found by another tenant, by its id or by its key", async () => {
+    const value = ids[1] ?? "";
+    await expect(get({ case: "paymentId", value }, "other")).rejects.toMatchObject(notFound);
+    await expect(get({ case: "idempotencyKey", value: "key-4" }, "other")).rejects.toMatchObject(
+      notFound,
+    );
+  });
+
+  it("is not found where there is none", async () => {
+    await expect(get({ case: "paymentId", value: "pay_x" })).rejects.toMatchObject(notFound);
+    await expect(get({ case: undefined })).rejects.toMatchObject(invalid("lookup"));
+    await expect(get({ case: "paymentId", value: "\0" })).rejects.toMatchObject(
+      invalid("payment_id"),
+    );
+  });
+});
+
+describe("the list of payments", () => {
+  type Filter = MessageInitShape<typeof ListPaymentsRequestSchema>;
+  const page = async (filter: Filter, tenant = "acme") => {
+    const request = create(ListPaymentsRequestSchema, filter);
+    const response = await service.listPayments(request, readContext(tenant));
+    return create(ListPaymentsResponseSchema, response);
+  };
+
+  it("comes in pages, the newest first, each payment once", async () => {
+    const seen: string[] = [];
+    let pageToken = "";
+    do {
+      const response = await page({ pageSize: 4, pageToken });
+      seen.push(...response.payments.map(({ id }) => id));
+      pageToken = response.nextPageToken;
+    } while (pageToken !== "");
+    expect(seen).toEqual(ids);
+  });
+
+  it("is narrowed by merchant reference and status", async () => {
+    const idsOf = async (filter: Filter) => (await page(filter)).payments.map(({ id }) => id);
+    expect(await idsOf({ merchantReference: "even" })).toEqual([ids[1], ids[3], ids[5]]);
+    expect(await idsOf({ status: PaymentStatus.DECLINED })).toEqual([ids[0]]);
+    expect(await idsOf({ merchantReference: "even", status: PaymentStatus.DECLINED })).toEqual([]);
+  });
+
+  it("refuses a token under other filters", async () => {
+    const { nextPageToken: pageToken } = await page({ pageSize: 1 });
+    await expect(page({ pageToken, merchantReference: "even" })).rejects.toMatchObject(
+      invalid("page_token"),
+    );
+  });
+
+  it("is another tenant's own", async () => {
+    expect((await page({}, "other")).payments).toEqual([]);
+    const { nextPageToken: pageToken } = await page({ pageSize: 1 });
+    await expect(page({ pageToken }, "other")).rejects.toMatchObject(invalid("page_token"));
+  });
+});
+
+describe("the ledger", () => {
+  const page = async (
+    filter: MessageInitShape<typeof ListLedgerEntriesRequestSchema>,
+    tenant = "acme",
+  ) => {
+    const request = create(ListLedgerEntriesRequestSchema, filter);
+    const response = await service.listLedgerEntries(request, readContext(tenant));
+    return create(ListLedgerEntriesResponseSchema, response);
+  };
+
+  it("comes in pages, in the order it was written", async () => {
+    const first = await page({ pageSize: 7 });
+    const second = await page({ pageSize: 7, pageToken: first.nextPageToken });
+    expect(second.nextPageToken).toBe("");
+    const paymentIds = [...first.entries, ...second.entries].map(({ paymentId }) => paymentId);
+    const oldestFirst = ids.slice(1).reverse();
+    expect(paymentIds).toEqual(oldestFirst.flatMap((id) => [id, id]));
+  });
+
+  it("is narrowed by payment", async () => {
+    const { entries } = await page({ paymentId: ids[1] ?? "" });
+    expect(entries).toMatchObject([
+      { account: "processor_receivable", amount: { currencyCode: "EUR", minorUnits: 1000n } },
+      { account: "merchant_payable", amount: { currencyCode: "EUR", minorUnits: -1000n } },
+    ]);
+    expect(entries[0]?.transactionId).toMatch(/^op_[0-9a-f]{40}$/);
+  });
+
+  it("is another tenant's own", async () => {
+    expect((await page({ paymentId: ids[1] ?? "" }, "other")).entries).toEqual([]);
+  });
+});
+
+it("the stream of events says that it is not there", () => {
+  const request = create(StreamPaymentEventsRequestSchema);
+  expect(() => service.streamPaymentEvents(request, readContext("acme"))).toThrow("yet");
+});
+
+it("a write without a key is refused", async () => {
+  await expect(service.createPayment(createRequest(), readContext("acme"))).rejects.toMatchObject({
+    description: { reason: "IDEMPOTENCY_KEY_MISSING" },
+  });
+});

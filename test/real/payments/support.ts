@@ -1,0 +1,252 @@
+import { randomUUID } from "node:crypto";
+import { create, fromBinary } from "@bufbuild/protobuf";
+import type { Pool, PoolClient } from "pg";
+import {
+  CancelPaymentRequestSchema,
+  CaptureMethod,
+  CapturePaymentRequestSchema,
+  type CreatePaymentRequest,
+  CreatePaymentRequestSchema,
+  GetPaymentRequestSchema,
+  GetPaymentResponseSchema,
+  PaymentSchema,
+  PaymentService,
+  PaymentStatus,
+  RefundPaymentRequestSchema,
+} from "../../../src/gen/payonce/payments/v1/payments_pb.js";
+import type { CallContext, Execution } from "../../../src/idempotency/call.js";
+import { ClaimLost } from "../../../src/idempotency/errors.js";
+import { type Outcome, okOutcome } from "../../../src/idempotency/outcome.js";
+import { type Scope, scopeHash } from "../../../src/idempotency/scope.js";
+import type { Claim } from "../../../src/idempotency/store.js";
+import { paymentIdOf } from "../../../src/payments/operation.js";
+import { paymentMigrations } from "../../../src/payments/postgres/migrations.js";
+import type { Processor, ProcessorDecision } from "../../../src/payments/processor.js";
+import { createPaymentHandlers } from "../../../src/payments/service.js";
+import {
+  createPostgresStore,
+  idempotencyMigrations,
+  migrate,
+  openDatabase,
+} from "../../../src/stores/postgres/index.js";
+import { createDatabase } from "../../support/servers/postgres.js";
+
+const LEASE_MS = 60_000;
+const RETENTION_MS = 3_600_000;
+
+export type Method = "CreatePayment" | "CapturePayment" | "CancelPayment" | "RefundPayment";
+
+export interface ProcessorCall {
+  readonly method: keyof Processor;
+  readonly processorKey: string;
+  readonly minorUnits?: bigint;
+}
+
+export type Script = (call: ProcessorCall) => Promise<ProcessorDecision>;
+
+export const approve: Script = async () => ({ kind: "approved" });
+export const decline: Script = async () => ({ kind: "declined", declineCode: "no_funds" });
+export const dropReply: Script = async () => {
+  throw new Error("connection reset");
+};
+
+/** A processor that does as the script says. */
+export function scripted(script: Script): Processor & { readonly calls: ProcessorCall[] } {
+  const calls: ProcessorCall[] = [];
+  const on =
+    (method: keyof Processor) =>
+    (request: { processorKey: string; amount?: { minorUnits: bigint } }) => {
+      const { processorKey, amount } = request;
+      const call = { method, processorKey, ...(amount && { minorUnits: amount.minorUnits }) };
+      calls.push(call);
+      return script(call);
+    };
+  return {
+    calls,
+    authorize: on("authorize"),
+    capture: on("capture"),
+    void: on("void"),
+    refund: on("refund"),
+  };
+}
+
+/** A processor's answer that is held back: it tells when it is asked for, and comes when told to. */
+export function heldAnswer() {
+  let tellAsked = () => {};
+  let give: (answer: Promise<ProcessorDecision>) => void = () => {};
+  const asked = new Promise<void>((resolve) => {
+    tellAsked = resolve;
+  });
+  const answer = new Promise<ProcessorDecision>((resolve) => {
+    give = resolve;
+  });
+  const script: Script = () => {
+    tellAsked();
+    return answer;
+  };
+  return { script, asked, give };
+}
+
+export type PaymentsUnderTest = Awaited<ReturnType<typeof startPayments>>;
+
+/** The payment service over a database of its own and the real store of record. */
+export async function startPayments() {
+  const database = await createDatabase();
+  const pool = openDatabase(database.url, () => {});
+  await migrate(pool, [...idempotencyMigrations, ...paymentMigrations]);
+  const store = createPostgresStore(pool);
+
+  function executionOf(claim: Claim, signal: AbortSignal): Execution<PoolClient> {
+    return {
+      scope: claim.scope,
+      fencingToken: claim.fencingToken,
+      attempt: claim.attempt,
+      signal,
+      async assertOwner(transaction) {
+        if (!(await store.ownsWithin(transaction, claim))) {
+          throw new ClaimLost();
+        }
+      },
+      async completeWithin(transaction, body) {
+        if (!(await store.completeWithin(transaction, claim, okOutcome(body), RETENTION_MS))) {
+          throw new ClaimLost();
+        }
+      },
+    };
+  }
+
+  const ask = (scope: Scope) =>
+    store.claim({
+      scope,
+      claimId: randomUUID(),
+      fingerprint: { version: 1, canonical: new Uint8Array(32), raw: new Uint8Array(32) },
+      request: new Uint8Array(),
+      onLostOwner: "rerun",
+      leaseMs: LEASE_MS,
+    });
+
+  /** Claims a key for its first attempt. */
+  async function claim(
+    method: Method,
+    key: string,
+    options: { readonly tenant?: string; readonly signal?: AbortSignal } = {},
+  ): Promise<CallContext<PoolClient> & { execution: Execution<PoolClient> }> {
+    const { tenant = "acme", signal = new AbortController().signal } = options;
+    const result = await ask({ tenant, operation: `${PaymentService.typeName}/${method}`, key });
+    if (result.kind !== "claimed") {
+      throw new Error(`the key is ${result.kind}`);
+    }
+    return contextOf(executionOf(result.claim, signal));
+  }
+
+  /** Lets the lease run out and claims the key for its next attempt. */
+  async function takeOver(context: CallContext<PoolClient>) {
+    const scope = context.execution?.scope;
+    if (scope === undefined) {
+      throw new Error("the call has no key");
+    }
+    await pool.query(
+      `UPDATE idempotency_records SET lease_until = clock_timestamp() - interval '1 s'
+       WHERE tenant = $1 AND scope_hash = $2`,
+      [scope.tenant, scopeHash(scope)],
+    );
+    const [taken] = await store.takeOverExpired({ limit: 1, leaseMs: LEASE_MS });
+    if (taken === undefined) {
+      throw new Error("nothing to take over");
+    }
+    return contextOf(executionOf(taken.claim, new AbortController().signal));
+  }
+
+  /** What a repeated call would be answered with, once it is completed. */
+  async function storedOutcome(context: CallContext<PoolClient>): Promise<Outcome | undefined> {
+    const result = context.execution && (await ask(context.execution.scope));
+    return result?.kind === "replay" ? result.outcome : undefined;
+  }
+
+  const serve = (processor: Processor, keyWindowMs = 86_400_000) =>
+    createPaymentHandlers({ pool, processor, keyWindowMs });
+
+  const approving = serve(scripted(approve));
+
+  /** The id of a payment of 1000 EUR cents that the processor has approved. */
+  async function createPayment(key: string, change: CreateChange = {}): Promise<string> {
+    const context = await claim("CreatePayment", key);
+    await approving.createPayment(createRequest(change), context);
+    return paymentIdOf(context.execution.scope);
+  }
+
+  async function getPayment(id: string) {
+    const request = create(GetPaymentRequestSchema, { lookup: { case: "paymentId", value: id } });
+    const response = await approving.getPayment(request, readContext("acme"));
+    return create(GetPaymentResponseSchema, response).payment;
+  }
+
+  return {
+    pool,
+    claim,
+    takeOver,
+    storedOutcome,
+    serve,
+    createPayment,
+    getPayment,
+    async stop() {
+      await pool.end();
+      await database.drop();
+    },
+  };
+}
+
+/** The context of a call without a key. */
+export function readContext(tenant: string): CallContext<PoolClient> {
+  return { caller: { tenant, role: "caller" }, signal: new AbortController().signal };
+}
+
+function contextOf(execution: Execution<PoolClient>) {
+  return { ...readContext(execution.scope.tenant), execution };
+}
+
+export const eur = (minorUnits: bigint) => ({ currencyCode: "EUR", minorUnits });
+
+type CreateChange = Partial<
+  Pick<CreatePaymentRequest, "captureMethod" | "merchantReference" | "paymentMethod">
+>;
+
+/** By default manual, so that captures can follow. */
+export function createRequest(change: CreateChange = {}) {
+  return create(CreatePaymentRequestSchema, {
+    amount: eur(1000n),
+    paymentMethod: "tok_visa",
+    captureMethod: CaptureMethod.MANUAL,
+    ...change,
+  });
+}
+export const captureRequest = (paymentId: string, minorUnits?: bigint) =>
+  create(CapturePaymentRequestSchema, { paymentId, ...amountOf(minorUnits) });
+export const refundRequest = (paymentId: string, minorUnits?: bigint) =>
+  create(RefundPaymentRequestSchema, { paymentId, ...amountOf(minorUnits) });
+export const cancelRequest = (paymentId: string) =>
+  create(CancelPaymentRequestSchema, { paymentId });
+
+const amountOf = (minorUnits: bigint | undefined) =>
+  minorUnits === undefined ? {} : { amount: eur(minorUnits) };
+
+/** The transitions of a payment in their order, such as `1 PROCESSING`. */
+export async function eventsOf(pool: Pool, paymentId: string): Promise<string[]> {
+  const { rows } = await pool.query<{ payment: Uint8Array }>(
+    "SELECT payment FROM payment_events WHERE payment_id = $1 ORDER BY id",
+    [paymentId],
+  );
+  return rows.map(({ payment }) => {
+    const { version, status } = fromBinary(PaymentSchema, payment);
+    return `${version} ${PaymentStatus[status]}`;
+  });
+}
+
+/** A payment's entries, such as `processor_receivable 600`. */
+export async function entriesOf(pool: Pool, paymentId: string): Promise<string[]> {
+  const { rows } = await pool.query<{ account: string; minor_units: string }>(
+    "SELECT account, minor_units FROM ledger_entries WHERE payment_id = $1 ORDER BY id",
+    [paymentId],
+  );
+  return rows.map(({ account, minor_units }) => `${account} ${minor_units}`);
+}

@@ -1,0 +1,35 @@
+import { createHash } from "node:crypto";
+import { mkdir, rename, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { rolldown } from "rolldown";
+
+const OUTPUT_FOLDER = fileURLToPath(new URL("../../.cache/compiled", import.meta.url));
+
+/** Packages stay imports: only the project's own files are bundled. */
+const PACKAGE_NAME = /^[^./]/;
+
+/**
+ * Turns a TypeScript file, with all it imports from the project, into one
+ * JavaScript file that `node` can run as a process of its own. The file is named
+ * after its content, so that test files that run at the same time can share it.
+ *
+ * @returns the absolute path of the JavaScript file
+ */
+export async function compiledEntry(typescriptFile: string): Promise<string> {
+  const bundle = await rolldown({
+    input: typescriptFile,
+    external: PACKAGE_NAME,
+    platform: "node",
+  });
+  const { output } = await bundle.generate({ format: "esm", codeSplitting: false });
+  await bundle.close();
+  const [{ code, name }] = output;
+  const hash = createHash("sha256").update(code).digest("hex").slice(0, 16);
+  const path = join(OUTPUT_FOLDER, `${name}-${hash}.js`);
+  await mkdir(OUTPUT_FOLDER, { recursive: true });
+  const unfinished = `${path}.${process.pid}`;
+  await writeFile(unfinished, code);
+  await rename(unfinished, path);
+  return path;
+}
