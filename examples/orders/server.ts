@@ -10,10 +10,7 @@ import { createOrders } from "./orders.js";
 export async function startOrderServer(address: string): Promise<{ server: Server; port: number }> {
   const executor = createExecutor({ store: createMemoryStore() });
   const server = new Server({ interceptors: [idempotencyInterceptor({ executor })] });
-  server.addService(
-    idempotent(OrderService),
-    serviceImplementation(OrderService, createOrders()),
-  );
+  server.addService(idempotent(OrderService), serviceImplementation(OrderService, createOrders()));
   const port = await new Promise<number>((resolve, reject) => {
     server.bindAsync(address, ServerCredentials.createInsecure(), (error, bound) =>
       error === null ? resolve(bound) : reject(error),

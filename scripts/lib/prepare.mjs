@@ -10,7 +10,7 @@ export function ensureDependencies() {
 
 /** Compiles `src` into `dist` where that is missing or older. */
 export function ensureBuild() {
-  const sources = readdirSync(projectPath("src"), { recursive: true });
+  const sources = ["", ...readdirSync(projectPath("src"), { recursive: true })];
   const inputs = ["package-lock.json", "tsconfig.json", "tsconfig.build.json"];
   const newest = Math.max(
     ...inputs.map((name) => changedAt(projectPath(name))),

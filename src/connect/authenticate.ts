@@ -1,7 +1,7 @@
 import type { ConnectRouterOptions, HandlerContext } from "@connectrpc/connect";
 import { type Caller, DEFAULT_CALLER } from "../idempotency/call.js";
-import { type ErrorDescription, errorOutcome } from "../idempotency/errors.js";
-import { firstReply } from "../idempotency/reply.js";
+import type { ErrorDescription } from "../idempotency/errors.js";
+import { refusedReply } from "../idempotency/reply.js";
 import { connectErrorOf } from "./errors.js";
 
 /**
@@ -27,7 +27,7 @@ export function authenticationGate(
 export function callerOf(context: HandlerContext, authenticate?: Authenticate): Caller {
   const identified = authenticate?.(context) ?? DEFAULT_CALLER;
   if ("reason" in identified) {
-    throw connectErrorOf(firstReply(errorOutcome(identified)));
+    throw connectErrorOf(refusedReply(identified));
   }
   return identified;
 }

@@ -11,12 +11,11 @@ import {
 import { ConnectError, type HandlerContext, type ServiceImpl } from "@connectrpc/connect";
 import type { Caller, Execution } from "../idempotency/call.js";
 import { Code } from "../idempotency/code.js";
-import { errorOutcome } from "../idempotency/errors.js";
 import type { Executor } from "../idempotency/executor.js";
 import { KEY_METADATA } from "../idempotency/key.js";
 import { type Outcome, okOutcome } from "../idempotency/outcome.js";
 import { type MethodPolicy, type PolicyDefaults, policiesOf } from "../idempotency/policy.js";
-import { firstReply } from "../idempotency/reply.js";
+import { refusedReply } from "../idempotency/reply.js";
 import { setRequestContext } from "../idempotency/request-context.js";
 import { requestInvalid, serve } from "../idempotency/serve.js";
 import { type Authenticate, callerOf } from "./authenticate.js";
@@ -116,7 +115,7 @@ function requestBytes(desc: DescMessage, request: Message): Uint8Array {
     return toBinary(desc, request);
   } catch (error) {
     // JSON without a field that proto2 requires, for one.
-    throw connectErrorOf(firstReply(errorOutcome(requestInvalid(error))));
+    throw connectErrorOf(refusedReply(requestInvalid(error)));
   }
 }
 

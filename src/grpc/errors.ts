@@ -16,7 +16,8 @@ export function toServiceError(thrown: unknown): ServiceError {
   const { code, message, trailers } = firstReply(failureOutcome(thrown));
   const metadata = toMetadata(trailers);
   thrownErrors.set(metadata, thrown);
-  return Object.assign(new Error(message), { code, details: message, metadata });
+  // grpc-js throws on a text that it cannot encode.
+  return Object.assign(new Error(message), { code, details: message.toWellFormed(), metadata });
 }
 
 /** What `toServiceError` was given, by the metadata of the status it became. */

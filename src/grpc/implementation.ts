@@ -25,10 +25,11 @@ export function serviceImplementation<Service extends DescService, Transaction>(
 ): UntypedServiceImplementation {
   return Object.fromEntries(
     service.methods.map((method) => {
-      const handler: unknown = Reflect.get(handlers, method.localName);
-      if (typeof handler !== "function") {
+      const found: unknown = Reflect.get(handlers, method.localName);
+      if (typeof found !== "function") {
         throw new TypeError(`${service.typeName}/${method.name} has no handler`);
       }
+      const handler: unknown = found.bind(handlers);
       // ServiceHandlers made sure that the handler fits the method's kind.
       switch (method.methodKind) {
         case "unary":

@@ -13,9 +13,9 @@ import type { Executor } from "../idempotency/executor.js";
 import { KEY_METADATA } from "../idempotency/key.js";
 import type { Outcome } from "../idempotency/outcome.js";
 import type { MethodPolicy } from "../idempotency/policy.js";
-import { type Reply, refusedReply } from "../idempotency/reply.js";
+import { firstReply, type Reply, refusedReply } from "../idempotency/reply.js";
 import { setRequestContext } from "../idempotency/request-context.js";
-import { serve } from "../idempotency/serve.js";
+import { failureOutcome, serve } from "../idempotency/serve.js";
 import {
   type ProtectedMethod,
   protectedMethodOf,
@@ -81,12 +81,12 @@ class ProtectedCall<Transaction> extends ServerInterceptingCall {
   }
 
   override start(listener: Listener): void {
-    const { nextCall, method, authenticate } = this.#options;
+    const { nextCall, method } = this.#options;
     nextCall.start({
       onReceiveMetadata: (metadata) => {
-        const identified = authenticate?.(metadata, nextCall) ?? DEFAULT_CALLER;
-        if ("reason" in identified) {
-          this.#send(refusedReply(identified));
+        const identified = this.#identify(metadata);
+        if ("code" in identified) {
+          this.#send(identified);
           return;
         }
         this.#caller = identified;
@@ -103,7 +103,9 @@ class ProtectedCall<Transaction> extends ServerInterceptingCall {
         if (method.policy === undefined || request === undefined) {
           listener.onReceiveHalfClose();
         } else {
-          void this.#serve(method.policy, request, listener);
+          this.#serve(method.policy, request, listener)
+            .then((reply) => this.#send(reply))
+            .catch((error) => this.#send(firstReply(failureOutcome(error))));
         }
       },
       onCancel: () => {
@@ -141,11 +143,23 @@ class ProtectedCall<Transaction> extends ServerInterceptingCall {
     }
   }
 
-  async #serve(policy: MethodPolicy, request: object, listener: Listener): Promise<void> {
+  /** Who calls, or the reply to a caller who is refused. */
+  #identify(metadata: Metadata): Caller | Reply {
+    const { authenticate, nextCall } = this.#options;
+    try {
+      const identified = authenticate?.(metadata, nextCall) ?? DEFAULT_CALLER;
+      return "reason" in identified ? refusedReply(identified) : identified;
+    } catch (error) {
+      return firstReply(failureOutcome(error));
+    }
+  }
+
+  /** Rejects if the request was not made by the definition that `idempotent` returned. */
+  async #serve(policy: MethodPolicy, request: object, listener: Listener): Promise<Reply> {
     const { executor, method } = this.#options;
     const bytes = rawRequestOf(request);
     const desc = method.method.input;
-    const reply = await serve(executor, {
+    return serve(executor, {
       policy,
       tenant: this.#caller.tenant,
       keyMetadata: this.#metadata.get(KEY_METADATA).map(String),
@@ -155,8 +169,6 @@ class ProtectedCall<Transaction> extends ServerInterceptingCall {
       run: (execution) => this.#run(execution, request, listener),
       signal: this.#abandoned.signal,
     });
-    this.#held = undefined;
-    this.#send(reply);
   }
 
   /** Lets the handler run and waits for its status. Rejects with what it threw. */

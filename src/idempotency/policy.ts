@@ -118,13 +118,16 @@ function policyOf(method: DescMethod, defaults: PolicyDefaults): MethodPolicy | 
 function keyFieldOf(method: DescMethod, name: string, keyField: string): DescField | undefined {
   const wanted = keyField === "" ? KEY_FIELD : keyField;
   const field = method.input.fields.find((candidate) => candidate.name === wanted);
-  const isString = field?.fieldKind === "scalar" && field.scalar === ScalarType.STRING;
-  if (isString) {
+  if (
+    field?.fieldKind === "scalar" &&
+    field.scalar === ScalarType.STRING &&
+    field.oneof === undefined
+  ) {
     return field;
   }
   if (keyField !== "" || field !== undefined) {
     throw new PolicyError(
-      `${name}: key_field "${wanted}" must be a singular string field of ${method.input.typeName}`,
+      `${name}: key_field "${wanted}" must be a singular string field of ${method.input.typeName}, outside of any oneof`,
     );
   }
   return undefined;

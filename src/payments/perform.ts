@@ -2,17 +2,20 @@ import { create, type DescMessage, type MessageInitShape, toBinary } from "@bufb
 import type { Pool, PoolClient } from "pg";
 import type { Execution } from "../idempotency/call.js";
 import { Final, Parked } from "../idempotency/errors.js";
+import { inTransaction } from "../runtime/transaction.js";
 import { describe, type PaymentReason } from "./errors.js";
 import type { Intent, Operated, Operation } from "./operation.js";
 import { begin, finish, markUnknown } from "./postgres/steps.js";
-import { inTransaction } from "./postgres/transaction.js";
 import { type Processor, ProcessorUnknown, send } from "./processor.js";
 
 /** What operations work with. */
 export interface Dependencies {
   readonly pool: Pool;
   readonly processor: Processor;
-  /** How long after its beginning an operation may still be sent to the processor. */
+  /**
+   * How long after its beginning an operation may still be sent to the
+   * processor. Shorter than the processor remembers keys, by what one call takes.
+   */
   readonly keyWindowMs: number;
 }
 

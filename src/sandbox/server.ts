@@ -7,14 +7,13 @@ import {
   type ServerHttp2Stream,
 } from "node:http2";
 import type { AddressInfo } from "node:net";
-import { join } from "node:path";
 import { createContextKey, createContextValues, type HandlerContext } from "@connectrpc/connect";
 import { connectNodeAdapter } from "@connectrpc/connect-node";
 import { SandboxProcessorService } from "../gen/payonce/sandbox/v1/sandbox_pb.js";
+import { lockDirectory } from "../runtime/directory-lock.js";
 import { createArmedFaults } from "./faults.js";
 import type { InterruptedCall } from "./interruptions.js";
 import { openJournal } from "./journal.js";
-import { acquireProcessLock } from "./process-lock.js";
 import { createProcessor } from "./processor.js";
 import { createService } from "./service.js";
 
@@ -50,7 +49,7 @@ const streamKey = createContextKey<ServerHttp2Stream | undefined>(undefined);
 export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
   const { listen, dataDir, log = () => undefined } = options;
   await mkdir(dataDir, { recursive: true });
-  const lock = await acquireProcessLock(join(dataDir, "lock"));
+  const lock = await lockDirectory(dataDir);
   try {
     const { journal, history, close: closeJournal } = await openJournal(dataDir, log);
     const shutdown = new AbortController();

@@ -40,12 +40,20 @@ export interface Opened<Value> {
   readonly what: string;
 }
 
+/** Connections to the store of record. */
+export interface Database {
+  /** For claims, which any number of duplicates ask for. */
+  readonly records: Pool;
+  /** For the work of those that own a claim: no flood of duplicates may hold it up. */
+  readonly payments: Pool;
+}
+
 /** Opens the store of record, starting a Postgres where none is configured. */
 export async function openStoreOfRecord({
   config,
   log,
   closers,
-}: OpenOptions): Promise<Opened<Pool>> {
+}: OpenOptions): Promise<Opened<Database>> {
   let url = config.databaseUrl;
   let what = "Postgres at DATABASE_URL";
   if (url === undefined) {
@@ -57,14 +65,28 @@ export async function openStoreOfRecord({
     url = postgres.url;
     what = `a Postgres of its own in ${join(config.dataDir, "postgres")}`;
   }
-  const pool = openDatabase(url, (error) => log.warn({ error: error.message }, "database"));
-  closers.add(() => pool.end());
-  await assertDurable(pool);
-  const applied = await migrate(pool, migrations);
+  const records = openPool(url, { log, closers });
+  const payments = openPool(url, { log, closers });
+  await assertDurable(records);
+  const applied = await migrate(records, migrations);
   if (applied.length > 0) {
     log.info({ applied }, "migrated the database");
   }
-  return { value: pool, what };
+  return { value: { records, payments }, what };
+}
+
+function openPool(url: string, { log, closers }: Omit<OpenOptions, "config">): Pool {
+  let closing = false;
+  const pool = openDatabase(url, (error) => {
+    if (!closing) {
+      log.warn({ error: error.message }, "a database connection broke");
+    }
+  });
+  closers.add(() => {
+    closing = true;
+    return pool.end();
+  });
+  return pool;
 }
 
 /** Puts a gate before the store: Redis where there is some, else one inside the process. */

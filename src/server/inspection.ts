@@ -171,18 +171,24 @@ function toRecordMessage(record: StoredRecord): MessageInitShape<typeof RecordSc
     fingerprint: { version, canonicalSha256: canonical, rawSha256: raw },
     fencingToken: record.fencingToken,
     attempts: record.attempts,
-    createTime: timestampFromMs(record.createTimeMs),
-    claimTime: timestampFromMs(record.claimTimeMs),
-    ...(leaseRemainingMs === undefined ? {} : { leaseRemaining: durationFromMs(leaseRemainingMs) }),
-    ...(completeTimeMs === undefined ? {} : { completeTime: timestampFromMs(completeTimeMs) }),
-    ...(expireTimeMs === undefined ? {} : { expireTime: timestampFromMs(expireTimeMs) }),
+    createTime: toTimestamp(record.createTimeMs),
+    claimTime: toTimestamp(record.claimTimeMs),
+    ...(leaseRemainingMs === undefined
+      ? {}
+      : { leaseRemaining: durationFromMs(Math.round(leaseRemainingMs)) }),
+    ...(completeTimeMs === undefined ? {} : { completeTime: toTimestamp(completeTimeMs) }),
+    ...(expireTimeMs === undefined ? {} : { expireTime: toTimestamp(expireTimeMs) }),
     ...(outcome === undefined ? {} : { outcome: toStoredOutcome(outcome) }),
     unknownReason: record.unknownReason ?? "",
   };
 }
 
 function toEventMessage({ timeMs, type, fencingToken, detail }: RecordEvent) {
-  return { time: timestampFromMs(timeMs), type: eventTypes[type], fencingToken, detail };
+  return { time: toTimestamp(timeMs), type: eventTypes[type], fencingToken, detail };
+}
+
+function toTimestamp(timeMs: number) {
+  return timestampFromMs(Math.floor(timeMs)); // the database counts microseconds
 }
 
 function invalidField(field: string, message: string): CallError {

@@ -21,8 +21,8 @@ import { parseTokens } from "./tokens.js";
 export interface ServiceOptions {
   readonly config: Config;
   readonly log: Logger;
-  /** Wraps the store of record, for controls that must make a test fail. */
-  readonly decorateStore?: (store: IdempotencyStore<PoolClient>) => IdempotencyStore<PoolClient>;
+  /** Replaces the gate before the store of record: to run without one, or with a broken store. */
+  readonly gate?: (record: IdempotencyStore<PoolClient>) => IdempotencyStore<PoolClient>;
 }
 
 export interface Service {
@@ -36,14 +36,17 @@ export interface Service {
 
 /** Starts the whole service. What was started before a failure is ended again. */
 export async function startService(options: ServiceOptions): Promise<Service> {
-  const { config, log, decorateStore = (store) => store } = options;
+  const { config, log, gate } = options;
   const closers = createClosers();
   try {
     const metrics = createMetrics();
     const open = { config, log, closers };
     const database = await openStoreOfRecord(open);
-    const record = decorateStore(createPostgresStore(database.value));
-    const gated = await openGatedStore(open, record, { pool: database.value, metrics });
+    const record = createPostgresStore(database.value.records);
+    const gated =
+      gate === undefined
+        ? await openGatedStore(open, record, { pool: database.value.records, metrics })
+        : { value: gate(record), what: "replaced" };
     const processor = await openProcessor(open);
     const store = gated.value;
     const executor = createExecutor({
@@ -66,7 +69,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
         mount(
           PaymentService,
           createPaymentHandlers({
-            pool: database.value,
+            pool: database.value.payments,
             processor: processor.value,
             keyWindowMs: config.processorKeyWindowMs,
           }),

@@ -16,7 +16,15 @@ const PACKAGE_NAME = /^[^./]/;
  *
  * @returns the absolute path of the JavaScript file
  */
-export async function compiledEntry(typescriptFile: string): Promise<string> {
+export function compiledEntry(typescriptFile: string): Promise<string> {
+  const compiling = compiled.get(typescriptFile) ?? compile(typescriptFile);
+  compiled.set(typescriptFile, compiling);
+  return compiling;
+}
+
+const compiled = new Map<string, Promise<string>>();
+
+async function compile(typescriptFile: string): Promise<string> {
   const bundle = await rolldown({
     input: typescriptFile,
     external: PACKAGE_NAME,

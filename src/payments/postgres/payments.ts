@@ -144,7 +144,7 @@ export async function listPayments(
   const { rows } = await pool.query<PaymentRow>(
     `SELECT * FROM payments
      WHERE tenant = $1
-       AND ($2::text IS NULL OR merchant_reference = $2 AND merchant_reference <> '')
+       AND ($2::text IS NULL OR merchant_reference = $2)
        AND ($3::text IS NULL OR status = $3)
        AND ($4::bigint IS NULL OR sequence < $4)
      ORDER BY sequence DESC LIMIT $5`,

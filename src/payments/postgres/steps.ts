@@ -11,7 +11,7 @@ import {
   paymentIdOf,
   processorKeyOf,
 } from "../operation.js";
-import type { Payment } from "../payment.js";
+import type { Payment, PaymentTerms } from "../payment.js";
 import type { ProcessorDecision } from "../processor.js";
 import { reserve, settle, toUnknown } from "../state.js";
 import { book } from "./ledger.js";
@@ -51,14 +51,7 @@ export async function begin(
   const intent = readIntent();
   const { payment, minorUnits } =
     intent.kind === "create"
-      ? {
-          payment: await insertPayment(
-            transaction,
-            { tenant, id: paymentIdOf(scope) },
-            intent.terms,
-          ),
-          minorUnits: intent.terms.amount,
-        }
+      ? await createPayment(transaction, scope, intent.terms)
       : await reserveOn(transaction, tenant, intent);
   const operation = await insertOperation(transaction, {
     tenant,
@@ -96,11 +89,27 @@ export async function markUnknown(transaction: PoolClient, operation: Operation)
   }
 }
 
+/** A payment, and how much of it the operation is about. */
+interface Reserved {
+  readonly payment: Payment;
+  readonly minorUnits: bigint;
+}
+
+async function createPayment(
+  transaction: PoolClient,
+  scope: Scope,
+  terms: PaymentTerms,
+): Promise<Reserved> {
+  const name = { tenant: scope.tenant, id: paymentIdOf(scope) };
+  const payment = await insertPayment(transaction, name, terms);
+  return { payment, minorUnits: payment.amount };
+}
+
 async function reserveOn(
   transaction: PoolClient,
   tenant: string,
   intent: ChangeIntent,
-): Promise<{ payment: Payment; minorUnits: bigint }> {
+): Promise<Reserved> {
   const before = await lockPayment(transaction, { tenant, id: intent.paymentId });
   if (before === undefined) {
     throw refused("PAYMENT_NOT_FOUND", "there is no such payment");

@@ -1,6 +1,6 @@
-import type { DescMessage } from "@bufbuild/protobuf";
 import {
   create,
+  type DescMessage,
   type DescMethodUnary,
   fromBinary,
   type MessageInitShape,

@@ -4,10 +4,10 @@ import pg from "pg";
 const MIN_SERVER_VERSION = 150_000;
 
 /**
- * Connections of one process. Statements are short, so a few serve many calls;
+ * Connections of one pool. Statements are short, so a few serve many calls;
  * more would only queue inside Postgres.
  */
-const MAX_CONNECTIONS = 16;
+const MAX_CONNECTIONS = 10;
 
 /** A call that gets no connection by then is told to retry. Milliseconds. */
 const CONNECT_TIMEOUT_MS = 5_000;
@@ -24,6 +24,8 @@ export function openDatabase(url: string, onError: (error: Error) => void): pg.P
     statement_timeout: STATEMENT_TIMEOUT_MS,
     query_timeout: STATEMENT_TIMEOUT_MS + 1_000,
     idle_in_transaction_session_timeout: STATEMENT_TIMEOUT_MS,
+    // Whatever the database's default: the statements count on seeing what others commit.
+    options: "-c default_transaction_isolation=read\\ committed",
     keepAlive: true,
     application_name: "payonce",
   });

@@ -1,6 +1,6 @@
 import type { Pool, PoolClient } from "pg";
+import { inTransaction } from "../../runtime/transaction.js";
 import type { Migration } from "./migrations.js";
-import { inTransaction } from "./transaction.js";
 
 /** Any number that no other program locks: the ASCII codes of "payonce" cut to 32 bits. */
 const MIGRATION_LOCK = 0x7061796f;

@@ -36,19 +36,31 @@ export function consult<Answer>(options: ConsultOptions<Answer>): Promise<Verdic
   const { nodes, redlock, resources, holderKey, copyKey, lockDurationMs, verify } = options;
   const majority = Math.floor(nodes.length / 2) + 1;
   const holders = new Map<string, number>();
+  let unheard = nodes.length;
   let silent = 0;
 
   return new Promise((resolve) => {
     let decided = false;
+    let refused = false;
     const decide = (verdict: Verdict<Answer>) => {
       decided = true;
       resolve(verdict);
+    };
+    /** Decides against the lock once no reply can change that; waiting for a dead node would. */
+    const conclude = () => {
+      const canBeHeld = Math.max(0, ...holders.values()) + unheard >= majority;
+      if (silent >= majority) {
+        decide({ kind: "no_quorum" });
+      } else if (refused && !canBeHeld) {
+        decide({ kind: "undecided" });
+      }
     };
 
     // Asked before the lock, so that they see who held it before us.
     for (const node of nodes) {
       Promise.all([node.getBuffer(copyKey), node.get(holderKey)]).then(
         ([copy, holder]) => {
+          unheard -= 1;
           const answer = copy === null ? undefined : verify(copy);
           if (answer !== undefined) {
             decide({ kind: "hit", answer });
@@ -59,9 +71,12 @@ export function consult<Answer>(options: ConsultOptions<Answer>): Promise<Verdic
               decide({ kind: "held" });
             }
           }
+          conclude();
         },
         () => {
+          unheard -= 1;
           silent += 1;
+          conclude();
         },
       );
     }
@@ -74,7 +89,10 @@ export function consult<Answer>(options: ConsultOptions<Answer>): Promise<Verdic
           decide({ kind: "granted", lock });
         }
       },
-      () => decide({ kind: silent >= majority ? "no_quorum" : "undecided" }),
+      () => {
+        refused = true;
+        conclude();
+      },
     );
   });
 }

@@ -45,6 +45,29 @@ export type RedisGateEvent =
   | { readonly type: "stepped_aside" };
 
 /**
+ * Resolves once most of the writes have ended, in whatever way: a node that
+ * hangs must not hold up an answer, and a copy that is not kept costs a later
+ * replay a call of the store of record, no more.
+ */
+function majorityEnded(writes: readonly Promise<unknown>[]): Promise<void> {
+  return new Promise((resolve) => {
+    let ended = 0;
+    const end = () => {
+      ended += 1;
+      if (ended > writes.length / 2) {
+        resolve();
+      }
+    };
+    for (const write of writes) {
+      write.then(end, end);
+    }
+    if (writes.length === 0) {
+      resolve();
+    }
+  });
+}
+
+/**
  * Keeps duplicates from the store of record: a duplicate in flight meets the
  * lock, a later one finds a copy of the answer. Nothing rests on it: where the
  * nodes disagree, or are gone, or lie, the store of record decides alone.
@@ -133,15 +156,14 @@ export function redisGate<Transaction>(
 
   /** Sends the copy and gives the lock back in one round trip. */
   async function publish(claim: Claim, outcome: Outcome, retentionMs: number): Promise<void> {
-    const unlocked = unlock(claim);
     const copy = copies.encode(claim.scope, claim.fingerprint, outcome);
-    if (copy.length <= MAX_COPY_BYTES && nowMs() >= asideUntilMs) {
-      const ttlMs = Math.floor(Math.min(copyTtlMs, retentionMs));
-      const name = namesOf(claim).copy;
-      // A copy that is not kept costs a later replay a database call, no more.
-      await Promise.allSettled(nodes.map((node) => node.set(name, Buffer.from(copy), "PX", ttlMs)));
-    }
-    await unlocked;
+    const isKept = copy.length <= MAX_COPY_BYTES && nowMs() >= asideUntilMs;
+    const ttlMs = Math.floor(Math.min(copyTtlMs, retentionMs));
+    const name = namesOf(claim).copy;
+    const writes = isKept
+      ? nodes.map((node) => node.set(name, Buffer.from(copy), "PX", ttlMs))
+      : [];
+    await Promise.all([unlock(claim), majorityEnded(writes)]);
   }
 
   return {

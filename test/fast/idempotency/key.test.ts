@@ -67,11 +67,15 @@ describe("a key in the metadata", () => {
     ['"a\\\\b"', "a\\b"],
     ['"a\\\\\\"b"', 'a\\"b'],
     ['"\\""', '"'],
-    ["x".repeat(255), "x".repeat(255)],
-    [`"${"x".repeat(255)}"`, "x".repeat(255)],
-    [`"${'\\"'.repeat(255)}"`, '"'.repeat(255)],
   ])("%s is %s", (value, key) => {
     expect(fromMetadata(value)).toStrictEqual({ kind: "key", key });
+  });
+
+  it("may have 255 characters, quotes and escapes not counted", () => {
+    for (const key of ["x".repeat(255), '"'.repeat(255)]) {
+      expect(fromMetadata(quoted(key))).toStrictEqual({ kind: "key", key });
+    }
+    expect(fromMetadata("x".repeat(255)).kind).toBe("key");
   });
 
   it.each<[what: string, values: string[]]>([

@@ -16,11 +16,16 @@ import { errorOf, reasonOf } from "../../support/idempotency/replies.js";
 type Fields = Exclude<MessageInitShape<typeof CreatePaymentRequestSchema>, { $typeName: string }>;
 type Call = IncomingCall<typeof CreatePaymentRequestSchema, never>;
 
-const policy = policiesOf(PaymentService).get("CreatePayment");
-if (policy === undefined) {
-  throw new Error("CreatePayment has no policy");
-}
+const policy = policyOfCreatePayment();
 const optional: MethodPolicy = { ...policy, required: false };
+
+function policyOfCreatePayment(): MethodPolicy {
+  const found = policiesOf(PaymentService).get("CreatePayment");
+  if (found === undefined) {
+    throw new Error("CreatePayment has no policy");
+  }
+  return found;
+}
 
 function setup() {
   const executor = createExecutor({ store: createMemoryStore() });

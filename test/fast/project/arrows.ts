@@ -10,7 +10,7 @@ const ALLOWED: ReadonlyMap<string, readonly string[]> = new Map([
   ["grpc", ["gen", "idempotency", "runtime"]],
   ["connect", ["gen", "idempotency", "runtime"]],
   ["client", ["gen", "idempotency", "runtime"]],
-  ["payments", ["gen", "idempotency"]],
+  ["payments", ["gen", "idempotency", "runtime"]],
   ["sandbox", ["gen", "idempotency", "runtime"]],
 ]);
 

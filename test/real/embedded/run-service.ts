@@ -35,8 +35,8 @@ export async function runService(dataDir: string, kind: ServerKind): Promise<Ser
   const { child, output } = await spawnService(dataDir, kind);
   const ended = once(child, "close");
   while (!output.some((line) => line.startsWith("{"))) {
-    const next = await Promise.race([ended, once(child.stdout, "data")]);
-    if (child.exitCode !== null) throw new Error(`${next}: ${output.join("\n")}`);
+    await Promise.race([ended, once(child.stdout, "data")]);
+    if (child.exitCode !== null || child.signalCode !== null) throw new Error(output.join("\n"));
   }
   const { urls, pids } = JSON.parse(output.find((line) => line.startsWith("{")) ?? "");
   onTestFinished(() => killAll([child.pid ?? 0, ...pids]));

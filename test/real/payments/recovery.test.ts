@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ClaimLost, Parked } from "../../../src/idempotency/errors.js";
 import { paymentIdOf } from "../../../src/payments/operation.js";
-import { inTransaction } from "../../../src/payments/postgres/transaction.js";
+import { inTransaction } from "../../../src/runtime/transaction.js";
 import { ProcessorUnknown } from "../../../src/payments/processor.js";
 import {
   approve,
@@ -198,9 +198,10 @@ it("a database that lost every row makes the same payment id and the same proces
 it("a connection that breaks in a transaction fails that transaction alone", async () => {
   const broken = inTransaction(payments.pool, async (transaction) => {
     const { rows } = await transaction.query("SELECT pg_backend_pid() AS pid");
-    await payments.pool.query("SELECT pg_terminate_backend($1)", [rows[0]?.pid]);
-    await new Promise((resolve) => transaction.once("end", resolve));
-    return transaction.query("SELECT 1");
+    await Promise.all([
+      transaction.query("SELECT pg_sleep(60)"),
+      payments.pool.query("SELECT pg_terminate_backend($1)", [rows[0]?.pid]),
+    ]);
   });
   await expect(broken).rejects.toThrow();
   await expect(payments.pool.query("SELECT 1")).resolves.toBeDefined();

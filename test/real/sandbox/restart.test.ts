@@ -104,7 +104,7 @@ describe("after a restart", () => {
 describe("a data directory", () => {
   it("serves one sandbox at a time, and the next once it is closed", async () => {
     const { dataDir, sandbox } = await runSandbox();
-    await expect(start(dataDir)).rejects.toThrow("is held by another process");
+    await expect(start(dataDir)).rejects.toThrow("is in use by the running process");
 
     await sandbox.close();
 
@@ -113,7 +113,7 @@ describe("a data directory", () => {
 
   it("whose lock names a pid that another process got meanwhile is taken over", async () => {
     const dataDir = await temporaryDirectory();
-    await writeFile(join(dataDir, "lock"), `${process.pid} 1\n`);
+    await writeFile(join(dataDir, `.lock-${process.pid}-1`), "");
 
     await (await start(dataDir)).close();
   });
@@ -140,7 +140,7 @@ describe("a sandbox process", () => {
     const declined = authorization({ processorKey: "key-2", paymentMethod: "tok_declined" });
     const approval = await first.call(authorize, authorization());
     const decline = await first.call(authorize, declined);
-    await expect(start(dataDir)).rejects.toThrow("is held by another process");
+    await expect(start(dataDir)).rejects.toThrow("is in use by the running process");
     await first.kill();
 
     const second = await startProcess(main, dataDir);
