@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ClaimLost, Parked } from "../../../src/idempotency/errors.js";
 import { paymentIdOf } from "../../../src/payments/operation.js";
-import { inTransaction } from "../../../src/runtime/transaction.js";
 import { ProcessorUnknown } from "../../../src/payments/processor.js";
+import { inTransaction } from "../../../src/runtime/transaction.js";
 import {
   approve,
   captureRequest,

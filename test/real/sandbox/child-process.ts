@@ -1,10 +1,9 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
-import { mkdir, readdir, readFile, symlink, writeFile } from "node:fs/promises";
-import { dirname, join, resolve } from "node:path";
-import ts from "typescript";
+import { fileURLToPath } from "node:url";
 import { onTestFinished } from "vitest";
-import { connect, type GrpcClient, temporaryDirectory } from "./support.js";
+import { compiledEntry } from "../../support/compile.js";
+import { connect, type GrpcClient } from "./support.js";
 
 export interface SandboxProcess extends GrpcClient {
   readonly process: ChildProcess;
@@ -13,28 +12,18 @@ export interface SandboxProcess extends GrpcClient {
   kill(): Promise<void>;
 }
 
-const root = resolve(import.meta.dirname, "../../..");
+const ENTRY = fileURLToPath(
+  new URL("../../../src/server/embedded/sandbox-entry.ts", import.meta.url),
+);
 
-const entry = `
-import { startSandbox } from "./src/sandbox/server.js";
-const listen = { host: "127.0.0.1", port: 0 };
-const { address } = await startSandbox({ listen, dataDir: process.argv[2] });
-process.send(address);
-`;
-
-/** The sandbox compiled into a directory of its own, ready to be started as a process. */
-export async function buildSandbox(): Promise<string> {
-  const outDir = await temporaryDirectory();
-  await Promise.all(["src/sandbox", "src/gen"].map((folder) => transpileFolder(folder, outDir)));
-  await symlink(join(root, "node_modules"), join(outDir, "node_modules"));
-  await writeFile(join(outDir, "package.json"), '{ "type": "module" }');
-  await writeFile(join(outDir, "main.js"), entry);
-  return join(outDir, "main.js");
+/** The sandbox compiled, ready to be started as a process. */
+export function buildSandbox(): Promise<string> {
+  return compiledEntry(ENTRY);
 }
 
 /** Starts a built sandbox. It ends with the test at the latest. */
 export async function startProcess(main: string, dataDir: string): Promise<SandboxProcess> {
-  const child = fork(main, [dataDir]);
+  const child = fork(main, ["127.0.0.1:0", dataDir]);
   const exited = once(child, "exit");
   const kill = async () => {
     child.kill("SIGKILL");
@@ -48,21 +37,4 @@ export async function startProcess(main: string, dataDir: string): Promise<Sandb
     }),
   ]);
   return { ...connect(address), process: child, address, kill };
-}
-
-async function transpileFolder(folder: string, outDir: string): Promise<void> {
-  const names = await readdir(join(root, folder), { recursive: true });
-  for (const name of names.filter((each) => each.endsWith(".ts"))) {
-    const source = await readFile(join(root, folder, name), "utf8");
-    const target = join(outDir, folder, name.replace(/\.ts$/, ".js"));
-    await mkdir(dirname(target), { recursive: true });
-    const { outputText } = ts.transpileModule(source, {
-      compilerOptions: {
-        target: ts.ScriptTarget.ES2023,
-        module: ts.ModuleKind.ESNext,
-        verbatimModuleSyntax: true,
-      },
-    });
-    await writeFile(target, outputText);
-  }
 }
