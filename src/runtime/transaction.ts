@@ -19,7 +19,11 @@ export async function inTransaction<Result>(
     // must see what the claim's previous owner committed.
     await client.query("BEGIN ISOLATION LEVEL READ COMMITTED");
     const result = await work(client);
-    await client.query("COMMIT");
+    const { command } = await client.query("COMMIT");
+    if (command !== "COMMIT") {
+      // Postgres answers so, without an error, where `work` has hidden that a statement failed.
+      throw new Error("the transaction was rolled back: one of its statements failed");
+    }
     return result;
   } catch (error) {
     await client.query("ROLLBACK").catch((rollbackError: Error) => {

@@ -74,22 +74,28 @@ SET lease_until = clock_timestamp() + $4 * interval '1 millisecond'
 WHERE ${OWNED} AND state = 'executing'`,
 };
 
+const COMPLETION = `
+UPDATE idempotency_records
+SET state = 'completed', outcome = $4, request = NULL, unknown_reason = NULL,
+  complete_time = clock_timestamp(),
+  expire_time = clock_timestamp() + $5 * interval '1 millisecond'
+WHERE ${OWNED} AND state IN ('executing', 'held')`;
+
 /** Also finds a record that this claim has completed before: the reply was lost. */
 export const COMPLETE = {
   name: "idempotency_complete",
   text: `
-WITH completed AS (
-  UPDATE idempotency_records
-  SET state = 'completed', outcome = $4, request = NULL, unknown_reason = NULL,
-    complete_time = clock_timestamp(),
-    expire_time = clock_timestamp() + $5 * interval '1 millisecond'
-  WHERE ${OWNED} AND state IN ('executing', 'held')
-  RETURNING 1
-)
+WITH completed AS (${COMPLETION} RETURNING 1)
 SELECT 1 FROM completed
 UNION ALL
 SELECT 1 FROM idempotency_records WHERE ${OWNED} AND state = 'completed'`,
 };
+
+/**
+ * Finds no record that is completed already: the same work was committed
+ * before, by a transaction whose reply was lost, and must not be done twice.
+ */
+export const COMPLETE_WITHIN = { name: "idempotency_complete_within", text: COMPLETION };
 
 /** The row lock keeps others from taking over until the caller's transaction ends. */
 export const HOLD_OWNERSHIP = {

@@ -1,5 +1,5 @@
 import type { Pool, PoolClient } from "pg";
-import { decodeOutcome, encodeOutcome, type Outcome } from "../../idempotency/outcome.js";
+import { decodeOutcome, encodeOutcome } from "../../idempotency/outcome.js";
 import { scopeHash } from "../../idempotency/scope.js";
 import type {
   Claim,
@@ -65,15 +65,13 @@ export function createPostgresStore(pool: Pool): IdempotencyStore<PoolClient> {
     throw new Error(`the record of a key changed ${CLAIM_ATTEMPTS} times while it was claimed`);
   }
 
-  function complete(database: Queryable, claim: Claim, outcome: Outcome, retentionMs: number) {
-    return write(database, sql.COMPLETE, claim, encodeOutcome(outcome), retentionMs);
-  }
-
   return {
     claim,
     extend: (claim, leaseMs) => write(pool, sql.EXTEND, claim, leaseMs),
-    complete: (claim, outcome, retentionMs) => complete(pool, claim, outcome, retentionMs),
-    completeWithin: complete,
+    complete: (claim, outcome, retentionMs) =>
+      write(pool, sql.COMPLETE, claim, encodeOutcome(outcome), retentionMs),
+    completeWithin: (transaction, claim, outcome, retentionMs) =>
+      write(transaction, sql.COMPLETE_WITHIN, claim, encodeOutcome(outcome), retentionMs),
     committed: async () => {},
     ownsWithin: (transaction, claim) => write(transaction, sql.HOLD_OWNERSHIP, claim),
     release: (claim) => write(pool, sql.RELEASE, claim),

@@ -1,7 +1,11 @@
+import { execFile } from "node:child_process";
 import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { okOutcome } from "../../../src/idempotency/outcome.js";
 import type { ClaimRequest } from "../../../src/idempotency/store.js";
+import { compiledEntry } from "../../support/compile.js";
 import {
   type GateUnderTest,
   gateOpener,
@@ -19,6 +23,12 @@ const BOUND_MS = 1_000;
 
 /** After a time without a quorum the gate asks the nodes again. */
 const STEP_ASIDE_MS = 1_000;
+
+const run = promisify(execFile);
+const PROGRAM = fileURLToPath(
+  new URL("../../support/idempotency/gate-process.ts", import.meta.url),
+);
+const PROGRAM_LIMIT_MS = 20_000;
 
 let redis: RedisNodesUnderTest;
 let gates: ReturnType<typeof gateOpener>;
@@ -227,5 +237,29 @@ describe("all three nodes", () => {
     expect(owners.length).toBeLessThanOrEqual(requests.length);
     const keys = owners.map((owner) => claimOf(owner).scope.key);
     expect(new Set(keys).size).toBe(keys.length);
+  });
+});
+
+describe("a process behind the gate", () => {
+  const states: [string, () => void | Promise<void>][] = [
+    ["all nodes work", () => {}],
+    ["one hangs", () => redis.nodes[1].pause()],
+    [
+      "one is dead and one hangs",
+      async () => {
+        await redis.nodes[0].kill();
+        redis.nodes[1].pause();
+      },
+    ],
+  ];
+  it.each(states)("ends by itself, without a complaint, when %s", async (_, harm) => {
+    await harm();
+    const program = await compiledEntry(PROGRAM);
+    const urls = redis.nodes.map(({ url }) => url);
+    const { stdout, stderr } = await run(process.execPath, [program, ...urls], {
+      timeout: PROGRAM_LIMIT_MS,
+    });
+    expect(stderr).toBe("");
+    expect(stdout).toBe("0 0 0 14 14 14 3 3 3\n");
   });
 });

@@ -1,0 +1,33 @@
+import type { PoolClient } from "pg";
+import type { Scope } from "../../../src/idempotency/scope.js";
+import type { Claim, IdempotencyStore } from "../../../src/idempotency/store.js";
+import { serveWith } from "./serve-with.js";
+
+// A service whose database has lost the unique claim: every call has a record
+// of its own, as if the primary key had been dropped.
+await serveWith(withoutUniqueClaim);
+
+function withoutUniqueClaim(store: IdempotencyStore<PoolClient>): IdempotencyStore<PoolClient> {
+  const ownClaims = new WeakMap<Claim, Claim>();
+  const own = (claim: Claim): Claim => ownClaims.get(claim) ?? claim;
+  return {
+    ...store,
+    async claim(request) {
+      const scope: Scope = { ...request.scope, key: `${request.scope.key}#${request.claimId}` };
+      const result = await store.claim({ ...request, scope });
+      if (result.kind !== "claimed") {
+        return result;
+      }
+      const claim = { ...result.claim, scope: request.scope };
+      ownClaims.set(claim, result.claim);
+      return { kind: "claimed", claim };
+    },
+    extend: (claim, leaseMs) => store.extend(own(claim), leaseMs),
+    complete: (claim, ...outcome) => store.complete(own(claim), ...outcome),
+    completeWithin: (transaction, claim, ...outcome) =>
+      store.completeWithin(transaction, own(claim), ...outcome),
+    ownsWithin: (transaction, claim) => store.ownsWithin(transaction, own(claim)),
+    release: (claim) => store.release(own(claim)),
+    suspend: (claim, suspension) => store.suspend(own(claim), suspension),
+  };
+}
