@@ -72,7 +72,7 @@ class ProtectedCall<Transaction> extends ServerInterceptingCall {
   #caller: Caller = DEFAULT_CALLER;
   #metadata = new Metadata();
   #request: object | undefined;
-  /** What the handler has sent, while it runs under the executor. */
+  /** What the handler has sent, once it runs under the executor; then also what comes too late. */
   #held: HeldResponse | undefined;
 
   constructor(options: ProtectedCallOptions<Transaction>) {

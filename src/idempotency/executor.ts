@@ -65,6 +65,13 @@ export interface ExecuteRequest<Transaction> {
   readonly signal: AbortSignal;
 }
 
+/** A call whose claim is ours. */
+export interface ClaimedCall<Transaction> {
+  readonly claim: Claim;
+  readonly policy: MethodPolicy;
+  readonly run: Run<Transaction>;
+}
+
 export interface Executor<Transaction> {
   /**
    * Executes the call once for its scope, or answers as it was answered before,
@@ -72,6 +79,12 @@ export interface Executor<Transaction> {
    * is durable.
    */
   execute(request: ExecuteRequest<Transaction>): Promise<Reply>;
+
+  /**
+   * Runs a call again under a claim that was taken over, with no caller. Resolves
+   * with what a caller would have been told. Never rejects.
+   */
+  resume(call: ClaimedCall<Transaction>): Promise<Reply>;
 
   /** Resolves once no call is under way, also none whose caller has left. */
   drained(): Promise<void>;
@@ -94,13 +107,18 @@ export function createExecutor<Transaction = never>(
         retryDelayMs: OVERLOAD_RETRY_DELAY_MS,
       });
     }
+    return counted(request.scope, async () => answer(request, await claimOrWait(request)));
+  }
+
+  /** Counts a call as under way, and answers for a store that fails. */
+  async function counted(scope: Scope, call: () => Promise<Reply>): Promise<Reply> {
     calls += 1;
     try {
-      return await answer(request, await claimOrWait(request));
+      return await call();
     } catch (error) {
-      onEvent({ type: "store_failed", scope: request.scope, error });
+      onEvent({ type: "store_failed", scope, error });
       return refuse(
-        request.scope,
+        scope,
         "STORE_UNAVAILABLE",
         "the store of record cannot be reached; this call or an earlier one may have acted",
         { retryDelayMs: STORE_RETRY_DELAY_MS },
@@ -145,7 +163,7 @@ export function createExecutor<Transaction = never>(
     const { scope, policy } = request;
     switch (result.kind) {
       case "claimed":
-        return run(request, result.claim);
+        return runClaimed({ claim: result.claim, policy, run: request.run });
       case "replay":
         onEvent({ type: "replayed", scope });
         return replayedReply(result.outcome);
@@ -175,18 +193,11 @@ export function createExecutor<Transaction = never>(
     }
   }
 
-  async function run(request: ExecuteRequest<Transaction>, claim: Claim): Promise<Reply> {
-    const { scope, policy } = request;
+  async function runClaimed({ claim, policy, run }: ClaimedCall<Transaction>): Promise<Reply> {
+    const { scope } = claim;
     const startedAtMs = clock.nowMs();
-    const result = await attempt({
-      store,
-      clock,
-      claim,
-      policy,
-      maxExecutionMs,
-      run: request.run,
-    });
-    const reply = await settle(request, claim, result);
+    const result = await attempt({ store, clock, claim, policy, maxExecutionMs, run });
+    const reply = await settle(policy, claim, result);
     const durationMs = clock.nowMs() - startedAtMs;
     durations.record(scope.operation, durationMs);
     onEvent({ type: "executed", scope, durationMs });
@@ -194,11 +205,8 @@ export function createExecutor<Transaction = never>(
   }
 
   /** Makes an attempt's result durable, and only then a reply. */
-  async function settle(
-    { scope, policy }: ExecuteRequest<Transaction>,
-    claim: Claim,
-    result: AttemptResult,
-  ): Promise<Reply> {
+  async function settle(policy: MethodPolicy, claim: Claim, result: AttemptResult): Promise<Reply> {
+    const { scope } = claim;
     switch (result.kind) {
       case "stored":
         await store.committed(claim, result.outcome, policy.retentionMs);
@@ -305,6 +313,7 @@ export function createExecutor<Transaction = never>(
 
   return {
     execute,
+    resume: (call) => counted(call.claim.scope, () => runClaimed(call)),
     async drained() {
       if (calls > 0) {
         await new Promise<void>((resolve) => waitingForDrain.push(resolve));

@@ -110,9 +110,13 @@ export interface IdempotencyStore<Transaction = never> {
 
   /**
    * Takes over at most `limit` claims past their lease that may be run again,
-   * those waiting longest first. Two callers never get the same claim.
+   * those waiting longest first. Two callers never get the same claim. One that
+   * has been taken over often waits longer each time, up to five minutes more
+   * than its lease, so that a call that ends every owner leaves room for others.
    */
   takeOverExpired(options: {
+    /** Only claims of these operations. */
+    readonly operations: readonly string[];
     readonly limit: number;
     readonly leaseMs: number;
   }): Promise<readonly TakenOver[]>;
@@ -136,6 +140,14 @@ export interface IdempotencyStore<Transaction = never> {
 
   /** A page of a tenant's records, the newest first. */
   list(filter: RecordFilter): Promise<RecordPage>;
+}
+
+/**
+ * How much longer than its lease recovery leaves a claim alone, by how many
+ * owners it has had: 0, 1, 3, 7 ... seconds, at most five minutes.
+ */
+export function recoveryBackoffMs(attempts: number): number {
+  return 1_000 * Math.min(2 ** (attempts - 1) - 1, 300);
 }
 
 export type RecordState = "executing" | "held" | "completed" | "expired";

@@ -43,7 +43,8 @@ export async function lockDirectory(directory: string): Promise<DirectoryLock> {
   for (let attempt = 1; ; attempt++) {
     await placeClaim(path, claim);
     const holderPid = await liveHolderBeside(path, claim);
-    if (holderPid === undefined) return { path, release: () => rm(join(path, claim), { force: true }) };
+    if (holderPid === undefined)
+      return { path, release: () => rm(join(path, claim), { force: true }) };
     await rm(join(path, claim));
     if (attempt === ATTEMPTS) throw new DirectoryInUseError(path, holderPid);
     await sleep(Math.random() * LONGEST_PAUSE_MS);

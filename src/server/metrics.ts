@@ -1,5 +1,6 @@
 import { Counter, collectDefaultMetrics, Histogram, Registry } from "prom-client";
 import type { ExecutorEvent } from "../idempotency/executor.js";
+import type { RecoveryEvent } from "../idempotency/recovery.js";
 import type { RedisGateEvent } from "../stores/redis/index.js";
 
 /** From a replay out of Redis to the longest attempt. Seconds. */
@@ -9,6 +10,7 @@ export interface Metrics {
   readonly registry: Registry;
   onExecutorEvent(event: ExecutorEvent): void;
   onGateEvent(event: RedisGateEvent): void;
+  onRecoveryEvent(event: RecoveryEvent): void;
 }
 
 export function createMetrics(): Metrics {
@@ -33,6 +35,12 @@ export function createMetrics(): Metrics {
     labelNames: ["decision"],
     registers: [registry],
   });
+  const recovered = new Counter({
+    name: "payonce_recovery_total",
+    help: "Calls that recovery ran again, and its failures to reach the store of record",
+    labelNames: ["result"],
+    registers: [registry],
+  });
   return {
     registry,
     onExecutorEvent(event) {
@@ -43,5 +51,6 @@ export function createMetrics(): Metrics {
       }
     },
     onGateEvent: ({ type }) => gate.inc({ decision: type }),
+    onRecoveryEvent: ({ type }) => recovered.inc({ result: type }),
   };
 }

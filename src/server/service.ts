@@ -3,6 +3,8 @@ import type { PoolClient } from "pg";
 import { InspectionService } from "../gen/payonce/idempotency/v1/inspection_pb.js";
 import { PaymentService } from "../gen/payonce/payments/v1/payments_pb.js";
 import { createExecutor, type ExecutorEvent } from "../idempotency/executor.js";
+import { repeatableMethods } from "../idempotency/methods.js";
+import { type RecoveryEvent, startRecovery } from "../idempotency/recovery.js";
 import type { IdempotencyStore } from "../idempotency/store.js";
 import { createPaymentHandlers } from "../payments/service.js";
 import { createPostgresStore } from "../stores/postgres/index.js";
@@ -60,20 +62,30 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     // After the servers, and before everything that calls under way still need.
     closers.add(() => executor.drained());
     const retentionMs = config.idempotencyRetentionMs;
+    const defaults = { leaseMs: config.idempotencyLeaseMs, retentionMs };
+    const payments = createPaymentHandlers({
+      pool: database.value.payments,
+      processor: processor.value,
+      keyWindowMs: config.processorKeyWindowMs,
+    });
+    const recovery = startRecovery({
+      store,
+      executor,
+      methods: repeatableMethods(PaymentService, payments, defaults),
+      intervalMs: config.recoveryIntervalMs,
+      onEvent(event) {
+        metrics.onRecoveryEvent(event);
+        logRecoveryEvent(log, event);
+      },
+    });
+    closers.add(() => recovery.stop());
     const edge = {
       config,
       executor,
-      defaults: { leaseMs: config.idempotencyLeaseMs, retentionMs },
+      defaults,
       authenticator: await openAuthenticator(config),
       services: [
-        mount(
-          PaymentService,
-          createPaymentHandlers({
-            pool: database.value.payments,
-            processor: processor.value,
-            keyWindowMs: config.processorKeyWindowMs,
-          }),
-        ),
+        mount(PaymentService, payments),
         mount(InspectionService, createInspectionHandlers({ store, retentionMs, log })),
       ],
     };
@@ -107,6 +119,14 @@ async function openAuthenticator({ authTokensFile, tlsClientCaFile }: Config) {
         : parseTokens(await readFile(authTokensFile, "utf8")),
     clientCertificates: tlsClientCaFile === undefined ? "ignored" : "trusted",
   });
+}
+
+function logRecoveryEvent(log: Logger, event: RecoveryEvent): void {
+  if (event.type === "store_failed") {
+    log.error({ error: String(event.error) }, "recovery cannot reach the store of record");
+  } else {
+    log.warn({ ...event.scope, attempt: event.attempt }, "a call is run again");
+  }
 }
 
 function logEvent(log: Logger, event: ExecutorEvent): void {

@@ -6,6 +6,7 @@ import {
 } from "@bufbuild/protobuf";
 import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { FileDescriptorProtoSchema } from "@bufbuild/protobuf/wkt";
+import { file_google_rpc_error_details } from "../../gen/google/rpc/error_details_pb.js";
 import { Code } from "../../idempotency/code.js";
 import { indexDescriptors, withImports } from "./descriptor-index.js";
 import type { ReflectionRequest, ReflectionResponse } from "./schema.js";
@@ -15,7 +16,11 @@ type Answer = NonNullable<MessageInitShape<GenMessage<ReflectionResponse>>["mess
 
 /** Makes the function that answers questions about the schema of some services. */
 export function createAnswer(services: readonly DescService[]): (question: Question) => Answer {
-  const { fileByPath, fileBySymbol, fileByExtension } = indexDescriptors(services);
+  const { fileByPath, fileBySymbol, fileByExtension } = indexDescriptors([
+    ...services.map(({ file }) => file),
+    // No service imports them, and a tool that shows an error has to decode its details.
+    file_google_rpc_error_details,
+  ]);
   // Once for all: it takes milliseconds, and anybody may ask.
   const encoded = new Map(
     [...fileByPath.values()].map((file) => [file, toBinary(FileDescriptorProtoSchema, file.proto)]),

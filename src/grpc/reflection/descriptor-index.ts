@@ -7,7 +7,7 @@ import type {
 } from "@bufbuild/protobuf";
 import { nestedTypes } from "@bufbuild/protobuf/reflect";
 
-/** The files behind some services, by what a client may ask for. */
+/** Some files and all that they import, by what a client may ask for. */
 export interface DescriptorIndex {
   /** By the path that imports name. */
   readonly fileByPath: ReadonlyMap<string, DescFile>;
@@ -17,11 +17,11 @@ export interface DescriptorIndex {
   readonly fileByExtension: ReadonlyMap<string, ReadonlyMap<number, DescFile>>;
 }
 
-export function indexDescriptors(services: readonly DescService[]): DescriptorIndex {
+export function indexDescriptors(files: readonly DescFile[]): DescriptorIndex {
   const fileByPath = new Map<string, DescFile>();
   const fileBySymbol = new Map<string, DescFile>();
   const fileByExtension = new Map<string, Map<number, DescFile>>();
-  for (const file of withImports(services.map((service) => service.file))) {
+  for (const file of withImports(files)) {
     fileByPath.set(file.proto.name, file);
     for (const type of nestedTypes(file)) {
       for (const symbol of [type.typeName, ...membersOf(type)]) {

@@ -3,15 +3,16 @@ import { type Clock, systemClock } from "../../idempotency/clock.js";
 import { sameRequest } from "../../idempotency/fingerprint.js";
 import type { Outcome } from "../../idempotency/outcome.js";
 import type { Scope } from "../../idempotency/scope.js";
-import type {
-  Claim,
-  ClaimRequest,
-  ClaimResult,
-  IdempotencyStore,
-  OnLostOwner,
-  RecordEvent,
-  RecordState,
-  StoredRecord,
+import {
+  type Claim,
+  type ClaimRequest,
+  type ClaimResult,
+  type IdempotencyStore,
+  type OnLostOwner,
+  type RecordEvent,
+  type RecordState,
+  recoveryBackoffMs,
+  type StoredRecord,
 } from "../../idempotency/store.js";
 import { scopeKey } from "./scope-key.js";
 
@@ -197,9 +198,12 @@ export function createMemoryStore(options: { readonly clock?: Clock } = {}): Ide
       return true;
     },
 
-    async takeOverExpired({ limit, leaseMs }) {
+    async takeOverExpired({ operations, limit, leaseMs }) {
+      const isDue = ({ leaseUntilMs, claim }: MemoryRecord) =>
+        leaseUntilMs + recoveryBackoffMs(claim.attempt) < clock.nowMs();
       return [...records.values()]
-        .filter((record) => lostItsOwner(record, "rerun"))
+        .filter((record) => lostItsOwner(record, "rerun") && isDue(record))
+        .filter(({ claim }) => operations.includes(claim.scope.operation))
         .sort((a, b) => a.leaseUntilMs - b.leaseUntilMs)
         .slice(0, limit)
         .map((record) => ({

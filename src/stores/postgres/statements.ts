@@ -136,12 +136,16 @@ export interface ExpiredRow {
   readonly request: Buffer;
 }
 
+/** recoveryBackoffMs of the port. The exponent is bounded before 2 is raised to it. */
+const RECOVERY_BACKOFF = "least(2 ^ least(attempts - 1, 9) - 1, 300) * interval '1 second'";
+
 export const TAKE_OVER_EXPIRED = {
   name: "idempotency_take_over_expired",
   text: `
 WITH waiting AS (
   SELECT tenant, scope_hash FROM idempotency_records
-  WHERE state = 'executing' AND on_lost_owner = 'rerun' AND lease_until < clock_timestamp()
+  WHERE state = 'executing' AND on_lost_owner = 'rerun' AND operation = ANY ($3)
+    AND lease_until < clock_timestamp() - ${RECOVERY_BACKOFF}
   ORDER BY lease_until
   LIMIT $1
   FOR NO KEY UPDATE SKIP LOCKED

@@ -81,10 +81,10 @@ export function createPostgresStore(pool: Pool): IdempotencyStore<PoolClient> {
         ? write(pool, sql.SUSPEND, claim, "held", 0, suspension.reason)
         : write(pool, sql.SUSPEND, claim, "executing", suspension.afterMs, suspension.reason),
 
-    async takeOverExpired({ limit, leaseMs }) {
+    async takeOverExpired({ operations, limit, leaseMs }) {
       const { rows } = await pool.query<ExpiredRow>({
         ...sql.TAKE_OVER_EXPIRED,
-        values: [limit, leaseMs],
+        values: [limit, leaseMs, operations],
       });
       return rows.map((row) => ({
         claim: {

@@ -87,23 +87,27 @@ describe("a handler in Connect's own style", () => {
 
   it("finds its claim and its caller by the request", async () => {
     const contexts: unknown[] = [];
-    const { post } = await serveEchoOverHttp({
+    const { url, post } = await serveEchoOverHttp({
       act(request) {
         contexts.push(executionOf(request)?.scope.key);
+        return {};
+      },
+      read(request) {
+        contexts.push(executionOf(request));
         return {};
       },
       async *watch(request) {
         contexts.push(requestContext(request)?.caller.tenant);
         yield {};
       },
-      read(request) {
-        contexts.push(executionOf(request));
-        return {};
-      },
     });
     await post("Act", {}, KEY);
     await post("Read", {}, KEY);
-    expect(contexts).toEqual(["k", undefined]);
+    const transport = createConnectTransport({ baseUrl: url, httpVersion: "1.1" });
+    for await (const _ of createClient(EchoService, transport).watch({})) {
+      // to its end
+    }
+    expect(contexts).toEqual(["k", undefined, "default"]);
   });
 
   it("keeps its `this`, and a method without a handler is unimplemented", async () => {
@@ -124,15 +128,14 @@ describe("a caller that hangs up", () => {
     const began = gate();
     const mayEnd = gate();
     const aborted: boolean[] = [];
-    const handlers = typedHandlers(async ({ text }, { signal }) => {
-      began.open();
-      await mayEnd.opened;
-      aborted.push(signal.aborted);
-      return { text };
+    const { url, post, executor } = await serveEchoOverHttp({
+      async act({ text }, { signal }) {
+        began.open();
+        await mayEnd.opened;
+        aborted.push(signal.aborted);
+        return { text };
+      },
     });
-    const { url, post, executor } = await serveEchoOverHttp(
-      serviceImplementation(EchoService, handlers),
-    );
     const abort = new AbortController();
     const hungUp = fetch(`${url}/${EchoService.typeName}/Act`, {
       method: "POST",

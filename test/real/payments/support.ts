@@ -150,7 +150,11 @@ export async function startPayments() {
        WHERE tenant = $1 AND scope_hash = $2`,
       [scope.tenant, scopeHash(scope)],
     );
-    const [taken] = await store.takeOverExpired({ limit: 1, leaseMs: LEASE_MS });
+    const [taken] = await store.takeOverExpired({
+      operations: [scope.operation],
+      limit: 1,
+      leaseMs: LEASE_MS,
+    });
     if (taken === undefined) {
       throw new Error("nothing to take over");
     }

@@ -239,7 +239,8 @@ export function storeContract(name: string, open: () => Promise<StoresUnderTest>
           await first.claim(request);
         }
         await sleep(20);
-        const options = { limit: 100, leaseMs: LONG_LEASE_MS };
+        const operations = [hold.scope.operation];
+        const options = { operations, limit: 100, leaseMs: LONG_LEASE_MS };
         const batches = await Promise.all([
           first.takeOverExpired(options),
           second.takeOverExpired(options),
@@ -253,6 +254,31 @@ export function storeContract(name: string, open: () => Promise<StoresUnderTest>
         expect(one?.claim.attempt).toBe(2);
         expect(one && Buffer.compare(one.request, reruns[0]?.request ?? Buffer.alloc(0))).toBe(0);
         expect(one && (await first.complete(one.claim, answer, RETENTION_MS))).toBe(true);
+      });
+    });
+
+    describe("recovery", () => {
+      it("leaves claims of operations alone that it does not know", async () => {
+        const request = newRequest({ leaseMs: 1 });
+        await first.claim(request);
+        await sleep(20);
+        const options = { operations: ["other.v1.Service/Call"], limit: 100, leaseMs: 1 };
+        expect(await first.takeOverExpired(options)).toEqual([]);
+      });
+
+      it("backs off from a claim that ends its owners, which a caller need not", async () => {
+        const scope = { ...newRequest().scope, operation: `test.v1.Service/${randomUUID()}` };
+        const request = { ...newRequest({ leaseMs: 1 }), scope };
+        await first.claim(request);
+        await sleep(20);
+        const options = { operations: [scope.operation], limit: 100, leaseMs: 1 };
+        expect(await first.takeOverExpired(options)).toHaveLength(1);
+        await sleep(20);
+        expect(await first.takeOverExpired(options)).toEqual([]);
+        await sleep(1_000);
+        expect(await second.takeOverExpired(options)).toHaveLength(1);
+        await sleep(20);
+        expect(claimOf(await second.claim(again(request))).attempt).toBe(4);
       });
     });
 

@@ -232,7 +232,11 @@ describe("a claim that a transaction holds", () => {
 
     const taking = rival.claim({ ...again(request), leaseMs: LONG_LEASE_MS });
     expect(await isBlocked(taking)).toBe(true);
-    const recovered = await rival.takeOverExpired({ limit: 100, leaseMs: LONG_LEASE_MS });
+    const recovered = await rival.takeOverExpired({
+      operations: [request.scope.operation],
+      limit: 100,
+      leaseMs: LONG_LEASE_MS,
+    });
     expect(recovered.map(({ claim: taken }) => taken.scope.key)).not.toContain(request.scope.key);
 
     const answer = okOutcome(Buffer.from("done"));

@@ -1,0 +1,97 @@
+import { execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
+import { processIdentity } from "../../../src/runtime/processes.js";
+import { waitUntil } from "../../support/service-process.js";
+
+/** An install and a build come first, on a busy machine. */
+export const START_LIMIT_MS = 4 * 60_000;
+
+/** How long processes may take to be gone, Postgres with its last checkpoint among them. */
+const END_LIMIT_MS = 30_000;
+
+export interface StartedService {
+  /** All that was printed so far. */
+  output(): string;
+  /** Every process: npm, the service, and the servers that it started. */
+  readonly processes: readonly Process[];
+  /** Ctrl-C at the terminal: SIGINT for the whole job. Resolves with the exit code. */
+  interrupt(): Promise<number | null>;
+  /** kill -9 of every process. */
+  kill(): Promise<void>;
+  running(): readonly Process[];
+}
+
+export interface Process {
+  readonly pid: number;
+  readonly command: string;
+}
+
+/** Runs `npm start` as a stranger would, but for the ports, and waits until it says that it is ready. */
+export async function npmStart(
+  checkout: string,
+  path = process.env.PATH ?? "",
+): Promise<StartedService> {
+  const child = spawn("npm", ["start"], {
+    cwd: checkout,
+    env: {
+      PATH: path,
+      HOME: process.env.HOME ?? checkout,
+      // What was downloaded before is not asked for again.
+      npm_config_prefer_offline: "true",
+      GRPC_LISTEN: "127.0.0.1:0",
+      HTTP_LISTEN: "127.0.0.1:0",
+      SANDBOX_LISTEN: "127.0.0.1:0",
+    },
+    stdio: ["ignore", "pipe", "pipe"],
+    detached: true, // a job of its own, as at a terminal
+  });
+  let text = "";
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding("utf8").on("data", (part: string) => {
+      text += part;
+    });
+  }
+  const exited = once(child, "exit").then(([code]) => (typeof code === "number" ? code : null));
+  const { pid = 0 } = child;
+  const isReady = () => text.includes("Send this twice");
+  await waitUntil(() => isReady() || child.exitCode !== null, START_LIMIT_MS);
+  const processes = processTree(pid);
+  const kill = async () => {
+    for (const { pid } of processes.filter(isRunning)) {
+      process.kill(pid, "SIGKILL");
+    }
+    await waitUntil(() => !processes.some(isRunning), END_LIMIT_MS);
+  };
+  if (!isReady()) {
+    await kill();
+    throw new Error(`npm start failed:\n${text}`);
+  }
+  return {
+    output: () => text,
+    processes,
+    async interrupt() {
+      process.kill(-pid, "SIGINT");
+      return exited;
+    },
+    kill,
+    running: () => processes.filter(isRunning),
+  };
+}
+
+function isRunning({ pid }: Process): boolean {
+  return processIdentity(pid) !== undefined;
+}
+
+/** A process and all that descend from it, also those in groups of their own. */
+function processTree(root: number): readonly Process[] {
+  const listed = execFileSync("ps", ["-eo", "pid=,ppid=,args="], { encoding: "utf8" });
+  const all = listed.split("\n").flatMap((line) => {
+    const [, pid, parent, command] = /^ *(\d+) +(\d+) (.*)$/.exec(line) ?? [];
+    return command === undefined ? [] : [{ pid: Number(pid), parent: Number(parent), command }];
+  });
+  const descendants = (parent: number): Process[] =>
+    all
+      .filter((each) => each.parent === parent)
+      .flatMap((each) => [each, ...descendants(each.pid)]);
+  return [...all.filter(({ pid }) => pid === root), ...descendants(root)];
+}

@@ -1,0 +1,114 @@
+import { fromJsonString } from "@bufbuild/protobuf";
+import { Client, credentials, Metadata } from "@grpc/grpc-js";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
+import {
+  CreatePaymentRequestSchema,
+  PaymentService,
+  PaymentStatus,
+} from "../../../src/gen/payonce/payments/v1/payments_pb.js";
+import { callUnary } from "../../../src/grpc/client.js";
+import { Code } from "../../../src/idempotency/code.js";
+import { KEY_METADATA } from "../../../src/idempotency/key.js";
+import { REPLAYED_ENTRY } from "../../../src/idempotency/reply.js";
+import { type Checkout, createCheckout, createPathWithoutRedis } from "./checkout.js";
+import { npmStart, START_LIMIT_MS, type StartedService } from "./npm-start.js";
+
+/** Each test starts the service at most twice. */
+const TEST_LIMIT_MS = 2 * START_LIMIT_MS;
+
+describe("npm start in a fresh checkout", { timeout: TEST_LIMIT_MS }, () => {
+  let checkout: Checkout;
+  beforeAll(async () => {
+    checkout = await createCheckout();
+  });
+  afterAll(() => checkout.remove(), TEST_LIMIT_MS);
+
+  async function start(path?: string): Promise<StartedService> {
+    const started = await npmStart(checkout.path, path);
+    onTestFinished(() => started.kill());
+    return started;
+  }
+
+  it("installs and builds what is missing, runs on servers of its own, and ends them all at Ctrl-C", async () => {
+    const started = await start();
+    expect(started.output()).toMatch(/^added \d+ packages/m);
+    expect(started.output()).toMatch(/^ +Gate +Redlock over 3 Redis nodes of its own$/m);
+    expect(started.output()).toMatch(/^ +Records +a Postgres of its own in \.payonce\/postgres$/m);
+    const commands = started.running().map(({ command }) => command);
+    expect(commands.filter((command) => /(redis|valkey)-server/.test(command))).toHaveLength(3);
+    expect(commands.filter((command) => / -D .*\.payonce\/postgres/.test(command))).toHaveLength(1);
+    expect(commands.filter((command) => command.includes("sandbox-entry"))).toHaveLength(1);
+
+    expect(await started.interrupt()).toBe(0);
+    expect(started.running()).toEqual([]);
+  });
+
+  it("keeps a payment, and its answer to the byte, through kill -9 of every process", async () => {
+    const first = await start();
+    const answer = await callAsPrinted(first);
+    expect(answer).toMatchObject({
+      code: Code.OK,
+      response: { payment: { status: PaymentStatus.CAPTURED } },
+    });
+    await first.kill();
+    expect(first.running()).toEqual([]);
+
+    const second = await start();
+    expect(second.output()).not.toContain("added");
+    const { method } = PaymentService;
+    const { address, key } = printedCall(second);
+    const read = await withClient(address, (client) =>
+      callUnary(client, {
+        method: method.getPayment,
+        request: { lookup: { case: "idempotencyKey", value: key } },
+      }),
+    );
+    expect(read.response?.payment).toEqual(answer.response?.payment);
+    const replay = await callAsPrinted(second);
+    expect(replay.headers).toContainEqual(REPLAYED_ENTRY);
+    expect(replay).toMatchObject({ code: answer.code, body: answer.body });
+  });
+
+  it("says that the gate is inside the process where the PATH leads to no Redis server", async () => {
+    const started = await start(await createPathWithoutRedis(checkout.path));
+    expect(started.output()).toMatch(
+      /^ +Gate +a gate inside the process \(no redis-server or valkey-server on the PATH\)$/m,
+    );
+    expect((await callAsPrinted(started)).code).toBe(Code.OK);
+  });
+});
+
+/** The call that the start prints, to be pasted into a terminal. */
+function printedCall(started: StartedService) {
+  const line = /^ +grpcurl -plaintext -v -H 'idempotency-key: (\S+)' -d '(.+)' (\S+) (\S+)$/m.exec(
+    started.output(),
+  );
+  const [, key = "", json = "", address = "", method = ""] = line ?? [];
+  return { key, json, address, method };
+}
+
+async function callAsPrinted(started: StartedService) {
+  const { key, json, address, method } = printedCall(started);
+  expect(method).toBe(`${PaymentService.typeName}/CreatePayment`);
+  const metadata = new Metadata();
+  metadata.set(KEY_METADATA, key);
+  return withClient(address, (client) =>
+    callUnary(client, {
+      method: PaymentService.method.createPayment,
+      request: fromJsonString(CreatePaymentRequestSchema, json),
+      metadata,
+    }),
+  );
+}
+
+async function withClient<Result>(
+  address: string,
+  use: (client: Client) => Promise<Result>,
+): Promise<Result> {
+  const client = new Client(address, credentials.createInsecure());
+  try {
+    return await use(client);
+  } finally {
+    client.close();
+  }
+}
