@@ -21,6 +21,15 @@ const checks = {
   "generated code is up to date": checkGeneratedCode,
 };
 
+/** Where generated code is kept, and how buf is told to make it. */
+const generatedFolders = [
+  ["src/gen", []],
+  ...["examples/orders", "test/fixtures", "test/fixtures/echo"].map((folder) => [
+    `${folder}/gen`,
+    ["--config", `${folder}/buf.yaml`, "--template", `${folder}/buf.gen.yaml`],
+  ]),
+];
+
 ensureDependencies();
 const temporary = mkdtempSync(join(tmpdir(), "payonce-check-"));
 process.on("exit", () => rmSync(temporary, { recursive: true }));
@@ -63,10 +72,21 @@ function checkImage() {
 }
 
 function checkGeneratedCode() {
-  const problem = problemOf("buf", "generate", "--output", temporary);
-  if (problem !== undefined) return problem;
-  const generated = join(temporary, "src", "gen");
-  return problemOf("git", "diff", "--no-index", "--stat", "--exit-code", "src/gen", generated);
+  for (const [folder, config] of generatedFolders) {
+    const problem =
+      problemOf("buf", "generate", "--output", temporary, ...config) ??
+      problemOf(
+        "git",
+        "diff",
+        "--no-index",
+        "--stat",
+        "--exit-code",
+        folder,
+        join(temporary, folder),
+      );
+    if (problem !== undefined) return problem;
+  }
+  return undefined;
 }
 
 function problemOf(command, ...args) {

@@ -42,8 +42,8 @@ export interface CallContext<Transaction = never> {
   /** Present where the call carried an idempotency key. */
   readonly execution?: Execution<Transaction>;
   /**
-   * Aborted when nobody waits for the answer any more. Only for calls without
-   * side effects: work that has begun under a key is finished nevertheless.
+   * Aborted when nobody waits for the answer any more. Under a key it is the
+   * execution's: work that has begun is finished, whoever waits for it.
    */
   readonly signal: AbortSignal;
 }

@@ -6,7 +6,12 @@ import type { AddressInfo } from "node:net";
 import { TLSSocket } from "node:tls";
 import { createContextKey, createContextValues, type HandlerContext } from "@connectrpc/connect";
 import { connectNodeAdapter } from "@connectrpc/connect-node";
-import { idempotent, ROUTER_OPTIONS, serviceImplementation } from "../connect/index.js";
+import {
+  authenticationGate,
+  idempotent,
+  ROUTER_OPTIONS,
+  serviceImplementation,
+} from "../connect/index.js";
 import { type Config, formatAddress } from "./config.js";
 import type { EdgeOptions, ListeningServer } from "./edge.js";
 import type { Credentials } from "./identity.js";
@@ -64,6 +69,7 @@ function serviceListener<Transaction>({
     });
   return connectNodeAdapter({
     ...ROUTER_OPTIONS,
+    requestGate: authenticationGate(authenticate),
     routes(router) {
       for (const { service, handlers } of services) {
         const implementation = serviceImplementation(service, handlers);

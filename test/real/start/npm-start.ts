@@ -14,11 +14,11 @@ export interface StartedService {
   output(): string;
   /** Every process: npm, the service, and the servers that it started. */
   readonly processes: readonly Process[];
-  /** Ctrl-C at the terminal: SIGINT for the whole job. Resolves with the exit code. */
-  interrupt(): Promise<number | null>;
+  running(): readonly Process[];
+  /** Ctrl-C at the terminal: SIGINT for the whole job. Resolves once npm has given the terminal back. */
+  interrupt(): Promise<void>;
   /** kill -9 of every process. */
   kill(): Promise<void>;
-  running(): readonly Process[];
 }
 
 export interface Process {
@@ -51,7 +51,7 @@ export async function npmStart(
       text += part;
     });
   }
-  const exited = once(child, "exit").then(([code]) => (typeof code === "number" ? code : null));
+  const exited = once(child, "exit");
   const { pid = 0 } = child;
   const isReady = () => text.includes("Send this twice");
   await waitUntil(() => isReady() || child.exitCode !== null, START_LIMIT_MS);
@@ -69,12 +69,12 @@ export async function npmStart(
   return {
     output: () => text,
     processes,
+    running: () => processes.filter(isRunning),
     async interrupt() {
       process.kill(-pid, "SIGINT");
-      return exited;
+      await exited;
     },
     kill,
-    running: () => processes.filter(isRunning),
   };
 }
 
