@@ -1,6 +1,7 @@
 import { type Clock, systemClock } from "./clock.js";
 import type { Executor } from "./executor.js";
 import type { RepeatableMethod } from "./methods.js";
+import { periodically } from "./periodically.js";
 import type { Scope } from "./scope.js";
 import type { IdempotencyStore, TakenOver } from "./store.js";
 
@@ -49,19 +50,7 @@ export function startRecovery<Transaction>(options: RecoveryOptions<Transaction>
   // Heartbeats go by the method's own lease; until the first one any of them will do.
   const leaseMs = Math.max(...[...methods.values()].map(({ policy }) => policy.leaseMs));
   const running = new Set<Promise<void>>();
-  let looking = Promise.resolve();
-  let stopped = false;
-  let cancelTimer = schedule();
-
-  function schedule(): () => void {
-    return clock.setTimer(intervalMs, () => {
-      looking = look().finally(() => {
-        if (!stopped) {
-          cancelTimer = schedule();
-        }
-      });
-    });
-  }
+  const looking = periodically({ intervalMs, clock, work: look });
 
   async function look(): Promise<void> {
     const limit = maxRunning - running.size;
@@ -94,9 +83,7 @@ export function startRecovery<Transaction>(options: RecoveryOptions<Transaction>
 
   return {
     async stop() {
-      stopped = true;
-      cancelTimer();
-      await looking;
+      await looking.stop();
       await Promise.all(running);
     },
   };

@@ -9,18 +9,27 @@ const MIN_SERVER_VERSION = 150_000;
  */
 const MAX_CONNECTIONS = 10;
 
-/** A call that gets no connection by then is told to retry. Milliseconds. */
+/** How long a caller waits for a connection unless the pool is told otherwise. Milliseconds. */
 const CONNECT_TIMEOUT_MS = 5_000;
 
 /** No statement here takes longer on a healthy database. Milliseconds. */
 const STATEMENT_TIMEOUT_MS = 10_000;
 
+export interface DatabaseOptions {
+  /** How long a caller waits for a connection before it is told to retry. Default 5 s. */
+  readonly connectTimeoutMs?: number;
+}
+
 /** Opens a pool on the store of record. Nothing is sent before the first query. */
-export function openDatabase(url: string, onError: (error: Error) => void): pg.Pool {
+export function openDatabase(
+  url: string,
+  onError: (error: Error) => void,
+  { connectTimeoutMs = CONNECT_TIMEOUT_MS }: DatabaseOptions = {},
+): pg.Pool {
   const pool = new pg.Pool({
     connectionString: url,
     max: MAX_CONNECTIONS,
-    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    connectionTimeoutMillis: connectTimeoutMs,
     statement_timeout: STATEMENT_TIMEOUT_MS,
     query_timeout: STATEMENT_TIMEOUT_MS + 1_000,
     idle_in_transaction_session_timeout: STATEMENT_TIMEOUT_MS,

@@ -1,5 +1,5 @@
 export { inTransaction } from "../../runtime/transaction.js";
-export { assertDurable, openDatabase } from "./database.js";
+export { assertDurable, type DatabaseOptions, openDatabase } from "./database.js";
 export { type Deployment, readDeployment, startNewGeneration } from "./deployment.js";
 export { migrate, pendingMigrations } from "./migrate.js";
 export { idempotencyMigrations, type Migration } from "./migrations.js";

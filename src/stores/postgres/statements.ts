@@ -33,9 +33,11 @@ WITH inserted AS (
   INSERT INTO idempotency_records (
     tenant, scope_hash, operation, idempotency_key, state, fingerprint_version, fingerprint,
     raw_hash, fencing_token, claim_id, attempts, on_lost_owner, lease_until, request)
-  VALUES ($1, $2, $3, $4, 'executing', $5, $6,
+  SELECT $1, $2, $3, $4, 'executing', $5, $6,
     $7, nextval('idempotency_fencing_tokens'), $8, 1, $9,
-    clock_timestamp() + $10 * interval '1 millisecond', $11)
+    clock_timestamp() + $10 * interval '1 millisecond', $11
+  -- An insert would wait for a transaction that is just completing the record.
+  WHERE NOT EXISTS (SELECT FROM idempotency_records WHERE tenant = $1 AND scope_hash = $2)
   ON CONFLICT (tenant, scope_hash) DO NOTHING
   RETURNING fencing_token, attempts
 ), taken_over AS (

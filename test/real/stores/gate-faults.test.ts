@@ -56,6 +56,12 @@ async function duplicate(under: GateUnderTest, request: ClaimRequest) {
   return { kind: result.kind, reachedStore: under.record.calls("claim") > before, tookMs };
 }
 
+/** Waits until all nodes have the copy of one call and the lock of another; a majority is enough for the gate. */
+async function everyNodeKnows({ namespace }: GateUnderTest) {
+  const counts = () => redis.onNodes(async (node) => (await node.keys(`${namespace}:*`)).length);
+  await expect.poll(counts).toEqual([3, 3, 3]);
+}
+
 /** Takes a claim to its end and tells how long each step took. */
 async function oneCall(under: GateUnderTest) {
   const request = newRequest();
@@ -109,6 +115,7 @@ describe("one node of three", () => {
         const [done, running] = [newRequest(), newRequest()];
         await complete(under, done);
         claimOf(await under.gate.claim(running));
+        await everyNodeKnows(under);
         const node = redis.nodes[index];
         await (node && harm(node));
 
