@@ -8,16 +8,17 @@ import {
   RefundPaymentResponseSchema,
 } from "../gen/payonce/payments/v1/payments_pb.js";
 import type { CallContext, Execution } from "../idempotency/call.js";
-import { Code } from "../idempotency/code.js";
 import { CallError, refusal } from "../idempotency/errors.js";
 import type { ServiceHandlers } from "../idempotency/handlers.js";
 import { describe, invalid } from "./errors.js";
+import { createEventStreams } from "./events.js";
 import { ledgerEntryMessage, paymentMessage, refundMessage } from "./messages.js";
 import { type Operated, paymentIdOfKey, refundIdOf } from "./operation.js";
 import { cutPage, readPage } from "./paging.js";
 import { type Dependencies, perform } from "./perform.js";
 import { listLedgerEntries } from "./postgres/ledger.js";
 import { findPayment, listPayments } from "./postgres/payments.js";
+import { read } from "./postgres/read.js";
 import {
   readCancel,
   readCapture,
@@ -72,7 +73,8 @@ export function createPaymentHandlers(
     },
 
     getPayment: async ({ lookup }, { caller: { tenant } }) => {
-      const payment = await findPayment(pool, { tenant, id: readLookup(lookup, tenant) });
+      const id = readLookup(lookup, tenant);
+      const payment = await read(() => findPayment(pool, { tenant, id }));
       if (payment === undefined) {
         throw new CallError(describe("PAYMENT_NOT_FOUND", "there is no such payment"));
       }
@@ -84,15 +86,12 @@ export function createPaymentHandlers(
       const status = readStatus(request.status);
       const filter = ["payments", tenant, merchantReference, status ?? ""];
       const page = readPage(request, filter);
-      const rows = await listPayments(
-        pool,
-        {
-          tenant,
-          ...(merchantReference === "" ? {} : { merchantReference }),
-          ...(status === undefined ? {} : { status }),
-        },
-        page,
-      );
+      const narrowed = {
+        tenant,
+        ...(merchantReference === "" ? {} : { merchantReference }),
+        ...(status === undefined ? {} : { status }),
+      };
+      const rows = await read(() => listPayments(pool, narrowed, page));
       const cut = cutPage(rows, page, { filter, cursorOf: ({ sequence }) => sequence });
       return { payments: cut.rows.map(paymentMessage), nextPageToken: cut.nextPageToken };
     },
@@ -101,23 +100,13 @@ export function createPaymentHandlers(
       const paymentId = request.paymentId === "" ? undefined : readPaymentId(request.paymentId);
       const filter = ["ledger_entries", tenant, paymentId ?? ""];
       const page = readPage(request, filter);
-      const rows = await listLedgerEntries(
-        pool,
-        { tenant, ...(paymentId === undefined ? {} : { paymentId }) },
-        page,
-      );
+      const narrowed = { tenant, ...(paymentId === undefined ? {} : { paymentId }) };
+      const rows = await read(() => listLedgerEntries(pool, narrowed, page));
       const cut = cutPage(rows, page, { filter, cursorOf: ({ id }) => id });
       return { entries: cut.rows.map(ledgerEntryMessage), nextPageToken: cut.nextPageToken };
     },
 
-    streamPaymentEvents: () => {
-      throw new CallError({
-        code: Code.UNIMPLEMENTED,
-        reason: "UNIMPLEMENTED",
-        message: "payment events cannot be followed yet",
-        next: "fix_request",
-      });
-    },
+    streamPaymentEvents: createEventStreams(pool),
   };
 }
 

@@ -8,10 +8,11 @@ import { createSandboxProcessor } from "../payments/processors/sandbox.js";
 import { memoryGate } from "../stores/memory/index.js";
 import {
   assertDurable,
+  type DatabaseOptions,
   idempotencyMigrations,
   migrate,
   openDatabase,
-  readDeployment,
+  watchDeployment,
 } from "../stores/postgres/index.js";
 import { connectRedisNodes, redisGate } from "../stores/redis/index.js";
 import type { Closers } from "./closers.js";
@@ -21,12 +22,19 @@ import { findRedisServer, startRedisNodes } from "./embedded/redis.js";
 import { startSandboxProcess } from "./embedded/sandbox-process.js";
 import type { Logger } from "./log.js";
 import type { Metrics } from "./metrics.js";
+import { naming } from "./naming.js";
 
 /** How many nodes the service starts for itself: one may fail. */
 const OWN_REDIS_NODES = 3;
 
+/**
+ * How long an owner waits for a connection. Longer than a duplicate: giving up
+ * leaves an outcome unknown, and finding it out costs more than the wait.
+ */
+const OWNERS_WAIT_MS = 30_000;
+
 /** The schema of the whole service. */
-export const migrations = [...idempotencyMigrations, ...paymentMigrations];
+const migrations = [...idempotencyMigrations, ...paymentMigrations];
 
 export interface OpenOptions {
   readonly config: Config;
@@ -66,22 +74,39 @@ export async function openStoreOfRecord({
     what = `a Postgres of its own in ${join(config.dataDir, "postgres")}`;
   }
   const records = openPool(url, { log, closers });
-  const payments = openPool(url, { log, closers });
-  await assertDurable(records);
-  const applied = await migrate(records, migrations);
+  const payments = openPool(url, { log, closers, connectTimeoutMs: OWNERS_WAIT_MS });
+  const applied = await prepareDatabase(records);
   if (applied.length > 0) {
     log.info({ applied }, "migrated the database");
   }
   return { value: { records, payments }, what };
 }
 
-function openPool(url: string, { log, closers }: Omit<OpenOptions, "config">): Pool {
+/**
+ * Makes sure that a database is there and keeps what it confirms, and brings its
+ * schema up to date. Returns the names of what it applied.
+ * @throws if it cannot; the message names DATABASE_URL.
+ */
+export async function prepareDatabase(pool: Pool): Promise<readonly string[]> {
+  await naming("DATABASE_URL", () => pool.query("SELECT"));
+  await assertDurable(pool);
+  return naming("DATABASE_URL", () => migrate(pool, migrations));
+}
+
+function openPool(
+  url: string,
+  { log, closers, ...options }: Omit<OpenOptions, "config"> & DatabaseOptions,
+): Pool {
   let closing = false;
-  const pool = openDatabase(url, (error) => {
-    if (!closing) {
-      log.warn({ error: error.message }, "a database connection broke");
-    }
-  });
+  const pool = openDatabase(
+    url,
+    (error) => {
+      if (!closing) {
+        log.warn({ error: error.message }, "a database connection broke");
+      }
+    },
+    options,
+  );
   closers.add(() => {
     closing = true;
     return pool.end();
@@ -111,12 +136,15 @@ export async function openGatedStore(
       node.disconnect();
     }
   });
-  const { id, generation } = await readDeployment(pool);
+  const deployment = await watchDeployment(pool);
   const { responseCacheSecret: secret } = config;
   const gate = redisGate({
     store,
     nodes,
-    namespace: `payonce:${id}:${generation}`,
+    namespace() {
+      const { id, generation } = deployment();
+      return `payonce:${id}:${generation}`;
+    },
     copyTtlMs,
     onEvent: metrics.onGateEvent,
     ...(secret === undefined ? {} : { secret }),

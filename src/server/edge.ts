@@ -4,10 +4,12 @@ import type { ServiceHandlers } from "../idempotency/handlers.js";
 import type { PolicyDefaults } from "../idempotency/policy.js";
 import type { Address, Config } from "./config.js";
 import type { Authenticator } from "./identity.js";
+import type { Tls } from "./tls.js";
 
 /** What the gRPC and the HTTP server are made of: the same services, the same executor. */
 export interface EdgeOptions<Transaction> {
   readonly config: Config;
+  readonly tls: Tls | undefined;
   readonly services: readonly MountedService<Transaction>[];
   readonly executor: Executor<Transaction>;
   readonly defaults: PolicyDefaults;

@@ -1,15 +1,11 @@
-import { readFile } from "node:fs/promises";
-import { setTimeout as sleep } from "node:timers/promises";
 import { Server, ServerCredentials } from "@grpc/grpc-js";
 import { createHealth, type Health } from "../grpc/health.js";
 import { idempotencyInterceptor, idempotent, serviceImplementation } from "../grpc/index.js";
 import { reflectionServices } from "../grpc/reflection.js";
-import type { Executor } from "../idempotency/executor.js";
-import { type Config, formatAddress } from "./config.js";
+import { formatAddress } from "./config.js";
+import { drain, type StoppingServer } from "./drain.js";
 import type { EdgeOptions, ListeningServer } from "./edge.js";
-
-/** How long calls without side effects may go on once the server stops. Milliseconds. */
-const READS_LIMIT_MS = 1_000;
+import type { Tls } from "./tls.js";
 
 /** Serves the services over gRPC, with health checking and reflection. */
 export async function startGrpcServer<Transaction>(
@@ -28,9 +24,9 @@ export async function startGrpcServer<Transaction>(
   const health = createHealth(services.map(({ service }) => service.typeName));
   health.addTo(server);
   const { host } = config.grpcListen;
-  const port = await bind(server, config);
+  const port = await bind(server, options);
   health.serving();
-  return { address: { host, port }, close: () => drain(server, health, options.executor) };
+  return { address: { host, port }, close: () => drain(stop(server, health), options.executor) };
 }
 
 function protection<Transaction>({ executor, authenticator }: EdgeOptions<Transaction>) {
@@ -46,11 +42,13 @@ function protection<Transaction>({ executor, authenticator }: EdgeOptions<Transa
   });
 }
 
-async function bind(server: Server, config: Config): Promise<number> {
+function bind(
+  server: Server,
+  { config, tls }: Pick<EdgeOptions<unknown>, "config" | "tls">,
+): Promise<number> {
   const address = formatAddress(config.grpcListen);
-  const credentials = await serverCredentials(config);
   return new Promise((resolve, reject) => {
-    server.bindAsync(address, credentials, (error, port) => {
+    server.bindAsync(address, serverCredentials(tls), (error, port) => {
       if (error === null) {
         resolve(port);
       } else {
@@ -60,27 +58,17 @@ async function bind(server: Server, config: Config): Promise<number> {
   });
 }
 
-async function serverCredentials(config: Config): Promise<ServerCredentials> {
-  const { tlsCertFile, tlsKeyFile, tlsClientCaFile } = config;
-  if (tlsCertFile === undefined || tlsKeyFile === undefined) {
+function serverCredentials(tls: Tls | undefined): ServerCredentials {
+  if (tls === undefined) {
     return ServerCredentials.createInsecure();
   }
-  const clientCa = tlsClientCaFile === undefined ? null : await readFile(tlsClientCaFile);
-  const pair = { cert_chain: await readFile(tlsCertFile), private_key: await readFile(tlsKeyFile) };
-  return ServerCredentials.createSsl(clientCa, [pair], clientCa !== null);
+  const { cert, key, clientCa } = tls;
+  const pair = { cert_chain: cert, private_key: key };
+  return ServerCredentials.createSsl(clientCa ?? null, [pair], clientCa !== undefined);
 }
 
-/**
- * Lets the calls that execute under a key end, and those that only read have a
- * moment; then cuts off what is left, as streams that never end would be.
- */
-async function drain(
-  server: Server,
-  health: Health,
-  executor: Pick<Executor<unknown>, "drained">,
-): Promise<void> {
+function stop(server: Server, health: Health): StoppingServer {
   health.draining();
   const ended = new Promise<void>((resolve) => server.tryShutdown(() => resolve()));
-  await Promise.race([ended, executor.drained().then(() => sleep(READS_LIMIT_MS))]);
-  server.forceShutdown();
+  return { ended, cutOff: () => server.forceShutdown() };
 }

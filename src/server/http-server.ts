@@ -1,5 +1,4 @@
 import { once } from "node:events";
-import { readFile } from "node:fs/promises";
 import * as http from "node:http";
 import * as https from "node:https";
 import type { AddressInfo } from "node:net";
@@ -12,13 +11,12 @@ import {
   ROUTER_OPTIONS,
   serviceImplementation,
 } from "../connect/index.js";
-import { type Config, formatAddress } from "./config.js";
+import { formatAddress } from "./config.js";
+import { drain, type StoppingServer } from "./drain.js";
 import type { EdgeOptions, ListeningServer } from "./edge.js";
 import type { Credentials } from "./identity.js";
 import type { Metrics } from "./metrics.js";
-
-/** How long calls under way may take to end before they are cut off. Milliseconds. */
-const DRAIN_LIMIT_MS = 30_000;
+import type { Tls } from "./tls.js";
 
 type Certificate = Credentials["certificate"];
 
@@ -29,9 +27,9 @@ export async function startHttpServer<Transaction>(
   options: EdgeOptions<Transaction>,
   metrics: Metrics,
 ): Promise<ListeningServer> {
-  const { config } = options;
+  const { config, tls } = options;
   const services = serviceListener(options);
-  const server = await createServer(config, (request, response) => {
+  const server = createServer(tls, (request, response) => {
     switch (request.url) {
       case "/healthz":
         response.setHeader("content-type", "text/plain").end("ok\n");
@@ -53,7 +51,7 @@ export async function startHttpServer<Transaction>(
   }
   // A TCP server's address is never a string.
   const address = { host, port: (server.address() as AddressInfo).port };
-  return { address, close: () => drain(server) };
+  return { address, close: () => drain(stop(server), options.executor) };
 }
 
 function serviceListener<Transaction>({
@@ -92,34 +90,26 @@ function certificateOf(socket: unknown): Certificate {
   return typeof subject?.CN === "string" ? { commonName: subject.CN } : undefined;
 }
 
-async function createServer(
-  { tlsCertFile, tlsKeyFile, tlsClientCaFile }: Config,
+function createServer(
+  tls: Tls | undefined,
   listener: http.RequestListener,
-): Promise<http.Server | https.Server> {
-  if (tlsCertFile === undefined || tlsKeyFile === undefined) {
+): http.Server | https.Server {
+  if (tls === undefined) {
     return http.createServer(listener);
   }
-  const clientCa = tlsClientCaFile === undefined ? {} : { ca: await readFile(tlsClientCaFile) };
-  return https.createServer(
-    {
-      cert: await readFile(tlsCertFile),
-      key: await readFile(tlsKeyFile),
-      requestCert: tlsClientCaFile !== undefined,
-      rejectUnauthorized: tlsClientCaFile !== undefined,
-      ...clientCa,
-    },
-    listener,
-  );
+  const { cert, key, clientCa } = tls;
+  const clients =
+    clientCa === undefined ? {} : { ca: clientCa, requestCert: true, rejectUnauthorized: true };
+  return https.createServer({ cert, key, ...clients }, listener);
 }
 
 async function sendMetrics({ registry }: Metrics, response: http.ServerResponse): Promise<void> {
   response.setHeader("content-type", registry.contentType).end(await registry.metrics());
 }
 
-async function drain(server: http.Server | https.Server): Promise<void> {
-  const limit = setTimeout(() => server.closeAllConnections(), DRAIN_LIMIT_MS);
+function stop(server: http.Server | https.Server): StoppingServer {
+  const ended = once(server, "close");
   server.close();
   server.closeIdleConnections();
-  await once(server, "close");
-  clearTimeout(limit);
+  return { ended, cutOff: () => server.closeAllConnections() };
 }

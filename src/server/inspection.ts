@@ -12,7 +12,7 @@ import {
 } from "../gen/payonce/idempotency/v1/inspection_pb.js";
 import type { Caller } from "../idempotency/call.js";
 import { Code, toCode } from "../idempotency/code.js";
-import { CallError, type ErrorDescription, STATUS_DETAILS_TRAILER } from "../idempotency/errors.js";
+import { CallError, NotExecuted, STATUS_DETAILS_TRAILER } from "../idempotency/errors.js";
 import type { ServiceHandlers } from "../idempotency/handlers.js";
 import { type Outcome, okOutcome, toStoredOutcome } from "../idempotency/outcome.js";
 import type { Scope } from "../idempotency/scope.js";
@@ -43,7 +43,12 @@ export function createInspectionHandlers<Transaction>({
   async function find(scope: Scope) {
     const found = await store.get(scope);
     if (found === undefined) {
-      throw failed(Code.NOT_FOUND, "RECORD_NOT_FOUND", "this key has no record");
+      throw new CallError({
+        code: Code.NOT_FOUND,
+        reason: "RECORD_NOT_FOUND",
+        message: "this key has no record",
+        next: "look_up",
+      });
     }
     return found;
   }
@@ -86,11 +91,12 @@ export function createInspectionHandlers<Transaction>({
       log.warn({ ...scope, fencingToken: String(fencingToken), reason }, "an operator ends a key");
       await find(scope);
       if (!(await store.resolve(scope, fencingToken, resolution, reason))) {
-        throw failed(
-          Code.ABORTED,
-          "RECORD_CHANGED",
-          "the record is not held under this fencing token; read it again",
-        );
+        throw new NotExecuted({
+          code: Code.ABORTED,
+          reason: "RECORD_CHANGED",
+          message: "the record is not held under this fencing token; read it again",
+          next: "look_up",
+        });
       }
       const found = await store.get(scope);
       return found === undefined ? {} : { record: toRecordMessage(found.record) };
@@ -199,8 +205,4 @@ function invalidField(field: string, message: string): CallError {
     field,
     next: "fix_request",
   });
-}
-
-function failed(code: ErrorDescription["code"], reason: string, message: string): CallError {
-  return new CallError({ code, reason, message, next: "look_up" });
 }

@@ -1,5 +1,6 @@
 import { Counter, collectDefaultMetrics, Histogram, Registry } from "prom-client";
 import type { ExecutorEvent } from "../idempotency/executor.js";
+import type { ReaperEvent } from "../idempotency/reaper.js";
 import type { RecoveryEvent } from "../idempotency/recovery.js";
 import type { RedisGateEvent } from "../stores/redis/index.js";
 
@@ -11,6 +12,7 @@ export interface Metrics {
   onExecutorEvent(event: ExecutorEvent): void;
   onGateEvent(event: RedisGateEvent): void;
   onRecoveryEvent(event: RecoveryEvent): void;
+  onReaperEvent(event: ReaperEvent): void;
 }
 
 export function createMetrics(): Metrics {
@@ -41,6 +43,11 @@ export function createMetrics(): Metrics {
     labelNames: ["result"],
     registers: [registry],
   });
+  const reaped = new Counter({
+    name: "payonce_reaped_total",
+    help: "Answers past their retention that were shrunk to tombstones",
+    registers: [registry],
+  });
   return {
     registry,
     onExecutorEvent(event) {
@@ -52,5 +59,10 @@ export function createMetrics(): Metrics {
     },
     onGateEvent: ({ type }) => gate.inc({ decision: type }),
     onRecoveryEvent: ({ type }) => recovered.inc({ result: type }),
+    onReaperEvent(event) {
+      if (event.type === "reaped") {
+        reaped.inc(event.count);
+      }
+    },
   };
 }

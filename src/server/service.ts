@@ -4,6 +4,7 @@ import { InspectionService } from "../gen/payonce/idempotency/v1/inspection_pb.j
 import { PaymentService } from "../gen/payonce/payments/v1/payments_pb.js";
 import { createExecutor, type ExecutorEvent } from "../idempotency/executor.js";
 import { repeatableMethods } from "../idempotency/methods.js";
+import { type ReaperEvent, startReaper } from "../idempotency/reaper.js";
 import { type RecoveryEvent, startRecovery } from "../idempotency/recovery.js";
 import type { IdempotencyStore } from "../idempotency/store.js";
 import { createPaymentHandlers } from "../payments/service.js";
@@ -18,6 +19,8 @@ import { createAuthenticator } from "./identity.js";
 import { createInspectionHandlers } from "./inspection.js";
 import type { Logger } from "./log.js";
 import { createMetrics } from "./metrics.js";
+import { naming } from "./naming.js";
+import { readTls } from "./tls.js";
 import { parseTokens } from "./tokens.js";
 
 export interface ServiceOptions {
@@ -79,8 +82,17 @@ export async function startService(options: ServiceOptions): Promise<Service> {
       },
     });
     closers.add(() => recovery.stop());
+    const reaper = startReaper({
+      store,
+      onEvent(event) {
+        metrics.onReaperEvent(event);
+        logReaperEvent(log, event);
+      },
+    });
+    closers.add(() => reaper.stop());
     const edge = {
       config,
+      tls: await readTls(config),
       executor,
       defaults,
       authenticator: await openAuthenticator(config),
@@ -116,7 +128,9 @@ async function openAuthenticator({ authTokensFile, tlsClientCaFile }: Config) {
     tokens:
       authTokensFile === undefined
         ? undefined
-        : parseTokens(await readFile(authTokensFile, "utf8")),
+        : await naming("AUTH_TOKENS_FILE", async () =>
+            parseTokens(await readFile(authTokensFile, "utf8")),
+          ),
     clientCertificates: tlsClientCaFile === undefined ? "ignored" : "trusted",
   });
 }
@@ -126,6 +140,14 @@ function logRecoveryEvent(log: Logger, event: RecoveryEvent): void {
     log.error({ error: String(event.error) }, "recovery cannot reach the store of record");
   } else {
     log.warn({ ...event.scope, attempt: event.attempt }, "a call is run again");
+  }
+}
+
+function logReaperEvent(log: Logger, event: ReaperEvent): void {
+  if (event.type === "store_failed") {
+    log.error({ error: String(event.error) }, "the reaper cannot reach the store of record");
+  } else {
+    log.debug({ count: event.count }, "answers past their retention were shrunk");
   }
 }
 

@@ -129,4 +129,12 @@ CREATE TABLE payment_events (
 );
 `,
   },
+  {
+    name: "payments/0002-events-in-the-order-of-their-ids",
+    // Two transactions may write one payment in another order than they began
+    // in, so the number of a transaction orders nothing. Ids do: see events.ts.
+    sql: `
+ALTER TABLE payment_events DROP COLUMN written_by;
+`,
+  },
 ];

@@ -1,12 +1,6 @@
-import {
-  migrate as applyMigrations,
-  assertDurable,
-  openDatabase,
-  readDeployment,
-  startNewGeneration,
-} from "../../stores/postgres/index.js";
+import { openDatabase, readDeployment, startNewGeneration } from "../../stores/postgres/index.js";
 import { configFlags, configHelp, readConfig } from "../config.js";
-import { migrations } from "../dependencies.js";
+import { prepareDatabase } from "../dependencies.js";
 import { type Command, UsageError } from "./command.js";
 
 export const migrate: Command = {
@@ -23,8 +17,7 @@ export const migrate: Command = {
     }
     const pool = openDatabase(databaseUrl, () => {});
     try {
-      await assertDurable(pool);
-      const applied = await applyMigrations(pool, migrations);
+      const applied = await prepareDatabase(pool);
       console.log(applied.length === 0 ? "up to date" : `applied ${applied.join(", ")}`);
       const read = flags.restored === true ? startNewGeneration : readDeployment;
       const { id, generation } = await read(pool);

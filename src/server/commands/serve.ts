@@ -1,5 +1,5 @@
 import { type Address, configFlags, configHelp, formatAddress, readConfig } from "../config.js";
-import { createLogger } from "../log.js";
+import { createLogger, logGrpc } from "../log.js";
 import { startService } from "../service.js";
 import { untilStopped } from "../stop-signal.js";
 import type { Command } from "./command.js";
@@ -11,6 +11,7 @@ export const serve: Command = {
   async run(flags) {
     const config = readConfig({ flags });
     const log = createLogger(config.logLevel);
+    logGrpc(log);
     const service = await startService({ config, log });
     console.log(readyMessage(service.summary, service.grpcAddress));
     await untilStopped();

@@ -40,14 +40,19 @@ WITH inserted AS (
   WHERE NOT EXISTS (SELECT FROM idempotency_records WHERE tenant = $1 AND scope_hash = $2)
   ON CONFLICT (tenant, scope_hash) DO NOTHING
   RETURNING fencing_token, attempts
+), lost AS (
+  -- One that its owner's transaction holds is not lost: nobody waits for that to end.
+  SELECT FROM idempotency_records
+  WHERE tenant = $1 AND scope_hash = $2 AND state = 'executing' AND on_lost_owner = 'rerun'
+    AND lease_until < clock_timestamp()
+    AND (raw_hash = $7 OR (fingerprint_version = $5 AND fingerprint = $6))
+  FOR NO KEY UPDATE SKIP LOCKED
 ), taken_over AS (
   UPDATE idempotency_records
   SET fencing_token = nextval('idempotency_fencing_tokens'), claim_id = $8,
     attempts = attempts + 1, claim_time = clock_timestamp(),
     lease_until = clock_timestamp() + $10 * interval '1 millisecond'
-  WHERE tenant = $1 AND scope_hash = $2 AND state = 'executing' AND on_lost_owner = 'rerun'
-    AND lease_until < clock_timestamp()
-    AND (raw_hash = $7 OR (fingerprint_version = $5 AND fingerprint = $6))
+  WHERE tenant = $1 AND scope_hash = $2 AND state = 'executing' AND EXISTS (SELECT FROM lost)
   RETURNING fencing_token, attempts
 ), logged AS (
   INSERT INTO idempotency_events (tenant, scope_hash, type, fencing_token, detail)

@@ -23,14 +23,14 @@ export function createCachedOutcomes({
   secret,
 }: {
   /** Names the deployment and its generation. */
-  readonly namespace: string;
+  readonly namespace: () => string;
   /** Makes the checksum an HMAC, for a cache that others can write to. */
   readonly secret?: string;
 }): CachedOutcomes {
   function checksum(scope: Scope, fingerprint: FingerprintMessage, outcome: Uint8Array): Buffer {
     const hash = secret === undefined ? createHash("sha256") : createHmac("sha256", secret);
     const parts = [
-      Buffer.from(namespace),
+      Buffer.from(namespace()),
       scopeHash(scope),
       Buffer.from(String(fingerprint.version)),
       fingerprint.canonicalSha256,

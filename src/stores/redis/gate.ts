@@ -29,8 +29,8 @@ export interface RedisGateOptions<Transaction> {
   readonly store: IdempotencyStore<Transaction>;
   /** Independent nodes, an odd number of them; see `connectRedisNodes`. */
   readonly nodes: readonly Redis[];
-  /** Begins every name in Redis: the deployment and its generation. */
-  readonly namespace: string;
+  /** Begins every name in Redis: the deployment and its generation, as they are now. */
+  readonly namespace: () => string;
   /** How long a copy of an answer is kept, at most. Milliseconds. */
   readonly copyTtlMs: number;
   /** When set, copies carry an HMAC under it instead of a plain checksum. */
@@ -85,12 +85,13 @@ export function redisGate<Transaction>(
   let asideUntilMs = Number.NEGATIVE_INFINITY;
 
   function namesOf({ scope, fingerprint }: Pick<ClaimRequest, "scope" | "fingerprint">) {
+    const prefix = namespace();
     const key = Buffer.from(scopeHash(scope)).toString("hex");
     const request = Buffer.from(fingerprint.canonical).toString("hex");
     return {
-      lock: `${namespace}:lock:${key}`,
-      holder: `${namespace}:lock:${key}:${fingerprint.version}:${request}`,
-      copy: `${namespace}:copy:${key}`,
+      lock: `${prefix}:lock:${key}`,
+      holder: `${prefix}:lock:${key}:${fingerprint.version}:${request}`,
+      copy: `${prefix}:copy:${key}`,
     };
   }
 

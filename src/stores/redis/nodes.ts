@@ -6,6 +6,12 @@ import { Redis } from "ioredis";
  */
 const COMMAND_TIMEOUT_MS = 250;
 
+/**
+ * A node that says nothing for this long, though it was asked, is left: its
+ * connection would keep every command since. Milliseconds.
+ */
+const SILENCE_TIMEOUT_MS = 2_000;
+
 /** Never knock at a dead node's door more seldom. Milliseconds. */
 const MAX_RECONNECT_DELAY_MS = 1_000;
 
@@ -23,6 +29,7 @@ export function connectRedisNodes(
       enableOfflineQueue: false,
       maxRetriesPerRequest: 0,
       commandTimeout: COMMAND_TIMEOUT_MS,
+      socketTimeout: SILENCE_TIMEOUT_MS,
       connectTimeout: MAX_RECONNECT_DELAY_MS,
       retryStrategy: (times) => Math.min(50 * times, MAX_RECONNECT_DELAY_MS),
     });

@@ -12,11 +12,12 @@ function read(path: string): string {
   return readFileSync(join(PROJECT, path), "utf8");
 }
 
-/** The rows of all tables below a heading, up to the next one. */
+/** The rows of all tables below a heading, up to the next one, without what only aligns them. */
 function tableRows(text: string, heading: string): readonly string[] {
   const [, section = ""] = text.split(`\n## ${heading}\n`);
   const [body = ""] = section.split("\n## ");
-  return body.split("\n").filter((line) => /^\| `/.test(line));
+  const rows = body.split("\n").filter((line) => line.startsWith("| `"));
+  return rows.map((row) => row.replace(/ +/g, " "));
 }
 
 describe("docs/operations.md", () => {

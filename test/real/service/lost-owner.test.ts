@@ -17,6 +17,7 @@ import {
 import { type ServiceProcess, waitUntil } from "../../support/service-process.js";
 import { post } from "./http.js";
 import { openProcessor, type Processor, processorKeyOfCall } from "./processor.js";
+import { beginWaitingPayment } from "./waiting-payment.js";
 
 /** Long enough for a duplicate to meet it on a busy machine, short enough to wait for. */
 const LEASE_MS = 2_000;
@@ -60,19 +61,15 @@ afterAll(async () => {
   await cluster?.stop();
 });
 
-/** Begins a payment at the owner; resolves once the processor has the call and lets it wait. */
-async function beginAtOwner(key: string, action: FaultAction) {
-  const processorKey = processorKeyOfCall("CreatePayment", key);
-  await processor.arm({ action, processorKey, delay: durationFromMs(PROCESSOR_DELAY_MS) });
-  const result = atOwner.createPayment(paymentOf("tok_visa"), key);
-  await waitUntil(async () => (await processor.callsOf(processorKey)) === 1n, STEP_LIMIT_MS);
-  return { result };
+function beginAtOwner(key: string, action: FaultAction.DELAY_BEFORE | FaultAction.DELAY_AFTER) {
+  const send = () => atOwner.createPayment(paymentOf("tok_visa"), key);
+  return beginWaitingPayment({ processor, key, action, delayMs: PROCESSOR_DELAY_MS, send });
 }
 
 describe.each([
   { when: "before the processor has acted", action: FaultAction.DELAY_BEFORE },
   { when: "after the processor has acted", action: FaultAction.DELAY_AFTER },
-])("an owner that ends $when", ({ when, action }) => {
+] as const)("an owner that ends $when", ({ when, action }) => {
   it("by kill -9: its claim holds until the lease is over, then a retry gets the answer", async () => {
     const key = `killed ${when}`.replaceAll(" ", "-");
     const { result } = await beginAtOwner(key, action);

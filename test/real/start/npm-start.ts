@@ -12,8 +12,7 @@ const END_LIMIT_MS = 30_000;
 export interface StartedService {
   /** All that was printed so far. */
   output(): string;
-  /** Every process: npm, the service, and the servers that it started. */
-  readonly processes: readonly Process[];
+  /** Those still running of all processes: npm, the service, and the servers that it started. */
   running(): readonly Process[];
   /** Ctrl-C at the terminal: SIGINT for the whole job. Resolves once npm has given the terminal back. */
   interrupt(): Promise<void>;
@@ -54,22 +53,23 @@ export async function npmStart(
   const exited = once(child, "exit");
   const { pid = 0 } = child;
   const isReady = () => text.includes("Send this twice");
-  await waitUntil(() => isReady() || child.exitCode !== null, START_LIMIT_MS);
+  const hasEnded = () => child.exitCode !== null || child.signalCode !== null;
+  await waitUntil(() => isReady() || hasEnded(), START_LIMIT_MS).catch(() => {}); // told below
   const processes = processTree(pid);
+  const running = () => processes.filter(isRunning);
   const kill = async () => {
-    for (const { pid } of processes.filter(isRunning)) {
+    for (const { pid } of running()) {
       process.kill(pid, "SIGKILL");
     }
-    await waitUntil(() => !processes.some(isRunning), END_LIMIT_MS);
+    await waitUntil(() => running().length === 0, END_LIMIT_MS);
   };
   if (!isReady()) {
     await kill();
-    throw new Error(`npm start failed:\n${text}`);
+    throw new Error(`npm start did not get ready:\n${text}`);
   }
   return {
     output: () => text,
-    processes,
-    running: () => processes.filter(isRunning),
+    running,
     async interrupt() {
       process.kill(-pid, "SIGINT");
       await exited;

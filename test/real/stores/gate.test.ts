@@ -252,7 +252,11 @@ describe("a copy that is not this answer to this request", () => {
     const under = await gates.open();
     const request = newRequest();
     await complete(under, request);
-    const forged = createCachedOutcomes(under).encode(request.scope, newFingerprint(), answer);
+    const forged = createCachedOutcomes({ namespace: () => under.namespace }).encode(
+      request.scope,
+      newFingerprint(),
+      answer,
+    );
     expect(await afterForging(under, request, Buffer.from(forged))).toEqual(fromTheStore);
   });
 
@@ -276,7 +280,7 @@ describe("a copy that is not this answer to this request", () => {
     const under = await gates.open({ secret: "of this deployment" });
     const request = newRequest();
     await complete(under, request);
-    const copies = createCachedOutcomes({ namespace: under.namespace, ...forger });
+    const copies = createCachedOutcomes({ namespace: () => under.namespace, ...forger });
     const forged = copies.encode(
       request.scope,
       request.fingerprint,

@@ -52,7 +52,8 @@ async function behindMemoryGates(open: () => Promise<StoresUnderTest>): Promise<
 
 async function behindRedisGates(open: () => Promise<StoresUnderTest>): Promise<StoresUnderTest> {
   const stores = await open();
-  const namespace = `test:${randomUUID()}`;
+  const id = randomUUID();
+  const namespace = () => `test:${id}`;
   const clients = [1, 2].map(() => connectRedisNodes(inject("redisUrls"), () => {}));
   await Promise.all(
     clients

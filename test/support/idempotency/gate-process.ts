@@ -10,7 +10,7 @@ const nodes = connectRedisNodes(process.argv.slice(2), () => {});
 const store = redisGate({
   store: createMemoryStore(),
   nodes,
-  namespace: `test:process-${process.pid}`,
+  namespace: () => `test:process-${process.pid}`,
   copyTtlMs: 60_000,
 });
 const executor = createExecutor({ store });

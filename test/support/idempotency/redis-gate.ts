@@ -87,6 +87,7 @@ export function gateOpener({ nodes }: Pick<RedisNodesUnderTest, "nodes">) {
     const events: RedisGateEvent["type"][] = [];
     const gate = redisGate({
       ...options,
+      namespace: () => options.namespace,
       store: record.store,
       nodes: connected,
       onEvent: ({ type }) => events.push(type),

@@ -1,0 +1,163 @@
+import { createHash } from "node:crypto";
+import { fromBinary, type MessageInitShape } from "@bufbuild/protobuf";
+import { timestampFromDate } from "@bufbuild/protobuf/wkt";
+import type { Pool } from "pg";
+import {
+  type PaymentEventSchema,
+  PaymentSchema,
+  type StreamPaymentEventsRequest,
+  type StreamPaymentEventsResponseSchema,
+} from "../gen/payonce/payments/v1/payments_pb.js";
+import type { CallContext } from "../idempotency/call.js";
+import { sleep, systemClock } from "../idempotency/clock.js";
+import { CallError, refusal } from "../idempotency/errors.js";
+import { invalid } from "./errors.js";
+import {
+  type EventFilter,
+  findEvent,
+  findEventRange,
+  listSettledEvents,
+  type StoredEvent,
+} from "./postgres/events.js";
+import { readPaymentId } from "./requests.js";
+
+/** Events read at once: with the largest payments that are accepted, a few MB. */
+const PAGE_SIZE = 100;
+
+/** How often an open stream looks for new events: soon for people, cheap for the database. */
+const POLL_INTERVAL_MS = 250;
+
+/** How soon to look again whether older transactions have ended: they last milliseconds. Doubles. */
+const FIRST_SETTLE_DELAY_MS = 10;
+
+/**
+ * Streams that one tenant may have open in one process: 400 queries a second
+ * when idle, of which a connection can do thousands.
+ */
+const MAX_STREAMS_PER_TENANT = 100;
+
+/** When to try again after a refusal, or after a failure of the store. */
+const RETRY_DELAY_MS = 1_000;
+
+/**
+ * The handler that follows payments: every transition at least once, in order
+ * for each payment, until the caller leaves. A caller that reads slowly is
+ * waited for; at most one page is kept for it.
+ *
+ * @throws CallError FIELD_INVALID for an `after_event_id` that names no event
+ * of the tenant, OVERLOADED past the tenant's bound, STORE_UNAVAILABLE when a
+ * query fails; the caller then resumes after the last event that it has seen.
+ */
+export function createEventStreams(pool: Pool) {
+  const openStreams = new Map<string, number>();
+
+  return async function* streamPaymentEvents(
+    { afterEventId, paymentId }: StreamPaymentEventsRequest,
+    { caller: { tenant }, signal }: Pick<CallContext, "caller" | "signal">,
+  ): AsyncGenerator<MessageInitShape<typeof StreamPaymentEventsResponseSchema>> {
+    const filter = { tenant, ...(paymentId === "" ? {} : { paymentId: readPaymentId(paymentId) }) };
+    if ((openStreams.get(tenant) ?? 0) >= MAX_STREAMS_PER_TENANT) {
+      throw retryLater("OVERLOADED", `${MAX_STREAMS_PER_TENANT} streams are open already`);
+    }
+    count(openStreams, tenant, 1);
+    try {
+      const after = await readPosition(pool, tenant, afterEventId);
+      for await (const event of follow(pool, filter, { after, signal })) {
+        yield { event: eventMessage(event) };
+      }
+    } finally {
+      count(openStreams, tenant, -1);
+    }
+  };
+}
+
+async function* follow(
+  pool: Pool,
+  filter: EventFilter,
+  { after, signal }: { readonly after: bigint; readonly signal: AbortSignal },
+): AsyncGenerator<StoredEvent> {
+  let last = after;
+  while (!signal.aborted) {
+    const events = await nextEvents(pool, filter, { after: last, signal });
+    for (const event of events) {
+      yield event;
+      last = event.id;
+    }
+    if (events.length === 0) {
+      await sleep(systemClock, POLL_INTERVAL_MS, signal);
+    }
+  }
+}
+
+/** The next page, once nothing can appear in it any more. Empty if there are no new events. */
+async function nextEvents(
+  pool: Pool,
+  filter: EventFilter,
+  { after, signal }: { readonly after: bigint; readonly signal: AbortSignal },
+): Promise<readonly StoredEvent[]> {
+  const range = await reading(findEventRange(pool, filter, { after, limit: PAGE_SIZE }));
+  if (range === undefined) {
+    return [];
+  }
+  let delayMs = FIRST_SETTLE_DELAY_MS;
+  while (!signal.aborted) {
+    const events = await reading(listSettledEvents(pool, filter, { ...range, limit: PAGE_SIZE }));
+    if (events.length > 0) {
+      return events;
+    }
+    await sleep(systemClock, delayMs, signal);
+    delayMs = Math.min(2 * delayMs, POLL_INTERVAL_MS);
+  }
+  return [];
+}
+
+/**
+ * Where to resume. A restore loses events, and gives their numbers to others;
+ * who has seen one of them would miss what follows. Its digest tells, and the
+ * caller is refused: it resumes after an older event, or reads all of them.
+ */
+async function readPosition(pool: Pool, tenant: string, afterEventId: string): Promise<bigint> {
+  if (afterEventId === "") {
+    return 0n;
+  }
+  const digits = /^([0-9]{1,18})-/.exec(afterEventId)?.[1];
+  const event = digits && (await reading(findEvent(pool, { tenant, id: BigInt(digits) })));
+  if (!event || eventIdOf(event) !== afterEventId) {
+    throw invalid("FIELD_INVALID", "after_event_id", "must name an event that is there");
+  }
+  return event.id;
+}
+
+function eventIdOf({ id, payment }: StoredEvent): string {
+  return `${id}-${createHash("sha256").update(payment).digest("hex").slice(0, 16)}`;
+}
+
+function eventMessage(event: StoredEvent): MessageInitShape<typeof PaymentEventSchema> {
+  return {
+    id: eventIdOf(event),
+    payment: fromBinary(PaymentSchema, event.payment),
+    createTime: timestampFromDate(event.createTime),
+  };
+}
+
+/** Every failure of a query is worth another try: a stream can be resumed. */
+async function reading<Result>(query: Promise<Result>): Promise<Result> {
+  try {
+    return await query;
+  } catch {
+    throw retryLater("STORE_UNAVAILABLE", "the store of record cannot be read");
+  }
+}
+
+function retryLater(reason: "OVERLOADED" | "STORE_UNAVAILABLE", message: string): CallError {
+  return new CallError(refusal(reason, message, { retryDelayMs: RETRY_DELAY_MS }));
+}
+
+function count(openStreams: Map<string, number>, tenant: string, change: 1 | -1): void {
+  const open = (openStreams.get(tenant) ?? 0) + change;
+  if (open === 0) {
+    openStreams.delete(tenant);
+  } else {
+    openStreams.set(tenant, open);
+  }
+}

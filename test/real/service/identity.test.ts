@@ -1,0 +1,236 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { request as httpsRequest } from "node:https";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { credentials } from "@grpc/grpc-js";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { PaymentStatus } from "../../../src/gen/payonce/payments/v1/payments_pb.js";
+import { Code } from "../../../src/idempotency/code.js";
+import { paymentIdOfKey } from "../../../src/payments/operation.js";
+import { tokenHash } from "../../../src/server/tokens.js";
+import { type Cluster, startCluster } from "../../support/cluster.js";
+import {
+  isReplayed,
+  openPayments,
+  type PaymentsClient,
+  type PaymentsClientOptions,
+  paymentOf,
+  refusalOf,
+} from "../../support/payments-client.js";
+import type { ServiceProcess } from "../../support/service-process.js";
+import { type Certificate, type CertificateAuthority, createAuthority } from "./certificates.js";
+import { payonce } from "./command-line.js";
+
+const CREATE_PAYMENT = "payonce.payments.v1.PaymentService/CreatePayment";
+const { CAPTURED } = PaymentStatus;
+
+let directory: string;
+let cluster: Cluster;
+let authority: CertificateAuthority;
+const clients: PaymentsClient[] = [];
+
+/** What makes a service ask for TLS and tokens. */
+let environment: Readonly<Record<string, string>>;
+
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), "payonce-test-identity-"));
+  authority = await createAuthority(directory, "authority");
+  const { certFile, keyFile } = await authority.issue("server");
+  const tokensFile = join(directory, "tokens.json");
+  const tokens = [
+    { sha256: tokenHash("of-acme"), tenant: "acme", role: "caller" },
+    { sha256: tokenHash("of-globex"), tenant: "globex", role: "caller" },
+    { sha256: tokenHash("of-an-operator"), tenant: "acme", role: "operator" },
+  ];
+  await writeFile(tokensFile, JSON.stringify(tokens));
+  environment = {
+    TLS_CERT_FILE: certFile,
+    TLS_KEY_FILE: keyFile,
+    AUTH_TOKENS_FILE: tokensFile,
+  };
+  cluster = await startCluster({ services: 0 });
+});
+
+afterAll(async () => {
+  for (const client of clients) {
+    client.close();
+  }
+  await cluster?.stop();
+  await rm(directory, { recursive: true, force: true });
+});
+
+function open({ grpcAddress }: ServiceProcess, options: PaymentsClientOptions): PaymentsClient {
+  const client = openPayments(grpcAddress, options);
+  clients.push(client);
+  return client;
+}
+
+const unauthenticated = {
+  code: Code.UNAUTHENTICATED,
+  domain: "payonce",
+  reason: "CALLER_UNAUTHENTICATED",
+  next: "fix_request",
+  pushback: "-1",
+};
+
+describe("TLS with bearer tokens", () => {
+  let service: ServiceProcess;
+
+  beforeAll(async () => {
+    service = await cluster.addService(environment);
+  });
+
+  const as = (token?: string) =>
+    open(service, {
+      credentials: credentials.createSsl(authority.cert),
+      ...(token === undefined ? {} : { token }),
+    });
+
+  it("the same key of two tenants makes two payments, and neither sees the other's", async () => {
+    const acme = as("of-acme");
+    const globex = as("of-globex");
+    const ids: string[] = [];
+    for (const tenant of [acme, globex]) {
+      const result = await tenant.createPayment(paymentOf("tok_visa"), "shared");
+      expect(isReplayed(result)).toBe(false);
+      expect(result.response?.payment?.status).toBe(CAPTURED);
+      ids.push(result.response?.payment?.id ?? "");
+    }
+    expect(ids).toEqual([paymentIdOfKey("acme", "shared"), paymentIdOfKey("globex", "shared")]);
+    const value = ids[0] ?? "";
+    const stolen = await globex.getPayment({ lookup: { case: "paymentId", value } });
+    expect(refusalOf(stolen)).toMatchObject({ reason: "PAYMENT_NOT_FOUND" });
+    const { response } = await globex.listPayments({});
+    expect(response?.payments.map(({ id }) => id)).toEqual([ids[1]]);
+  });
+
+  it("only an operator may inspect", async () => {
+    await as("of-acme").createPayment(paymentOf("tok_visa"), "inspected");
+    const name = { operation: CREATE_PAYMENT, idempotencyKey: "inspected" };
+    expect(refusalOf(await as("of-acme").getRecord({ name }))).toMatchObject({
+      code: Code.PERMISSION_DENIED,
+      reason: "OPERATOR_REQUIRED",
+    });
+    const seen = await as("of-an-operator").getRecord({ name });
+    expect(seen.response?.record).toMatchObject({ tenant: "acme", idempotencyKey: "inspected" });
+  });
+
+  it.each([
+    { what: "no token", token: undefined },
+    { what: "an unknown token", token: "of-nobody" },
+  ])("$what: refused, and the key is not burned", async ({ what, token }) => {
+    const key = what.replaceAll(" ", "-");
+    const refused = await as(token).createPayment(paymentOf("tok_declined"), key);
+    expect(refusalOf(refused)).toMatchObject(unauthenticated);
+    const meant = await as("of-acme").createPayment(paymentOf("tok_visa"), key);
+    expect(meant.response?.payment?.status).toBe(CAPTURED);
+  });
+
+  it("a caller without TLS gets no answer", async () => {
+    const plain = open(service, { token: "of-acme" });
+    const result = await plain.createPayment(paymentOf("tok_visa"), "plain");
+    expect(result.code).toBe(Code.UNAVAILABLE);
+  });
+
+  it("over HTTPS a token is asked for too, and names the same tenant", async () => {
+    expect((await postJson(service, "https")).status).toBe(401);
+    const first = await postJson(service, "https", { token: "of-acme" });
+    expect(first).toMatchObject({ status: 200, replayed: undefined });
+    const replay = await as("of-acme").createPayment(paymentOf("tok_visa"), "https");
+    expect(isReplayed(replay)).toBe(true);
+  });
+});
+
+describe("mutual TLS", () => {
+  let service: ServiceProcess;
+  let acme: Certificate;
+
+  beforeAll(async () => {
+    acme = await authority.issue("acme");
+    service = await cluster.addService({ ...environment, TLS_CLIENT_CA_FILE: authority.certFile });
+  });
+
+  const as = ({ key, cert }: Certificate, token?: string) =>
+    open(service, {
+      credentials: credentials.createSsl(authority.cert, key, cert),
+      ...(token === undefined ? {} : { token }),
+    });
+
+  it("the certificate's common name is the tenant, over gRPC and HTTPS", async () => {
+    const { response } = await as(acme).createPayment(paymentOf("tok_visa"), "mutual");
+    expect(response?.payment?.id).toBe(paymentIdOfKey("acme", "mutual"));
+    expect(await postJson(service, "mutual", { certificate: acme })).toMatchObject({
+      status: 200,
+      replayed: "true",
+    });
+  });
+
+  it("a token of another tenant beside the certificate is refused", async () => {
+    const both = await as(acme, "of-globex").createPayment(paymentOf("tok_visa"), "both");
+    expect(refusalOf(both)).toMatchObject({
+      code: Code.PERMISSION_DENIED,
+      reason: "IDENTITY_CONFLICT",
+    });
+  });
+
+  it("a common name that is no tenant is refused", async () => {
+    const stranger = await authority.issue("Acme Ltd");
+    const result = await as(stranger).createPayment(paymentOf("tok_visa"), "stranger");
+    expect(refusalOf(result)).toMatchObject(unauthenticated);
+  });
+
+  it("a certificate of another authority, or none, gets no connection", async () => {
+    const forged = await (await createAuthority(directory, "forger")).issue("forged");
+    const withNone = open(service, { credentials: credentials.createSsl(authority.cert) });
+    for (const client of [as(forged), withNone]) {
+      const { code } = await client.createPayment(paymentOf("tok_visa"), "forged");
+      expect(code).toBe(Code.UNAVAILABLE);
+    }
+    await expect(postJson(service, "forged", { certificate: forged })).rejects.toThrow();
+  });
+
+  it("a file of authorities that is missing or holds something else stops the start", async () => {
+    const missing = join(directory, "missing");
+    for (const file of [missing, join(directory, "tokens.json")]) {
+      const { code, stderr } = await payonce(["serve"], {
+        ...environment,
+        TLS_CLIENT_CA_FILE: file,
+        DATABASE_URL: cluster.database.url,
+        PROCESSOR_URL: "instant:",
+        LOG_LEVEL: "error",
+      });
+      expect(stderr).toMatch(/^TLS_CLIENT_CA_FILE: .*\n$/);
+      expect(code).toBe(1);
+    }
+  });
+});
+
+interface Identity {
+  readonly token?: string;
+  readonly certificate?: Certificate;
+}
+
+/** Creates a payment over HTTPS with JSON. */
+function postJson({ httpAddress }: ServiceProcess, key: string, identity: Identity = {}) {
+  const { token, certificate } = identity;
+  return new Promise<{ status: number | undefined; replayed: unknown }>((resolve, reject) => {
+    const request = httpsRequest(`https://${httpAddress}/${CREATE_PAYMENT}`, {
+      method: "POST",
+      ca: authority.cert,
+      ...(certificate === undefined ? {} : { cert: certificate.cert, key: certificate.key }),
+      headers: {
+        "content-type": "application/json",
+        "idempotency-key": key,
+        ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+      },
+      agent: false, // one connection each: identities must not share one
+    });
+    request.on("error", reject);
+    request.on("response", (response) => {
+      response.resume();
+      resolve({ status: response.statusCode, replayed: response.headers["idempotency-replayed"] });
+    });
+    const amount = { currencyCode: "EUR", minorUnits: "1999" };
+    request.end(JSON.stringify({ amount, paymentMethod: "tok_visa" }));
+  });
+}
