@@ -18,7 +18,7 @@ ASSUME Guess \in {"nothing", "not executed", "done"}
 
 VARIABLES
   record,     \* the row of idempotency_records
-  operation,  \* the state of the row of operations
+  operation,  \* the state of the row of operations; "begun" is both pending and unknown
   lastToken,  \* the sequence idempotency_fencing_tokens
   worker,     \* where each worker is, and the token that it holds
   calls,      \* calls that are on their way to the processor
@@ -122,12 +122,14 @@ TakeOver(w) ==
   /\ record.state = "executing" /\ ~record.lease
   /\ BecomesOwner(w)
 
-(* store.claim again, with the same claim id. That the row has the id shows   *)
-(* here in its token, which the worker itself does not know yet.              *)
+(* store.claim again, with the same claim id: the row's token is learned where *)
+(* the row has that id. An id stands here for the token it was last given.     *)
 ClaimAgain(w) ==
   /\ worker[w].phase = "claim"
   /\ record.state = "executing" /\ record.lease
-  /\ IF record.token = worker[w].token THEN Goes(w, "begin") ELSE Leaves(w)
+  /\ IF record.token = worker[w].token
+       THEN worker' = [worker EXCEPT ![w].phase = "begin", ![w].token = record.token]
+       ELSE Leaves(w)
   /\ NoFault
   /\ UNCHANGED <<record, operation, lastToken, calls, journal, answers, denied, lateWrite>>
 
@@ -227,7 +229,8 @@ ProcessorDecides == \E call \in calls : Decide(call)
 Replied(w) == worker[w].phase = "wait" /\ CallOf(w) \notin calls
 DecisionFor(w) == (CHOOSE entry \in journal : entry.key = CallOf(w).key).decision
 
-(* ProcessorUnknown: a timeout, a broken connection, an error. *)
+(* ProcessorUnknown: a timeout, a broken connection, an error. What markUnknown *)
+(* writes decides nothing here, so it is left out.                              *)
 Unknown(w) ==
   /\ worker[w].phase = "wait"
   /\ Fault

@@ -64,7 +64,6 @@ export type {
   RecordFilter,
   RecordPage,
   RecordState,
-  Resolution,
   StoredRecord,
   Suspension,
   TakenOver,

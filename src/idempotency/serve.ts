@@ -126,6 +126,6 @@ export function failureOutcome(error: unknown): Outcome {
     code: Code.INTERNAL,
     reason: "INTERNAL",
     message: "the service failed",
-    next: "retry_same_key",
+    next: "look_up",
   });
 }

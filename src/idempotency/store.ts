@@ -31,7 +31,7 @@ export interface Claim {
   readonly attempt: number;
 }
 
-/** A claim taken over from an owner that died, with all that is needed to run the call again. */
+/** A claim taken over from another owner, with all that is needed to run the call again. */
 export interface TakenOver {
   readonly claim: Claim;
   readonly request: Uint8Array;
@@ -61,11 +61,6 @@ export type Suspension =
   | { readonly kind: "rerun"; readonly afterMs: number; readonly reason: string }
   /** Nobody may, until an operator resolves it. */
   | { readonly kind: "hold"; readonly reason: string };
-
-/** What an operator found out about a held key. */
-export type Resolution =
-  | { readonly kind: "not_executed" }
-  | { readonly kind: "outcome"; readonly outcome: Outcome; readonly retentionMs: number };
 
 /**
  * Where claims and outcomes are kept. One record per scope.
@@ -125,15 +120,19 @@ export interface IdempotencyStore<Transaction = never> {
   reap(limit: number): Promise<number>;
 
   /**
-   * Ends a held key as an operator found out. Fenced by the token of the record
-   * as the operator read it.
+   * Makes an operator the owner of a held record, as nobody else can become:
+   * what it was told by `reason` is kept. Undefined if the record is not held
+   * under this token any more.
    */
-  resolve(
+  reclaim(
     scope: Scope,
-    fencingToken: bigint,
-    resolution: Resolution,
-    reason: string,
-  ): Promise<boolean>;
+    held: {
+      /** Of the record as the operator read it. */
+      readonly fencingToken: bigint;
+      readonly reason: string;
+      readonly leaseMs: number;
+    },
+  ): Promise<TakenOver | undefined>;
 
   /** One record and its events, or undefined. */
   get(scope: Scope): Promise<{ record: StoredRecord; events: readonly RecordEvent[] } | undefined>;

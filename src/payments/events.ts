@@ -19,6 +19,7 @@ import {
   listSettledEvents,
   type StoredEvent,
 } from "./postgres/events.js";
+import { read } from "./postgres/read.js";
 import { readPaymentId } from "./requests.js";
 
 /** Events read at once: with the largest payments that are accepted, a few MB. */
@@ -36,8 +37,8 @@ const FIRST_SETTLE_DELAY_MS = 10;
  */
 const MAX_STREAMS_PER_TENANT = 100;
 
-/** When to try again after a refusal, or after a failure of the store. */
-const RETRY_DELAY_MS = 1_000;
+/** When to try again past the bound: a stream that has gone is noticed at once. */
+const OVERLOAD_RETRY_DELAY_MS = 1_000;
 
 /**
  * The handler that follows payments: every transition at least once, in order
@@ -45,8 +46,8 @@ const RETRY_DELAY_MS = 1_000;
  * waited for; at most one page is kept for it.
  *
  * @throws CallError FIELD_INVALID for an `after_event_id` that names no event
- * of the tenant, OVERLOADED past the tenant's bound, STORE_UNAVAILABLE when a
- * query fails; the caller then resumes after the last event that it has seen.
+ * of the tenant, OVERLOADED past the tenant's bound, STORE_UNAVAILABLE when the
+ * database cannot be asked. A caller resumes after the last event it has seen.
  */
 export function createEventStreams(pool: Pool) {
   const openStreams = new Map<string, number>();
@@ -57,7 +58,11 @@ export function createEventStreams(pool: Pool) {
   ): AsyncGenerator<MessageInitShape<typeof StreamPaymentEventsResponseSchema>> {
     const filter = { tenant, ...(paymentId === "" ? {} : { paymentId: readPaymentId(paymentId) }) };
     if ((openStreams.get(tenant) ?? 0) >= MAX_STREAMS_PER_TENANT) {
-      throw retryLater("OVERLOADED", `${MAX_STREAMS_PER_TENANT} streams are open already`);
+      throw new CallError(
+        refusal("OVERLOADED", `${MAX_STREAMS_PER_TENANT} streams are open already`, {
+          retryDelayMs: OVERLOAD_RETRY_DELAY_MS,
+        }),
+      );
     }
     count(openStreams, tenant, 1);
     try {
@@ -95,13 +100,15 @@ async function nextEvents(
   filter: EventFilter,
   { after, signal }: { readonly after: bigint; readonly signal: AbortSignal },
 ): Promise<readonly StoredEvent[]> {
-  const range = await reading(findEventRange(pool, filter, { after, limit: PAGE_SIZE }));
+  const range = await read(() => findEventRange(pool, filter, { after, limit: PAGE_SIZE }));
   if (range === undefined) {
     return [];
   }
   let delayMs = FIRST_SETTLE_DELAY_MS;
   while (!signal.aborted) {
-    const events = await reading(listSettledEvents(pool, filter, { ...range, limit: PAGE_SIZE }));
+    const events = await read(() =>
+      listSettledEvents(pool, filter, { ...range, limit: PAGE_SIZE }),
+    );
     if (events.length > 0) {
       return events;
     }
@@ -121,7 +128,7 @@ async function readPosition(pool: Pool, tenant: string, afterEventId: string): P
     return 0n;
   }
   const digits = /^([0-9]{1,18})-/.exec(afterEventId)?.[1];
-  const event = digits && (await reading(findEvent(pool, { tenant, id: BigInt(digits) })));
+  const event = digits && (await read(() => findEvent(pool, { tenant, id: BigInt(digits) })));
   if (!event || eventIdOf(event) !== afterEventId) {
     throw invalid("FIELD_INVALID", "after_event_id", "must name an event that is there");
   }
@@ -138,19 +145,6 @@ function eventMessage(event: StoredEvent): MessageInitShape<typeof PaymentEventS
     payment: fromBinary(PaymentSchema, event.payment),
     createTime: timestampFromDate(event.createTime),
   };
-}
-
-/** Every failure of a query is worth another try: a stream can be resumed. */
-async function reading<Result>(query: Promise<Result>): Promise<Result> {
-  try {
-    return await query;
-  } catch {
-    throw retryLater("STORE_UNAVAILABLE", "the store of record cannot be read");
-  }
-}
-
-function retryLater(reason: "OVERLOADED" | "STORE_UNAVAILABLE", message: string): CallError {
-  return new CallError(refusal(reason, message, { retryDelayMs: RETRY_DELAY_MS }));
 }
 
 function count(openStreams: Map<string, number>, tenant: string, change: 1 | -1): void {

@@ -4,7 +4,8 @@ import type { Execution } from "../idempotency/call.js";
 import { Final, Parked } from "../idempotency/errors.js";
 import { inTransaction } from "../runtime/transaction.js";
 import { describe, type PaymentReason } from "./errors.js";
-import type { Intent, Operated, Operation } from "./operation.js";
+import { type Intent, type Operated, type Operation, operationIdOf } from "./operation.js";
+import { restartOperation } from "./postgres/operations.js";
 import { begin, finish, markUnknown } from "./postgres/steps.js";
 import { type Processor, ProcessorUnknown, send } from "./processor.js";
 
@@ -75,6 +76,18 @@ export async function perform<Response extends DescMessage>(
     return operated;
   });
   return answer(finished, respond);
+}
+
+/**
+ * Lets an operation that has no result be sent again, as if it had just begun:
+ * it is known that the processor did nothing under its key.
+ */
+export function restartWindow(pool: Pool, execution: Execution<PoolClient>): Promise<void> {
+  return inTransaction(pool, async (transaction) => {
+    await execution.assertOwner(transaction);
+    const { tenant } = execution.scope;
+    await restartOperation(transaction, tenant, operationIdOf(execution.scope));
+  });
 }
 
 function answer<Answer>(operated: Operated, respond: (operated: Operated) => Answer): Answer {

@@ -20,11 +20,11 @@ import type {
   IdempotencyStore,
   RecordEvent,
   RecordState,
-  Resolution,
   StoredRecord,
 } from "../idempotency/store.js";
 import { requireOperator } from "./identity.js";
 import type { Logger } from "./log.js";
+import type { Resolution, ResolveHeld } from "./resolution.js";
 
 const DEFAULT_PAGE_SIZE = 50;
 const MAX_PAGE_SIZE = 1_000;
@@ -32,12 +32,11 @@ const MAX_PAGE_SIZE = 1_000;
 /** What operators see of idempotency keys, and how they end those that are held. */
 export function createInspectionHandlers<Transaction>({
   store,
-  retentionMs,
+  resolveHeld,
   log,
 }: {
   readonly store: IdempotencyStore<Transaction>;
-  /** How long an outcome that an operator enters is replayed. Milliseconds. */
-  readonly retentionMs: number;
+  readonly resolveHeld: ResolveHeld;
   readonly log: Logger;
 }): ServiceHandlers<typeof InspectionService, Transaction> {
   async function find(scope: Scope) {
@@ -86,11 +85,11 @@ export function createInspectionHandlers<Transaction>({
       if (request.reason === "") {
         throw invalidField("reason", "reason must say who found out and how");
       }
-      const resolution = toResolution(request, retentionMs);
+      const resolution = toResolution(request);
       const { fencingToken, reason } = request;
       log.warn({ ...scope, fencingToken: String(fencingToken), reason }, "an operator ends a key");
       await find(scope);
-      if (!(await store.resolve(scope, fencingToken, resolution, reason))) {
+      if (!(await resolveHeld(scope, { fencingToken, reason, resolution }))) {
         throw new NotExecuted({
           code: Code.ABORTED,
           reason: "RECORD_CHANGED",
@@ -122,12 +121,12 @@ function pageSizeOf(asked: number): number {
   return asked || DEFAULT_PAGE_SIZE;
 }
 
-function toResolution({ resolution }: ResolveKeyRequest, retentionMs: number): Resolution {
+function toResolution({ resolution }: ResolveKeyRequest): Resolution {
   switch (resolution.case) {
     case "notExecuted":
       return { kind: "not_executed" };
     case "response":
-      return { kind: "outcome", outcome: okOutcome(resolution.value), retentionMs };
+      return { kind: "outcome", outcome: okOutcome(resolution.value) };
     case "error": {
       const status = resolution.value;
       if (status.code === Code.OK || toCode(status.code) !== status.code) {
@@ -139,7 +138,7 @@ function toResolution({ resolution }: ResolveKeyRequest, retentionMs: number): R
         message: status.message,
         trailers: [[STATUS_DETAILS_TRAILER, toBinary(StatusSchema, status)]],
       };
-      return { kind: "outcome", outcome, retentionMs };
+      return { kind: "outcome", outcome };
     }
     default:
       throw invalidField("resolution", "one of not_executed, response and error must be set");

@@ -20,6 +20,7 @@ import { createInspectionHandlers } from "./inspection.js";
 import type { Logger } from "./log.js";
 import { createMetrics } from "./metrics.js";
 import { naming } from "./naming.js";
+import { createResolver } from "./resolution.js";
 import { readTls } from "./tls.js";
 import { parseTokens } from "./tokens.js";
 
@@ -98,7 +99,19 @@ export async function startService(options: ServiceOptions): Promise<Service> {
       authenticator: await openAuthenticator(config),
       services: [
         mount(PaymentService, payments),
-        mount(InspectionService, createInspectionHandlers({ store, retentionMs, log })),
+        mount(
+          InspectionService,
+          createInspectionHandlers({
+            store,
+            resolveHeld: createResolver({
+              store,
+              executor,
+              pool: database.value.payments,
+              defaults,
+            }),
+            log,
+          }),
+        ),
       ],
     };
     const http = await startHttpServer(edge, metrics);

@@ -69,6 +69,8 @@ export function openPayments(target: string, options: PaymentsClientOptions = {}
     listPayments: caller(method.listPayments),
     listLedgerEntries: caller(method.listLedgerEntries),
     getRecord: caller(InspectionService.method.getRecord),
+    listRecords: caller(InspectionService.method.listRecords),
+    resolveKey: caller(InspectionService.method.resolveKey),
     close: () => client.close(),
   };
 }

@@ -90,6 +90,19 @@ export async function markOperationUnknown(
   );
 }
 
+/** Sets the beginning of an operation without a result to now. */
+export async function restartOperation(
+  transaction: PoolClient,
+  tenant: string,
+  id: string,
+): Promise<void> {
+  await transaction.query(
+    `UPDATE operations SET begin_time = clock_timestamp()
+     WHERE tenant = $1 AND id = $2 AND finish_time IS NULL`,
+    [tenant, id],
+  );
+}
+
 function operationOf(row: OperationRow): Operation {
   return {
     tenant: row.tenant,

@@ -153,6 +153,7 @@ export async function listPayments(
   return rows.map(paymentOf);
 }
 
+/** Only after the transaction has written the payment: readers of events count on it. */
 async function appendEvent(transaction: PoolClient, payment: Payment): Promise<void> {
   await transaction.query(
     "INSERT INTO payment_events (tenant, payment_id, version, payment) VALUES ($1, $2, $3, $4)",

@@ -1,7 +1,7 @@
-import type { Processor, ProcessorDecision } from "../processor.js";
+import type { Processor } from "../processor.js";
+import { createDecidedProcessor } from "./decided.js";
 
 /** Approves everything at once and keeps nothing: for benchmarks only. */
 export function createInstantProcessor(): Processor {
-  const approve = async (): Promise<ProcessorDecision> => ({ kind: "approved" });
-  return { authorize: approve, capture: approve, void: approve, refund: approve };
+  return createDecidedProcessor({ kind: "approved" });
 }

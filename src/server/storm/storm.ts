@@ -1,9 +1,9 @@
 import { randomUUID } from "node:crypto";
 import { Client, credentials, Metadata } from "@grpc/grpc-js";
+import { readJournal } from "../../audit/read-journal.js";
 import type { Code } from "../../idempotency/code.js";
 import { KEY_METADATA } from "../../idempotency/key.js";
 import { type CallerResult, callUntilAnswered } from "./caller.js";
-import { readJournal } from "./journal.js";
 
 /** A caller adds up to this much to every delay. Milliseconds. */
 const JITTER_MS = 50;

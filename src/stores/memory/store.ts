@@ -70,22 +70,25 @@ export function createMemoryStore(options: { readonly clock?: Clock } = {}): Ide
     return record.expireTimeMs !== undefined && record.expireTimeMs < clock.nowMs();
   }
 
-  function takeOver(record: MemoryRecord, claimId: string, leaseMs: number): Claim {
+  function takeOver(
+    record: MemoryRecord,
+    by: {
+      readonly claimId: string;
+      readonly leaseMs: number;
+      readonly event: Pick<RecordEvent, "type" | "detail">;
+    },
+  ): Claim {
     const nowMs = clock.nowMs();
-    record.events.push({
-      timeMs: nowMs,
-      type: "taken_over",
-      fencingToken: record.claim.fencingToken,
-      detail: "",
-    });
     record.claim = {
       ...record.claim,
-      claimId,
+      claimId: by.claimId,
       fencingToken: nextToken(),
       attempt: record.claim.attempt + 1,
     };
+    const { fencingToken } = record.claim;
+    record.events.push({ ...by.event, timeMs: nowMs, fencingToken });
     record.claimTimeMs = nowMs;
-    record.leaseUntilMs = nowMs + leaseMs;
+    record.leaseUntilMs = nowMs + by.leaseMs;
     return record.claim;
   }
 
@@ -126,7 +129,8 @@ export function createMemoryStore(options: { readonly clock?: Clock } = {}): Ide
       return { kind: "held" };
     }
     if (lostItsOwner(record, "rerun")) {
-      return { kind: "claimed", claim: takeOver(record, request.claimId, request.leaseMs) };
+      const event = { type: "taken_over", detail: "by a duplicate call" } as const;
+      return { kind: "claimed", claim: takeOver(record, { ...request, event }) };
     }
     return {
       kind: "in_progress",
@@ -207,7 +211,11 @@ export function createMemoryStore(options: { readonly clock?: Clock } = {}): Ide
         .sort((a, b) => a.leaseUntilMs - b.leaseUntilMs)
         .slice(0, limit)
         .map((record) => ({
-          claim: takeOver(record, randomUUID(), leaseMs),
+          claim: takeOver(record, {
+            claimId: randomUUID(),
+            leaseMs,
+            event: { type: "taken_over", detail: "by recovery" },
+          }),
           request: record.request,
         }));
     },
@@ -223,19 +231,17 @@ export function createMemoryStore(options: { readonly clock?: Clock } = {}): Ide
       return reaped.length;
     },
 
-    async resolve(scope, fencingToken, resolution, reason) {
+    async reclaim(scope, { fencingToken, reason, leaseMs }) {
       const record = records.get(scopeKey(scope));
       if (record?.claim.fencingToken !== fencingToken || !isHeld(record)) {
-        return false;
+        return undefined;
       }
-      record.events.push({ timeMs: clock.nowMs(), type: "resolved", fencingToken, detail: reason });
-      if (resolution.kind === "not_executed") {
-        records.delete(scopeKey(scope));
-      } else {
-        record.claim = { ...record.claim, fencingToken: nextToken() };
-        finish(record, resolution.outcome, resolution.retentionMs);
-      }
-      return true;
+      record.state = "executing";
+      const event = { type: "resolved", detail: reason } as const;
+      return {
+        claim: takeOver(record, { claimId: randomUUID(), leaseMs, event }),
+        request: record.request,
+      };
     },
 
     async get(scope) {

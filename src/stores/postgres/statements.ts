@@ -130,7 +130,7 @@ INSERT INTO idempotency_events (tenant, scope_hash, type, fencing_token, detail)
 SELECT $1, $2, 'outcome_unknown', $3, $6 FROM suspended`,
 };
 
-export interface ExpiredRow {
+export interface TakenOverRow {
   readonly tenant: string;
   readonly operation: string;
   readonly idempotency_key: string;
@@ -142,6 +142,9 @@ export interface ExpiredRow {
   readonly attempts: number;
   readonly request: Buffer;
 }
+
+const TAKEN_OVER_COLUMNS = `tenant, operation, idempotency_key, fingerprint_version, fingerprint,
+  raw_hash, fencing_token, claim_id, attempts, request`;
 
 /** recoveryBackoffMs of the port. The exponent is bounded before 2 is raised to it. */
 const RECOVERY_BACKOFF = "least(2 ^ least(attempts - 1, 9) - 1, 300) * interval '1 second'";
@@ -168,9 +171,7 @@ WITH waiting AS (
   INSERT INTO idempotency_events (tenant, scope_hash, type, fencing_token, detail)
   SELECT tenant, scope_hash, 'taken_over', fencing_token, 'by recovery' FROM taken_over
 )
-SELECT tenant, operation, idempotency_key, fingerprint_version, fingerprint, raw_hash,
-  fencing_token, claim_id, attempts, request
-FROM taken_over`,
+SELECT ${TAKEN_OVER_COLUMNS} FROM taken_over`,
 };
 
 /** A tombstone keeps the scope's hash, the fingerprint and the times, and refuses the key for good. */
@@ -189,28 +190,20 @@ FROM (
 WHERE r.tenant = passed.tenant AND r.scope_hash = passed.scope_hash`,
 };
 
-const RESOLVED_EVENT = `
-INSERT INTO idempotency_events (tenant, scope_hash, type, fencing_token, detail)
-SELECT $1, $2, 'resolved', $3, $4 FROM resolved`;
-
-export const RESOLVE_NOT_EXECUTED = {
-  name: "idempotency_resolve_not_executed",
-  text: `
-WITH resolved AS (
-  DELETE FROM idempotency_records WHERE ${OWNED} AND ${IS_HELD} RETURNING 1
-)${RESOLVED_EVENT}`,
-};
-
 /** The new token shuts out an owner that wakes up after the operator's word. */
-export const RESOLVE_WITH_OUTCOME = {
-  name: "idempotency_resolve_with_outcome",
+export const RECLAIM = {
+  name: "idempotency_reclaim",
   text: `
-WITH resolved AS (
+WITH reclaimed AS (
   UPDATE idempotency_records
-  SET state = 'completed', outcome = $5, request = NULL, unknown_reason = NULL,
-    fencing_token = nextval('idempotency_fencing_tokens'), complete_time = clock_timestamp(),
-    expire_time = clock_timestamp() + $6 * interval '1 millisecond'
+  SET state = 'executing', fencing_token = nextval('idempotency_fencing_tokens'),
+    claim_id = gen_random_uuid(), attempts = attempts + 1, claim_time = clock_timestamp(),
+    lease_until = clock_timestamp() + $5 * interval '1 millisecond'
   WHERE ${OWNED} AND ${IS_HELD}
-  RETURNING 1
-)${RESOLVED_EVENT}`,
+  RETURNING *
+), logged AS (
+  INSERT INTO idempotency_events (tenant, scope_hash, type, fencing_token, detail)
+  SELECT tenant, scope_hash, 'resolved', fencing_token, $4 FROM reclaimed
+)
+SELECT ${TAKEN_OVER_COLUMNS} FROM reclaimed`,
 };

@@ -6,9 +6,10 @@ import type {
   ClaimRequest,
   ClaimResult,
   IdempotencyStore,
+  TakenOver,
 } from "../../idempotency/store.js";
 import { getRecord, listRecords } from "./records.js";
-import type { ClaimRow, ExpiredRow } from "./statements.js";
+import type { ClaimRow, TakenOverRow } from "./statements.js";
 import * as sql from "./statements.js";
 
 /**
@@ -82,24 +83,11 @@ export function createPostgresStore(pool: Pool): IdempotencyStore<PoolClient> {
         : write(pool, sql.SUSPEND, claim, "executing", suspension.afterMs, suspension.reason),
 
     async takeOverExpired({ operations, limit, leaseMs }) {
-      const { rows } = await pool.query<ExpiredRow>({
+      const { rows } = await pool.query<TakenOverRow>({
         ...sql.TAKE_OVER_EXPIRED,
         values: [limit, leaseMs, operations],
       });
-      return rows.map((row) => ({
-        claim: {
-          scope: { tenant: row.tenant, operation: row.operation, key: row.idempotency_key },
-          claimId: row.claim_id,
-          fingerprint: {
-            version: row.fingerprint_version,
-            canonical: row.fingerprint,
-            raw: row.raw_hash,
-          },
-          fencingToken: BigInt(row.fencing_token),
-          attempt: row.attempts,
-        },
-        request: row.request,
-      }));
+      return rows.map(toTakenOver);
     },
 
     async reap(limit) {
@@ -107,16 +95,12 @@ export function createPostgresStore(pool: Pool): IdempotencyStore<PoolClient> {
       return rowCount ?? 0;
     },
 
-    async resolve(scope, fencingToken, resolution, reason) {
-      const key = [scope.tenant, scopeHash(scope), fencingToken, reason];
-      const { rowCount } =
-        resolution.kind === "not_executed"
-          ? await pool.query({ ...sql.RESOLVE_NOT_EXECUTED, values: key })
-          : await pool.query({
-              ...sql.RESOLVE_WITH_OUTCOME,
-              values: [...key, encodeOutcome(resolution.outcome), resolution.retentionMs],
-            });
-      return rowCount === 1;
+    async reclaim(scope, { fencingToken, reason, leaseMs }) {
+      const { rows } = await pool.query<TakenOverRow>({
+        ...sql.RECLAIM,
+        values: [scope.tenant, scopeHash(scope), fencingToken, reason, leaseMs],
+      });
+      return rows[0] && toTakenOver(rows[0]);
     },
 
     get: (scope) => getRecord(pool, scope),
@@ -154,5 +138,22 @@ function toClaimResult({ scope, claimId, fingerprint }: ClaimRequest, row: Claim
     kind: "in_progress",
     elapsedMs: row.elapsed_ms,
     leaseRemainingMs: row.lease_remaining_ms,
+  };
+}
+
+function toTakenOver(row: TakenOverRow): TakenOver {
+  return {
+    claim: {
+      scope: { tenant: row.tenant, operation: row.operation, key: row.idempotency_key },
+      claimId: row.claim_id,
+      fingerprint: {
+        version: row.fingerprint_version,
+        canonical: row.fingerprint,
+        raw: row.raw_hash,
+      },
+      fencingToken: BigInt(row.fencing_token),
+      attempt: row.attempts,
+    },
+    request: row.request,
   };
 }

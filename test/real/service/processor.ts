@@ -1,5 +1,6 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { Client, credentials } from "@grpc/grpc-js";
+import { readJournal } from "../../../src/audit/read-journal.js";
 import {
   type Effect,
   EffectType,
@@ -8,7 +9,6 @@ import {
 } from "../../../src/gen/payonce/sandbox/v1/sandbox_pb.js";
 import { callUnary } from "../../../src/grpc/client.js";
 import { processorKeyOf } from "../../../src/payments/operation.js";
-import { readJournal } from "../../../src/server/storm/journal.js";
 
 const CALL_LIMIT_MS = 30_000;
 const { method } = SandboxProcessorService;

@@ -292,7 +292,7 @@ export function storeContract(name: string, open: () => Promise<StoresUnderTest>
         expect(claimOf(await second.claim(again(request))).attempt).toBe(2);
       });
 
-      it("holds the key until an operator resolves it with an outcome", async () => {
+      it("holds the key until an operator reclaims it and completes it", async () => {
         const request = newRequest();
         const claim = claimOf(await first.claim(request));
         await first.suspend(claim, { kind: "hold", reason: "window passed" });
@@ -300,10 +300,14 @@ export function storeContract(name: string, open: () => Promise<StoresUnderTest>
         const found = await second.get(request.scope);
         expect(found?.record).toMatchObject({ state: "held", unknownReason: "window passed" });
 
-        const resolution = { kind: "outcome", outcome: answer, retentionMs: RETENTION_MS } as const;
-        const token = claim.fencingToken;
-        expect(await second.resolve(request.scope, token + 1n, resolution, "stale")).toBe(false);
-        expect(await second.resolve(request.scope, token, resolution, "asked the bank")).toBe(true);
+        const { fencingToken } = claim;
+        const reclaim = (token: bigint, reason: string) =>
+          second.reclaim(request.scope, { fencingToken: token, reason, leaseMs: LONG_LEASE_MS });
+        expect(await reclaim(fencingToken + 1n, "stale")).toBeUndefined();
+        const taken = await reclaim(fencingToken, "asked the bank");
+        expect(await reclaim(fencingToken, "a second operator")).toBeUndefined();
+        expect(taken && Buffer.compare(taken.request, request.request)).toBe(0);
+        expect(taken && (await second.complete(taken.claim, answer, RETENTION_MS))).toBe(true);
         expect((await first.claim(again(request))).kind).toBe("replay");
         expect(await first.complete(claim, okOutcome(new Uint8Array()), RETENTION_MS)).toBe(false);
         const events = (await second.get(request.scope))?.events ?? [];
@@ -313,29 +317,30 @@ export function storeContract(name: string, open: () => Promise<StoresUnderTest>
         ]);
       });
 
-      it("frees a held key that an operator knows was not executed", async () => {
+      it("frees a held key that an operator reclaims and releases", async () => {
         const request = newRequest();
-        const claim = claimOf(await first.claim(request));
-        await first.suspend(claim, { kind: "hold", reason: "crash" });
-        const resolved = await second.resolve(
-          request.scope,
-          claim.fencingToken,
-          { kind: "not_executed" },
-          "nothing at the bank",
-        );
-        expect(resolved).toBe(true);
+        const { fencingToken } = await holdOf(request);
+        const held = { fencingToken, reason: "nothing at the bank", leaseMs: LONG_LEASE_MS };
+        const taken = await second.reclaim(request.scope, held);
+        expect(taken && (await second.release(taken.claim))).toBe(true);
         expect(claimOf(await first.claim(again(request))).attempt).toBe(1);
       });
 
-      it("lets no operator resolve what is executing or answered", async () => {
+      it("lets no operator reclaim what is executing or answered", async () => {
         const request = newRequest();
         const claim = claimOf(await first.claim(request));
-        const resolve = () =>
-          second.resolve(request.scope, claim.fencingToken, { kind: "not_executed" }, "mistake");
-        expect(await resolve()).toBe(false);
+        const reclaim = () =>
+          second.reclaim(request.scope, { ...claim, reason: "mistake", leaseMs: LONG_LEASE_MS });
+        expect(await reclaim()).toBeUndefined();
         await first.complete(claim, answer, RETENTION_MS);
-        expect(await resolve()).toBe(false);
+        expect(await reclaim()).toBeUndefined();
       });
+
+      async function holdOf(request: ClaimRequest): Promise<Claim> {
+        const claim = claimOf(await first.claim(request));
+        await first.suspend(claim, { kind: "hold", reason: "crash" });
+        return claim;
+      }
     });
 
     describe("retention", () => {

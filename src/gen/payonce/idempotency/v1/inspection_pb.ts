@@ -189,7 +189,8 @@ export type ResolveKeyRequest = Message<"payonce.idempotency.v1.ResolveKeyReques
    */
   resolution: {
     /**
-     * The call had no effect. The key is free again.
+     * The call had no effect, and none is on its way. The key is free again:
+     * the same call will be executed as if it were the first.
      *
      * @generated from field: payonce.idempotency.v1.NotExecuted not_executed = 3;
      */
@@ -197,7 +198,8 @@ export type ResolveKeyRequest = Message<"payonce.idempotency.v1.ResolveKeyReques
     case: "notExecuted";
   } | {
     /**
-     * The call succeeded; the serialized response message to replay.
+     * The call succeeded; the serialized response message to replay. Payments
+     * make it themselves: for them it must be empty.
      *
      * @generated from field: bytes response = 4;
      */
@@ -205,7 +207,8 @@ export type ResolveKeyRequest = Message<"payonce.idempotency.v1.ResolveKeyReques
     case: "response";
   } | {
     /**
-     * The call failed for good; the status to replay.
+     * The call failed for good; the status to replay. For payments it means
+     * that the processor declined.
      *
      * @generated from field: google.rpc.Status error = 5;
      */

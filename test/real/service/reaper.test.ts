@@ -1,0 +1,24 @@
+import { expect, it } from "vitest";
+import { startCluster } from "../../support/cluster.js";
+import { openPayments, paymentOf, refusalOf } from "../../support/payments-client.js";
+import { waitUntil } from "../../support/service-process.js";
+
+const REAP_LIMIT_MS = 40_000;
+
+it("a service shrinks answers past their retention, counts them, and refuses their keys", async () => {
+  const env = { IDEMPOTENCY_RETENTION_MS: "1s" };
+  const cluster = await startCluster({ services: 1, redisNodes: 0, env });
+  const [service] = cluster.services;
+  const client = openPayments(service?.grpcAddress ?? "");
+  const create = () => client.createPayment(paymentOf("tok_visa"), "reaped");
+  const { response } = await create();
+  await waitUntil(async () => {
+    const metrics = await (await fetch(`http://${service?.httpAddress}/metrics`)).text();
+    return /^payonce_reaped_total 1$/m.test(metrics);
+  }, REAP_LIMIT_MS);
+  expect(refusalOf(await create()).reason).toBe("IDEMPOTENCY_KEY_EXPIRED");
+  const lookup = { case: "paymentId", value: response?.payment?.id ?? "" } as const;
+  expect((await client.getPayment({ lookup })).response?.payment).toEqual(response?.payment);
+  client.close();
+  await cluster.stop();
+});

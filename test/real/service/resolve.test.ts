@@ -1,0 +1,156 @@
+import type { MessageInitShape } from "@bufbuild/protobuf";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import {
+  RecordState,
+  type ResolveKeyRequestSchema,
+} from "../../../src/gen/payonce/idempotency/v1/inspection_pb.js";
+import { CaptureMethod, PaymentStatus } from "../../../src/gen/payonce/payments/v1/payments_pb.js";
+import { FaultAction } from "../../../src/gen/payonce/sandbox/v1/sandbox_pb.js";
+import { Code } from "../../../src/idempotency/code.js";
+import { type Cluster, startCluster } from "../../support/cluster.js";
+import {
+  byKey,
+  eur,
+  openPayments,
+  type PaymentsClient,
+  paymentOf,
+  refusalOf,
+  untilAnswered,
+} from "../../support/payments-client.js";
+import { waitUntil } from "../../support/service-process.js";
+import { openProcessor, type Processor, processorKeyOfCall } from "./processor.js";
+
+const SERVICE = "payonce.payments.v1.PaymentService";
+const PARKED_LIMIT_MS = 30_000;
+
+let cluster: Cluster;
+let processor: Processor;
+let payments: PaymentsClient;
+
+beforeAll(async () => {
+  cluster = await startCluster({
+    services: 1,
+    // A processor that forgets soon: after a few attempts nothing may be sent any more.
+    env: {
+      PROCESSOR_TIMEOUT_MS: "300",
+      PROCESSOR_KEY_WINDOW_MS: "2s",
+      RECOVERY_INTERVAL_MS: "100",
+    },
+  });
+  processor = openProcessor(cluster.sandbox.address);
+  payments = openPayments(cluster.targets()[0] ?? "");
+});
+afterAll(async () => {
+  payments?.close();
+  processor?.close();
+  await cluster?.stop();
+});
+
+function nameOf(method: string, key: string) {
+  return { operation: `${SERVICE}/${method}`, idempotencyKey: key };
+}
+
+async function untilParked(method: string, key: string): Promise<bigint> {
+  const read = () => payments.getRecord({ name: nameOf(method, key) });
+  await waitUntil(
+    async () => (await read()).response?.record?.state === RecordState.HELD,
+    PARKED_LIMIT_MS,
+  );
+  return (await read()).response?.record?.fencingToken ?? 0n;
+}
+
+type Found = MessageInitShape<typeof ResolveKeyRequestSchema>["resolution"] & object;
+
+async function resolve(method: string, key: string, resolution: Found) {
+  const fencingToken = await untilParked(method, key);
+  return payments.resolveKey({
+    name: nameOf(method, key),
+    fencingToken,
+    reason: "asked the bank",
+    resolution,
+  });
+}
+
+const succeeded: Found = { case: "response", value: new Uint8Array() };
+const failed: Found = { case: "error", value: { code: Code.FAILED_PRECONDITION } };
+const notExecuted: Found = { case: "notExecuted", value: {} };
+
+describe("a payment that is parked", () => {
+  it("is listed with the reason, answers OUTCOME_UNKNOWN, and sends nothing more", async () => {
+    const create = () => payments.createPayment(paymentOf("tok_never"), "parked");
+    await create();
+    await untilParked("CreatePayment", "parked");
+    expect(refusalOf(await create())).toMatchObject({ reason: "OUTCOME_UNKNOWN" });
+    const { response } = await payments.listRecords({ state: RecordState.HELD });
+    const record = response?.records.find(({ idempotencyKey }) => idempotencyKey === "parked");
+    expect(record?.unknownReason).toMatch(/has no result/);
+  });
+
+  it("becomes captured when the operator found that it succeeded", async () => {
+    const create = () => payments.createPayment(paymentOf("tok_never"), "succeeded");
+    await create();
+    const resolved = await resolve("CreatePayment", "succeeded", succeeded);
+    expect(resolved.response?.record?.state).toBe(RecordState.COMPLETED);
+    const { answer } = await untilAnswered(create);
+    expect(answer.response?.payment?.status).toBe(PaymentStatus.CAPTURED);
+    const { response } = await payments.getPayment(byKey("succeeded"));
+    expect(response?.payment).toEqual(answer.response?.payment);
+    const paymentId = response?.payment?.id ?? "";
+    const entries = (await payments.listLedgerEntries({ paymentId })).response?.entries ?? [];
+    expect(entries.map(({ amount }) => amount?.minorUnits)).toEqual([1_999n, -1_999n]);
+  });
+
+  it("becomes declined when the operator found that it failed", async () => {
+    const create = () => payments.createPayment(paymentOf("tok_never"), "failed");
+    await create();
+    await resolve("CreatePayment", "failed", failed);
+    const { answer } = await untilAnswered(create);
+    expect(answer.response?.payment).toMatchObject({
+      status: PaymentStatus.DECLINED,
+      declineCode: "operator",
+    });
+  });
+
+  it("is executed by the next call when the operator found that nothing happened", async () => {
+    const key = "not-executed";
+    const create = () => payments.createPayment(paymentOf("tok_visa"), key);
+    const processorKey = processorKeyOfCall("CreatePayment", key);
+    await processor.arm({ action: FaultAction.DROP_BEFORE, count: 1_000, processorKey });
+    await create();
+    const resolved = await resolve("CreatePayment", key, notExecuted);
+    expect(resolved.response?.record).toBeUndefined();
+    await processor.arm();
+    const { answer } = await untilAnswered(create);
+    expect(answer.response?.payment?.status).toBe(PaymentStatus.CAPTURED);
+    expect(await processor.effectTypesOf(answer.response?.payment?.id)).toEqual([
+      "AUTHORIZE_CAPTURE",
+    ]);
+  });
+
+  it("gives back what a capture had reserved when the operator found that it failed", async () => {
+    const terms = { captureMethod: CaptureMethod.MANUAL };
+    const created = await payments.createPayment(paymentOf("tok_visa", terms), "manual");
+    const paymentId = created.response?.payment?.id ?? "";
+    await processor.arm({ action: FaultAction.NEVER });
+    const capture = (key: string) =>
+      payments.capturePayment({ paymentId, amount: eur(1_999n) }, key);
+    await capture("capture-1");
+    await resolve("CapturePayment", "capture-1", failed);
+    const { answer } = await untilAnswered(() => capture("capture-1"));
+    expect(refusalOf(answer)).toMatchObject({ reason: "PAYMENT_NOT_CAPTURABLE" });
+    const again = await capture("capture-2");
+    expect(again.response?.payment?.status).toBe(PaymentStatus.CAPTURED);
+  });
+
+  it("is not resolved under a fencing token that was read too early", async () => {
+    await payments.createPayment(paymentOf("tok_never"), "stale");
+    const fencingToken = (await untilParked("CreatePayment", "stale")) - 1n;
+    const result = await payments.resolveKey({
+      name: nameOf("CreatePayment", "stale"),
+      fencingToken,
+      reason: "mistaken",
+      resolution: failed,
+    });
+    expect(refusalOf(result)).toMatchObject({ code: Code.ABORTED, reason: "RECORD_CHANGED" });
+  });
+});
