@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { parseArgs } from "node:util";
+import { audit } from "./server/commands/audit.js";
 import { type Command, UsageError } from "./server/commands/command.js";
 import { inspect } from "./server/commands/inspect.js";
 import { migrate } from "./server/commands/migrate.js";
@@ -9,7 +10,7 @@ import { storm } from "./server/commands/storm.js";
 import { ConfigError } from "./server/config.js";
 
 const commands: ReadonlyMap<string, Command> = new Map(
-  Object.entries({ serve, sandbox, migrate, storm, inspect }),
+  Object.entries({ serve, sandbox, migrate, storm, inspect, audit }),
 );
 
 /** What a wrong command line ends with; 1 is for a command that failed. */

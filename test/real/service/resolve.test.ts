@@ -131,11 +131,12 @@ describe("a payment that is parked", () => {
     const terms = { captureMethod: CaptureMethod.MANUAL };
     const created = await payments.createPayment(paymentOf("tok_visa", terms), "manual");
     const paymentId = created.response?.payment?.id ?? "";
-    await processor.arm({ action: FaultAction.NEVER });
+    await processor.arm({ action: FaultAction.NEVER, count: 1_000 });
     const capture = (key: string) =>
       payments.capturePayment({ paymentId, amount: eur(1_999n) }, key);
     await capture("capture-1");
     await resolve("CapturePayment", "capture-1", failed);
+    await processor.arm();
     const { answer } = await untilAnswered(() => capture("capture-1"));
     expect(refusalOf(answer)).toMatchObject({ reason: "PAYMENT_NOT_CAPTURABLE" });
     const again = await capture("capture-2");

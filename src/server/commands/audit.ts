@@ -1,0 +1,84 @@
+import { Client, credentials } from "@grpc/grpc-js";
+import { audit as decide } from "../../audit/audit.js";
+import { collectFacts, type FactSources } from "../../audit/collect-facts.js";
+import { readJournal, readJournalFile } from "../../audit/read-journal.js";
+import { openDatabase } from "../../stores/postgres/index.js";
+import { configFlags, configHelp, readConfig, type SettingName } from "../config.js";
+import { naming } from "../naming.js";
+import { auditJson, auditText } from "./audit-text.js";
+import { addressFlag, type Command, type Flags, numberFlag, UsageError } from "./command.js";
+
+const SETTINGS: readonly SettingName[] = [
+  "databaseUrl",
+  "idempotencyLeaseMs",
+  "recoveryIntervalMs",
+];
+
+const EXAMPLE_PROCESSOR = "127.0.0.1:50061";
+
+export const audit: Command = {
+  summary: "decides the invariants against a database and the processor's journal",
+  help: () => `${configHelp(SETTINGS)}
+  --processor   the sandbox processor whose journal is read, host:port
+  --journal     the journal's file instead, such as .payonce/sandbox/journal.jsonl
+  --bound-ms    for how long work may be under way with nobody at it
+                (default: IDEMPOTENCY_LEASE_MS and RECOVERY_INTERVAL_MS together)
+  --json        prints JSON, with every violation
+
+Reads only, one snapshot, also while payments are being made. Exits with 1 if an
+invariant is violated.`,
+  options: {
+    ...configFlags(SETTINGS),
+    processor: { type: "string" },
+    journal: { type: "string" },
+    "bound-ms": { type: "string" },
+    json: { type: "boolean" },
+  },
+  async run(flags) {
+    const { databaseUrl, idempotencyLeaseMs, recoveryIntervalMs } = readConfig({ flags });
+    if (databaseUrl === undefined) {
+      throw new UsageError("DATABASE_URL names the database to audit");
+    }
+    const boundMs = numberFlag(flags, "bound-ms", {
+      otherwise: idempotencyLeaseMs + recoveryIntervalMs,
+      min: 0,
+      max: Number.MAX_SAFE_INTEGER,
+    });
+    const journal = openJournal(flags);
+    const pool = openDatabase(databaseUrl, () => {});
+    try {
+      const report = decide(await collectFacts({ pool, readEffects: journal.read, boundMs }));
+      console.log((flags.json === true ? auditJson : auditText)(report));
+      return report.results.every(({ violations }) => violations.length === 0) ? 0 : 1;
+    } finally {
+      journal.close();
+      await pool.end();
+    }
+  },
+};
+
+interface OpenJournal {
+  readonly read: FactSources["readEffects"];
+  readonly close: () => void;
+}
+
+function openJournal(flags: Flags): OpenJournal {
+  const { processor, journal } = flags;
+  if ((processor === undefined) === (journal === undefined)) {
+    throw new UsageError("either --processor or --journal says where the processor's journal is");
+  }
+  if (typeof journal === "string") {
+    return {
+      read: (after) => naming("--journal", () => readJournalFile(journal, after)),
+      close: () => {},
+    };
+  }
+  const client = new Client(
+    addressFlag(flags, "processor", EXAMPLE_PROCESSOR),
+    credentials.createInsecure(),
+  );
+  return {
+    read: async (after) => (await naming("--processor", () => readJournal(client, after))).effects,
+    close: () => client.close(),
+  };
+}
