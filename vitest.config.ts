@@ -11,14 +11,24 @@ export default defineConfig({
     maxWorkers: FILES_AT_ONCE,
     projects: [
       // Seconds: no server, no process of its own.
-      { test: { name: "fast", include: ["test/fast/**/*.test.ts"], sequence: { groupOrder: 0 } } },
+      withoutServers("fast"),
+      // Minutes of virtual time: a cluster and its faults, from seeds.
+      withoutServers("simulation"),
       // Real Postgres, Redis nodes and processes.
       withServers("real", 1),
       // The same checks under a build or a switch that must make them fail.
       withServers("negative", 2),
+      // Faults on real processes: stops, kills, partitions. Run by .ci/run.
+      withServers("slow", 3),
     ],
   },
 });
+
+function withoutServers(name: string) {
+  return {
+    test: { name, include: [`test/${name}/**/*.test.ts`], sequence: { groupOrder: 0 } },
+  };
+}
 
 function withServers(name: string, groupOrder: number) {
   return {
