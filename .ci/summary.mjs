@@ -1,21 +1,19 @@
 // Prints the totals of one run of .ci/run: summary.mjs <folder of reports> <exit code so far>.
 // Fails when something failed, or nothing ran.
-import { existsSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
 const [, , folder, exitCode] = process.argv;
 
-const check = read("check.json");
-const vitest = read("vitest.json");
-const passed = (check?.passed ?? 0) + (vitest?.numPassedTests ?? 0);
-const reported = (check?.failed ?? 0) + (vitest?.numFailedTests ?? 0);
+// Reports are vitest's, or { passed, failed } of a script of ours.
+const reports = readdirSync(folder).map((name) =>
+  JSON.parse(readFileSync(join(folder, name), "utf8")),
+);
+const sum = (countOf) => reports.reduce((total, report) => total + countOf(report), 0);
+const passed = sum((report) => report.passed ?? report.numPassedTests ?? 0);
+const reported = sum((report) => report.failed ?? report.numFailedTests ?? 0);
 // A step that ended badly without naming a test, such as an install or a test file that cannot load.
 const failed = reported === 0 && (exitCode !== "0" || passed === 0) ? 1 : reported;
 
 console.log(`${passed} passed, ${failed} failed`);
 process.exitCode = failed === 0 ? 0 : 1;
-
-function read(name) {
-  const path = join(folder, name);
-  return existsSync(path) ? JSON.parse(readFileSync(path, "utf8")) : undefined;
-}

@@ -54,12 +54,16 @@ function checkCompatibility() {
   return problemOf("buf", "breaking", "proto", "--against", against);
 }
 
-/** The image of the branch that all changes go to; nothing when it has none yet. */
+/** The image of main, or of the commit before where this is main; nothing when it has none yet. */
 function committedImage() {
-  const branch = ["origin/main", "main", "HEAD"].find(
-    (name) => execute("git", "rev-parse", "--quiet", "--verify", name).status === 0,
-  );
-  const shown = execute("git", "show", `${branch}:proto/image.binpb`);
+  const commitOf = (name) => {
+    const { status, stdout } = execute("git", "rev-parse", "--quiet", "--verify", name);
+    return status === 0 ? stdout.toString().trim() : undefined;
+  };
+  const head = commitOf("HEAD");
+  const commits = ["origin/main", "main", "HEAD^"].map(commitOf);
+  const commit = commits.find((name) => name !== undefined && name !== head) ?? head;
+  const shown = execute("git", "show", `${commit}:proto/image.binpb`);
   return shown.status === 0 ? shown.stdout : undefined;
 }
 
