@@ -30,7 +30,8 @@ export interface Execution<Transaction = never> {
 
   /**
    * Stores an OK with this serialized response message, in the same commit as
-   * the work it describes. What the handler then returns is not used.
+   * the work it describes. What the handler then returns is not used; where the
+   * transaction fails or is rolled back, the handler must throw.
    * @throws ClaimLost if another owner has the claim; nothing is written then.
    */
   completeWithin(transaction: Transaction, body: Uint8Array): Promise<void>;

@@ -2,10 +2,10 @@ import { readFile } from "node:fs/promises";
 import type { PoolClient } from "pg";
 import { InspectionService } from "../gen/payonce/idempotency/v1/inspection_pb.js";
 import { PaymentService } from "../gen/payonce/payments/v1/payments_pb.js";
-import { createExecutor, type ExecutorEvent } from "../idempotency/executor.js";
+import { createExecutor } from "../idempotency/executor.js";
 import { repeatableMethods } from "../idempotency/methods.js";
-import { type ReaperEvent, startReaper } from "../idempotency/reaper.js";
-import { type RecoveryEvent, startRecovery } from "../idempotency/recovery.js";
+import { startReaper } from "../idempotency/reaper.js";
+import { startRecovery } from "../idempotency/recovery.js";
 import type { IdempotencyStore } from "../idempotency/store.js";
 import { createPaymentHandlers } from "../payments/service.js";
 import { createPostgresStore } from "../stores/postgres/index.js";
@@ -13,6 +13,12 @@ import { createClosers } from "./closers.js";
 import { type Address, type Config, formatAddress } from "./config.js";
 import { openGatedStore, openProcessor, openStoreOfRecord } from "./dependencies.js";
 import { mount } from "./edge.js";
+import {
+  logExecutorEvent,
+  loggingFailures,
+  logReaperEvent,
+  logRecoveryEvent,
+} from "./event-log.js";
 import { startGrpcServer } from "./grpc-server.js";
 import { startHttpServer } from "./http-server.js";
 import { createAuthenticator } from "./identity.js";
@@ -46,6 +52,12 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   const closers = createClosers();
   try {
     const metrics = createMetrics();
+    const watching =
+      <Event>(count: (event: Event) => void, write: (log: Logger, event: Event) => void) =>
+      (event: Event) => {
+        count(event);
+        write(log, event);
+      };
     const open = { config, log, closers };
     const database = await openStoreOfRecord(open);
     const record = createPostgresStore(database.value.records);
@@ -58,10 +70,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     const executor = createExecutor({
       store,
       maxExecutionMs: config.idempotencyMaxExecutionMs,
-      onEvent(event) {
-        metrics.onExecutorEvent(event);
-        logEvent(log, event);
-      },
+      onEvent: watching(metrics.onExecutorEvent, logExecutorEvent),
     });
     // After the servers, and before everything that calls under way still need.
     closers.add(() => executor.drained());
@@ -77,20 +86,19 @@ export async function startService(options: ServiceOptions): Promise<Service> {
       executor,
       methods: repeatableMethods(PaymentService, payments, defaults),
       intervalMs: config.recoveryIntervalMs,
-      onEvent(event) {
-        metrics.onRecoveryEvent(event);
-        logRecoveryEvent(log, event);
-      },
+      onEvent: watching(metrics.onRecoveryEvent, logRecoveryEvent),
     });
     closers.add(() => recovery.stop());
     const reaper = startReaper({
       store,
-      onEvent(event) {
-        metrics.onReaperEvent(event);
-        logReaperEvent(log, event);
-      },
+      onEvent: watching(metrics.onReaperEvent, logReaperEvent),
     });
     closers.add(() => reaper.stop());
+    const inspection = createInspectionHandlers({
+      store,
+      resolveHeld: createResolver({ store, executor, pool: database.value.payments, defaults }),
+      log,
+    });
     const edge = {
       config,
       tls: await readTls(config),
@@ -98,20 +106,8 @@ export async function startService(options: ServiceOptions): Promise<Service> {
       defaults,
       authenticator: await openAuthenticator(config),
       services: [
-        mount(PaymentService, payments),
-        mount(
-          InspectionService,
-          createInspectionHandlers({
-            store,
-            resolveHeld: createResolver({
-              store,
-              executor,
-              pool: database.value.payments,
-              defaults,
-            }),
-            log,
-          }),
-        ),
+        mount(PaymentService, loggingFailures(PaymentService, payments, log)),
+        mount(InspectionService, loggingFailures(InspectionService, inspection, log)),
       ],
     };
     const http = await startHttpServer(edge, metrics);
@@ -146,33 +142,4 @@ async function openAuthenticator({ authTokensFile, tlsClientCaFile }: Config) {
           ),
     clientCertificates: tlsClientCaFile === undefined ? "ignored" : "trusted",
   });
-}
-
-function logRecoveryEvent(log: Logger, event: RecoveryEvent): void {
-  if (event.type === "store_failed") {
-    log.error({ error: String(event.error) }, "recovery cannot reach the store of record");
-  } else {
-    log.warn({ ...event.scope, attempt: event.attempt }, "a call is run again");
-  }
-}
-
-function logReaperEvent(log: Logger, event: ReaperEvent): void {
-  if (event.type === "store_failed") {
-    log.error({ error: String(event.error) }, "the reaper cannot reach the store of record");
-  } else {
-    log.debug({ count: event.count }, "answers past their retention were shrunk");
-  }
-}
-
-function logEvent(log: Logger, event: ExecutorEvent): void {
-  switch (event.type) {
-    case "outcome_unknown":
-      log.warn({ ...event.scope, reason: event.reason }, "the outcome of a call is not known");
-      return;
-    case "store_failed":
-      log.error({ ...event.scope, error: String(event.error) }, "the store of record failed");
-      return;
-    default:
-      log.debug(event, "call");
-  }
 }

@@ -1,6 +1,7 @@
 import { Client, credentials } from "@grpc/grpc-js";
 import { audit as decide } from "../../audit/audit.js";
 import { collectFacts, type FactSources } from "../../audit/collect-facts.js";
+import { readDatabase } from "../../audit/read-database.js";
 import { readJournal, readJournalFile } from "../../audit/read-journal.js";
 import { openDatabase } from "../../stores/postgres/index.js";
 import { configFlags, configHelp, readConfig, type SettingName } from "../config.js";
@@ -13,6 +14,9 @@ const SETTINGS: readonly SettingName[] = [
   "idempotencyLeaseMs",
   "recoveryIntervalMs",
 ];
+
+/** A day: what nobody has taken up by then is no work under way. */
+const MAX_BOUND_MS = 86_400_000;
 
 const EXAMPLE_PROCESSOR = "127.0.0.1:50061";
 
@@ -42,12 +46,17 @@ invariant is violated.`,
     const boundMs = numberFlag(flags, "bound-ms", {
       otherwise: idempotencyLeaseMs + recoveryIntervalMs,
       min: 0,
-      max: Number.MAX_SAFE_INTEGER,
+      max: MAX_BOUND_MS,
     });
     const journal = openJournal(flags);
     const pool = openDatabase(databaseUrl, () => {});
     try {
-      const report = decide(await collectFacts({ pool, readEffects: journal.read, boundMs }));
+      const facts = await collectFacts({
+        readDatabase: () => naming("DATABASE_URL", () => readDatabase(pool)),
+        readEffects: journal.read,
+        boundMs,
+      });
+      const report = decide(facts);
       console.log((flags.json === true ? auditJson : auditText)(report));
       return report.results.every(({ violations }) => violations.length === 0) ? 0 : 1;
     } finally {

@@ -1,5 +1,5 @@
 import { toJsonString } from "@bufbuild/protobuf";
-import { Client, credentials, Metadata } from "@grpc/grpc-js";
+import { Client, Metadata } from "@grpc/grpc-js";
 import {
   GetRecordResponseSchema,
   InspectionService,
@@ -7,6 +7,7 @@ import {
   RecordState,
 } from "../../gen/payonce/idempotency/v1/inspection_pb.js";
 import { callUnary } from "../../grpc/client.js";
+import { serviceCredentials, TLS_CA_FLAG } from "./client.js";
 import { addressFlag, type Command, type Flags, textFlag, UsageError } from "./command.js";
 import { recordLine, recordText } from "./inspect-text.js";
 
@@ -30,6 +31,7 @@ export const inspect: Command = {
   --tenant      another tenant than the caller's own
   --target      the service to ask, host:port (default: ${DEFAULT_TARGET})
   --token       an operator's bearer token, where the service wants one
+  --tls-ca-file who signed the service's certificate (PEM); without it TLS is not used
   --json        prints JSON`,
   options: {
     key: { type: "string" },
@@ -38,13 +40,12 @@ export const inspect: Command = {
     tenant: { type: "string" },
     target: { type: "string" },
     token: { type: "string" },
+    [TLS_CA_FLAG]: { type: "string" },
     json: { type: "boolean" },
   },
   async run(flags) {
-    const client = new Client(
-      addressFlag(flags, "target", DEFAULT_TARGET),
-      credentials.createInsecure(),
-    );
+    const target = addressFlag(flags, "target", DEFAULT_TARGET);
+    const client = new Client(target, await serviceCredentials(flags));
     try {
       const show = flags.key === undefined ? listRecords : showRecord;
       console.log(await show(client, flags));

@@ -2,6 +2,7 @@ import { Code } from "../../idempotency/code.js";
 import { parseAddress } from "../config/address.js";
 import { createProgressBar } from "../storm/progress.js";
 import { type StormReport, storm as sendStorm } from "../storm/storm.js";
+import { serviceCredentials, TLS_CA_FLAG } from "./client.js";
 import {
   addressFlag,
   type Command,
@@ -23,6 +24,7 @@ export const storm: Command = {
   --keys            over how many keys (default: 10)
   --payment-method  a token of the sandbox processor (default: tok_visa)
   --token           a bearer token, where the service wants one
+  --tls-ca-file     who signed the services' certificate (PEM); without it TLS is not used
   --timeout-seconds how long callers keep retrying (default: 120)
 
 Exits with 1 unless every key had exactly one effect and every caller got its key's answer.`,
@@ -33,6 +35,7 @@ Exits with 1 unless every key had exactly one effect and every caller got its ke
     keys: { type: "string" },
     "payment-method": { type: "string" },
     token: { type: "string" },
+    [TLS_CA_FLAG]: { type: "string" },
     "timeout-seconds": { type: "string" },
   },
   async run(flags) {
@@ -41,6 +44,7 @@ Exits with 1 unless every key had exactly one effect and every caller got its ke
     const { token } = flags;
     const report = await sendStorm({
       targets: targetsOf(flags),
+      credentials: await serviceCredentials(flags),
       processor: addressFlag(flags, "processor", DEFAULT_PROCESSOR),
       calls,
       keys,

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { Client, credentials, Metadata } from "@grpc/grpc-js";
+import { type ChannelCredentials, Client, credentials, Metadata } from "@grpc/grpc-js";
 import { readJournal } from "../../audit/read-journal.js";
 import type { Code } from "../../idempotency/code.js";
 import { KEY_METADATA } from "../../idempotency/key.js";
@@ -11,6 +11,8 @@ const JITTER_MS = 50;
 export interface StormOptions {
   /** host:port of each service process. */
   readonly targets: readonly string[];
+  /** Cleartext unless given. */
+  readonly credentials?: ChannelCredentials;
   /** host:port of the sandbox processor, whose journal is the judge. */
   readonly processor: string;
   readonly calls: number;
@@ -51,9 +53,11 @@ export interface StormReport {
  * what the callers were told with what the processor did.
  */
 export async function storm(options: StormOptions): Promise<StormReport> {
-  const open = (address: string) => new Client(address, credentials.createInsecure());
-  const services = options.targets.map(open);
-  const processor = open(options.processor);
+  const cleartext = credentials.createInsecure();
+  const services = options.targets.map(
+    (target) => new Client(target, options.credentials ?? cleartext),
+  );
+  const processor = new Client(options.processor, cleartext);
   try {
     const before = await readJournal(processor);
     const startedAtMs = performance.now();

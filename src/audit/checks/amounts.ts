@@ -1,0 +1,82 @@
+import type { Operation, OperationKind } from "../../payments/operation.js";
+import { type Check, checkEach, paymentText, together } from "../check.js";
+import type { AuditedEvent, AuditedPayment } from "../facts.js";
+import { nameOf } from "../index-facts.js";
+
+export const amounts: Check = {
+  id: "I3",
+  title: "captured <= authorized and refunded <= captured, also in flight and in every event",
+  needsCalls: false,
+  check: (facts) =>
+    together(
+      checkEach(facts.payments, paymentText, (payment) =>
+        problemsOfPayment(
+          payment,
+          facts.operationsByPayment.get(nameOf(payment.tenant, payment.id)) ?? [],
+        ),
+      ),
+      checkEach(
+        facts.events,
+        ({ tenant, paymentId, version }) =>
+          `version ${version} of ${paymentText({ tenant, id: paymentId })}`,
+        problemsOfEvent,
+      ),
+    ),
+};
+
+function* problemsOfPayment(
+  payment: AuditedPayment,
+  operations: readonly Operation[],
+): Iterable<string> {
+  const { authorized, captured, capturing, refunded, refunding, canceling } = payment;
+  yield* problemsOfBounds(payment);
+  if (capturing < 0n || captured + capturing > authorized) {
+    yield `captured ${captured} and capturing ${capturing} of ${authorized}`;
+  }
+  if (refunding < 0n || refunded + refunding > captured) {
+    yield `refunded ${refunded} and refunding ${refunding} of ${captured}`;
+  }
+  const inFlight = (kind: OperationKind) =>
+    operations.filter((operation) => operation.kind === kind && isUnfinished(operation));
+  if (capturing !== sum(inFlight("capture"))) {
+    yield `reserves ${capturing} for captures in flight of ${sum(inFlight("capture"))}`;
+  }
+  if (refunding !== sum(inFlight("refund"))) {
+    yield `reserves ${refunding} for refunds in flight of ${sum(inFlight("refund"))}`;
+  }
+  if (canceling !== inFlight("cancel").length > 0) {
+    yield canceling ? "waits for a cancel that is not in flight" : "has a cancel in flight";
+  }
+}
+
+function* problemsOfEvent({ payment }: AuditedEvent): Iterable<string> {
+  if (payment !== undefined) {
+    const { amount, authorized, captured, refunded } = payment;
+    yield* problemsOfBounds({
+      amount: amount?.minorUnits ?? 0n,
+      authorized: authorized?.minorUnits ?? 0n,
+      captured: captured?.minorUnits ?? 0n,
+      refunded: refunded?.minorUnits ?? 0n,
+    });
+  }
+}
+
+function* problemsOfBounds({
+  amount,
+  authorized,
+  captured,
+  refunded,
+}: Pick<AuditedPayment, "amount" | "authorized" | "captured" | "refunded">): Iterable<string> {
+  const rising = [0n, refunded, captured, authorized, amount];
+  if (rising.some((value, index) => value < (rising[index - 1] ?? 0n))) {
+    yield `has amount ${amount}, authorized ${authorized}, captured ${captured}, refunded ${refunded}`;
+  }
+}
+
+export function isUnfinished({ state }: Operation): boolean {
+  return state === "pending" || state === "unknown";
+}
+
+function sum(operations: readonly Operation[]): bigint {
+  return operations.reduce((total, { minorUnits }) => total + minorUnits, 0n);
+}

@@ -1,0 +1,68 @@
+import type { Payment as PaymentMessage } from "../gen/payonce/payments/v1/payments_pb.js";
+import type { Effect } from "../gen/payonce/sandbox/v1/sandbox_pb.js";
+import type { Fingerprint } from "../idempotency/fingerprint.js";
+import type { Outcome } from "../idempotency/outcome.js";
+import type { Scope } from "../idempotency/scope.js";
+import type { OnLostOwner, RecordState } from "../idempotency/store.js";
+import type { LedgerEntry } from "../payments/ledger.js";
+import type { Operation } from "../payments/operation.js";
+import type { Payment, PaymentState } from "../payments/payment.js";
+import type { ClientCall } from "./client-call.js";
+
+/** All that the invariants are decided from, of all tenants. */
+export interface Facts extends DatabaseFacts {
+  /**
+   * For how long work may be under way with nobody at it: the lease and the
+   * recovery interval. Milliseconds.
+   */
+  readonly boundMs: number;
+  /** The processor's journal in its order. */
+  readonly effects: readonly Effect[];
+  /** The newest effect that was in the journal before the database was read. */
+  readonly settledSequence: bigint;
+  /** What clients saw, up to a moment before the database was read. Absent where nobody wrote it down. */
+  readonly calls?: readonly ClientCall[];
+}
+
+/** One snapshot of the database. */
+export interface DatabaseFacts {
+  /** The database's clock at the snapshot. */
+  readonly now: Date;
+  readonly payments: readonly AuditedPayment[];
+  readonly operations: readonly Operation[];
+  readonly entries: readonly AuditedEntry[];
+  readonly events: readonly AuditedEvent[];
+  readonly records: readonly AuditedRecord[];
+}
+
+export type AuditedPayment = PaymentState &
+  Pick<Payment, "tenant" | "id" | "currencyCode" | "amount" | "captureMethod">;
+
+export type AuditedEntry = Omit<LedgerEntry, "createTime"> & { readonly tenant: string };
+
+export interface AuditedEvent {
+  readonly tenant: string;
+  readonly id: bigint;
+  readonly paymentId: string;
+  readonly version: bigint;
+  /** Undefined where the stored bytes are no payment. */
+  readonly payment: PaymentMessage | undefined;
+}
+
+export interface AuditedRecord {
+  readonly tenant: string;
+  readonly scopeHash: Uint8Array;
+  /** Absent in a tombstone. */
+  readonly scope?: Scope;
+  /** As it is stored: a claim that nobody may repeat is `executing` also past its lease. */
+  readonly state: RecordState;
+  readonly fingerprint: Fingerprint;
+  readonly onLostOwner: OnLostOwner;
+  readonly leaseUntil: Date;
+  readonly attempts: number;
+  /** Of a payment call that has no answer yet. */
+  readonly request?: Uint8Array;
+  /** Of a completed payment call; absent where the stored bytes are no outcome. */
+  readonly outcome?: Outcome;
+  readonly unknownReason?: string;
+}
