@@ -65,11 +65,20 @@ export interface ExecuteRequest<Transaction> {
   readonly signal: AbortSignal;
 }
 
+/** What came of asking for a claim. */
+interface Claiming {
+  readonly result: ClaimResult;
+  /** See `ClaimedCall`. Nobody may be told for good then that nothing happens. */
+  readonly mayBeClaimedAgain: boolean;
+}
+
 /** A call whose claim is ours. */
 export interface ClaimedCall<Transaction> {
   readonly claim: Claim;
   readonly policy: MethodPolicy;
   readonly run: Run<Transaction>;
+  /** A request for this claim went unanswered: it may still reach the store, even after a release. */
+  readonly mayBeClaimedAgain?: boolean;
 }
 
 export interface Executor<Transaction> {
@@ -117,12 +126,7 @@ export function createExecutor<Transaction = never>(
       return await call();
     } catch (error) {
       onEvent({ type: "store_failed", scope, error });
-      return refuse(
-        scope,
-        "STORE_UNAVAILABLE",
-        "the store of record cannot be reached; this call or an earlier one may have acted",
-        { retryDelayMs: STORE_RETRY_DELAY_MS },
-      );
+      return storeUnavailable(scope);
     } finally {
       calls -= 1;
       if (calls === 0) {
@@ -134,7 +138,7 @@ export function createExecutor<Transaction = never>(
   }
 
   /** Claims; where the policy says so, waits for the answer of a call in flight. */
-  async function claimOrWait(request: ExecuteRequest<Transaction>): Promise<ClaimResult> {
+  async function claimOrWait(request: ExecuteRequest<Transaction>): Promise<Claiming> {
     const { scope, policy, fingerprint, signal } = request;
     const claimRequest: ClaimRequest = {
       scope,
@@ -145,25 +149,36 @@ export function createExecutor<Transaction = never>(
       leaseMs: policy.leaseMs,
     };
     const waitUntilMs = clock.nowMs() + policy.inFlightWaitMs;
+    let unanswered = 0;
+    // Asked again after a lost reply, the store recognises the claim's id.
+    const ask = async () => {
+      unanswered += 1;
+      const result = await store.claim(claimRequest);
+      unanswered -= 1;
+      return result;
+    };
     for (;;) {
-      // Asked again after a lost reply, the store recognises the claim's id.
-      const result = await retrying(() => store.claim(claimRequest));
+      const result = await retrying(ask);
+      const claiming = { result, mayBeClaimedAgain: unanswered > 0 };
       const leftMs = waitUntilMs - clock.nowMs();
       if (result.kind !== "in_progress" || leftMs <= 0) {
-        return result;
+        return claiming;
       }
       await sleep(clock, Math.min(leftMs, delayUntilAnswer(scope, result)), signal);
       if (signal.aborted) {
-        return result; // asking again might begin what nobody waits for
+        return claiming; // asking again might begin what nobody waits for
       }
     }
   }
 
-  async function answer(request: ExecuteRequest<Transaction>, result: ClaimResult): Promise<Reply> {
+  async function answer(
+    request: ExecuteRequest<Transaction>,
+    { result, mayBeClaimedAgain }: Claiming,
+  ): Promise<Reply> {
     const { scope, policy } = request;
     switch (result.kind) {
       case "claimed":
-        return runClaimed({ claim: result.claim, policy, run: request.run });
+        return runClaimed({ claim: result.claim, policy, run: request.run, mayBeClaimedAgain });
       case "replay":
         onEvent({ type: "replayed", scope });
         return replayedReply(result.outcome);
@@ -179,11 +194,13 @@ export function createExecutor<Transaction = never>(
           { retryDelayMs: policy.leaseMs },
         );
       case "mismatch":
-        return refuse(
-          scope,
-          "IDEMPOTENCY_KEY_REUSED",
-          "this key was used for another request; send that request again, or a new key for a new intent",
-        );
+        return mayBeClaimedAgain
+          ? storeUnavailable(scope)
+          : refuse(
+              scope,
+              "IDEMPOTENCY_KEY_REUSED",
+              "this key was used for another request; send that request again, or a new key for a new intent",
+            );
       case "expired":
         return refuse(
           scope,
@@ -193,11 +210,12 @@ export function createExecutor<Transaction = never>(
     }
   }
 
-  async function runClaimed({ claim, policy, run }: ClaimedCall<Transaction>): Promise<Reply> {
+  async function runClaimed(call: ClaimedCall<Transaction>): Promise<Reply> {
+    const { claim, policy, run } = call;
     const { scope } = claim;
     const startedAtMs = clock.nowMs();
     const result = await attempt({ store, clock, claim, policy, maxExecutionMs, run });
-    const reply = await settle(policy, claim, result);
+    const reply = await settle(call, result);
     const durationMs = clock.nowMs() - startedAtMs;
     durations.record(scope.operation, durationMs);
     onEvent({ type: "executed", scope, durationMs });
@@ -205,7 +223,10 @@ export function createExecutor<Transaction = never>(
   }
 
   /** Makes an attempt's result durable, and only then a reply. */
-  async function settle(policy: MethodPolicy, claim: Claim, result: AttemptResult): Promise<Reply> {
+  async function settle(
+    { policy, claim, mayBeClaimedAgain = false }: ClaimedCall<Transaction>,
+    result: AttemptResult,
+  ): Promise<Reply> {
     const { scope } = claim;
     switch (result.kind) {
       case "stored":
@@ -221,9 +242,10 @@ export function createExecutor<Transaction = never>(
             return completed ? finalReply(outcome) : claimLost(scope);
           }
           case "not_executed":
-            return (await retrying(() => store.release(claim)))
-              ? firstReply(outcome)
-              : claimLost(scope);
+            if (!(await retrying(() => store.release(claim)))) {
+              return claimLost(scope);
+            }
+            return mayBeClaimedAgain ? storeUnavailable(scope) : firstReply(outcome);
           case "unknown":
             return outcomeUnknown(scope, policy, claim, outcome.message);
         }
@@ -267,6 +289,15 @@ export function createExecutor<Transaction = never>(
       "OUTCOME_UNKNOWN",
       "whether the call acted is not known yet; a retry with the same key gets the answer",
       { retryDelayMs },
+    );
+  }
+
+  function storeUnavailable(scope: Scope): Reply {
+    return refuse(
+      scope,
+      "STORE_UNAVAILABLE",
+      "the store of record cannot be reached; this call or an earlier one may have acted",
+      { retryDelayMs: STORE_RETRY_DELAY_MS },
     );
   }
 

@@ -70,7 +70,9 @@ function* problemsOfAnswer(
   const event = facts.eventsByPayment
     .get(nameOf(tenant, paymentId))
     ?.find(({ version }) => version === answered.version);
-  if (event?.payment !== undefined && !equals(PaymentSchema, event.payment, answered)) {
+  if (event === undefined) {
+    yield `has a stored OK of version ${answered.version}, of which there is no event`;
+  } else if (event.payment !== undefined && !equals(PaymentSchema, event.payment, answered)) {
     yield `has a stored OK that differs from the event of version ${answered.version}`;
   }
 }

@@ -25,7 +25,10 @@ function* problemsOfHistory(calls: readonly ClientCall[], boundMs: number): Iter
   if (executed > 1) {
     yield `was executed ${executed} times`;
   }
-  const answeredAtMs = Math.min(...answers.map(({ endMs }) => endMs));
+  const answeredAtMs = answers.reduce(
+    (earliest, { endMs }) => Math.min(earliest, endMs),
+    Number.POSITIVE_INFINITY,
+  );
   const requests = new Set(answers.map(({ request }) => request));
   for (const call of calls) {
     const lateMs = call.startMs - answeredAtMs;

@@ -21,7 +21,7 @@ export const wedgedKeys: Check = {
     }),
 };
 
-export function recordText({ tenant, scope, scopeHash }: AuditedRecord): string {
+function recordText({ tenant, scope, scopeHash }: AuditedRecord): string {
   return scope === undefined
     ? `tombstone ${Buffer.from(scopeHash).toString("hex")} of ${tenant}`
     : keyText(scope);

@@ -14,7 +14,7 @@ export function auditText({ results, parked }: AuditReport): string {
       row(result.id, result.title, checkedText(result), violationsText(result)),
     ),
     "-: only what clients saw decides it",
-    `${parked.length} parked keys, which wait for an operator`,
+    `keys that wait for an operator: ${parked.length}`,
     ...listText(parked.map(({ subject, reason }) => `${subject}: ${reason}`)),
     ...results.flatMap(({ id, violations }) =>
       violations.length === 0

@@ -2,6 +2,7 @@ import { fileURLToPath } from "node:url";
 import { Redis } from "ioredis";
 import { afterEach, describe, expect, it } from "vitest";
 import { type StormOptions, storm } from "../../../src/server/storm/storm.js";
+import { expectAudit } from "../../support/audit.js";
 import { type Cluster, type ClusterOptions, startCluster } from "../../support/cluster.js";
 
 const CALLS = 1_000;
@@ -31,6 +32,7 @@ describe("a storm of 1,000 concurrent calls over 10 keys and three services", ()
       firstAnswers: KEYS,
       processorCalls: KEYS,
     });
+    await expectAudit(running);
   });
 
   it("does so without any gate", async () => {
@@ -75,6 +77,7 @@ describe("a storm of 1,000 concurrent calls over 10 keys and three services", ()
 async function expectExactlyOnce(cluster: Cluster): Promise<void> {
   const report = await storm(stormOn(cluster));
   expect(report).toMatchObject({ problems: [], effects: KEYS });
+  await expectAudit(cluster);
 }
 
 function stormOn(cluster: Cluster): StormOptions {

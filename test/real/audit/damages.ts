@@ -1,0 +1,158 @@
+import { randomBytes } from "node:crypto";
+import pg from "pg";
+import type { InvariantId } from "../../../src/audit/check.js";
+
+export interface DatabaseCopy {
+  readonly url: string;
+  /** Runs a statement with all triggers off, foreign keys among them, and says how many rows it hit. */
+  damage(statement: string): Promise<number>;
+  drop(): Promise<void>;
+}
+
+/** Copies a database that nobody is connected to. */
+export async function copyDatabase(url: string): Promise<DatabaseCopy> {
+  const name = `test_${randomBytes(8).toString("hex")}`;
+  const copy = new URL(url);
+  copy.pathname = name;
+  const server = new URL(url);
+  server.pathname = "postgres";
+  await run(server.href, `CREATE DATABASE ${name} TEMPLATE ${new URL(url).pathname.slice(1)}`);
+  return {
+    url: copy.href,
+    damage: (statement) => run(copy.href, "SET session_replication_role = replica", statement),
+    async drop() {
+      await run(server.href, `DROP DATABASE ${name} WITH (FORCE)`);
+    },
+  };
+}
+
+/** Runs statements on one connection, and says how many rows the last one hit. */
+async function run(url: string, ...statements: readonly string[]): Promise<number> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  try {
+    let rows = 0;
+    for (const statement of statements) {
+      rows = (await client.query(statement)).rowCount ?? 0;
+    }
+    return rows;
+  } finally {
+    await client.end();
+  }
+}
+
+const onePayment = (condition: string) => `id = (SELECT min(id) FROM payments WHERE ${condition})`;
+const oneOperation = (condition: string) =>
+  `id = (SELECT min(id) FROM operations WHERE ${condition})`;
+const ofKey = (key: string) => `idempotency_key = '${key}'`;
+
+/** What a hand may do to the tables, and an invariant that must speak of it. */
+export const damages: readonly (readonly [InvariantId, string, string])[] = [
+  [
+    "I1",
+    "an operation was deleted",
+    `DELETE FROM operations WHERE ${oneOperation("state = 'approved' AND kind = 'create'")}`,
+  ],
+  [
+    "I1",
+    "an operation's amount was changed",
+    `UPDATE operations SET minor_units = minor_units + 1
+     WHERE ${oneOperation("state = 'approved' AND kind = 'capture'")}`,
+  ],
+  [
+    "I2",
+    "an operation's processor key was changed",
+    `UPDATE operations SET processor_key = 'pk_other' WHERE ${oneOperation("state = 'declined'")}`,
+  ],
+  [
+    "I3",
+    "a payment reserves what nobody captures",
+    `UPDATE payments SET capturing = 1 WHERE ${onePayment("status = 'AUTHORIZED'")}`,
+  ],
+  [
+    "I4",
+    "a payment's captured amount was changed",
+    `UPDATE payments SET captured = captured - 1
+     WHERE ${onePayment("status = 'CAPTURED' AND refunded = 500")}`,
+  ],
+  [
+    "I4",
+    "a ledger entry was added",
+    `INSERT INTO ledger_entries (tenant, transaction_id, payment_id, account, currency_code, minor_units)
+     SELECT tenant, id, payment_id, 'merchant_payable', currency_code, 5
+     FROM operations WHERE ${oneOperation("kind = 'cancel'")}`,
+  ],
+  [
+    "I4",
+    "a ledger entry was changed",
+    "UPDATE ledger_entries SET minor_units = minor_units + 1 WHERE id = 1",
+  ],
+  [
+    "I5",
+    "an answer was replaced by another key's",
+    `UPDATE idempotency_records AS record SET outcome = other.outcome
+     FROM idempotency_records AS other
+     WHERE record.${ofKey("storm-0")} AND other.${ofKey("storm-1")}`,
+  ],
+  ["I5", "a record was deleted", `DELETE FROM idempotency_records WHERE ${ofKey("storm-0")}`],
+  [
+    "I6",
+    "a payment was deleted with all that belongs to it",
+    `WITH payment AS (
+       DELETE FROM payments WHERE ${onePayment("status = 'AUTHORIZED'")} RETURNING tenant, id
+     ), event AS (
+       DELETE FROM payment_events AS row USING payment
+       WHERE row.tenant = payment.tenant AND row.payment_id = payment.id
+     )
+     DELETE FROM operations AS row USING payment
+     WHERE row.tenant = payment.tenant AND row.payment_id = payment.id`,
+  ],
+  [
+    "I7",
+    "a claim holds another request than its own",
+    `UPDATE idempotency_records SET state = 'executing', outcome = NULL, request = '\\x1a0161'
+     WHERE ${ofKey("storm-0")}`,
+  ],
+  [
+    "I9",
+    "a payment's status was changed",
+    `UPDATE payments SET status = 'AUTHORIZED' WHERE ${onePayment("status = 'CANCELED'")}`,
+  ],
+  [
+    "I10",
+    "the answer that clients were given again was changed",
+    `UPDATE idempotency_records AS record SET outcome = other.outcome
+     FROM idempotency_records AS other
+     WHERE record.${ofKey("storm-2-too-late")} AND other.${ofKey("storm-2-cancel")}`,
+  ],
+  [
+    "I11",
+    "an operation forgot its end",
+    `UPDATE operations SET state = 'unknown', finish_time = NULL
+     WHERE ${oneOperation("state = 'approved'")}`,
+  ],
+  [
+    "I13",
+    "an event was deleted",
+    `DELETE FROM payment_events WHERE version = 1 AND payment_id =
+       (SELECT min(id) FROM payments WHERE status = 'CAPTURED')`,
+  ],
+  [
+    "I13",
+    "an event was changed",
+    `UPDATE payment_events AS event SET payment = other.payment FROM payment_events AS other
+     WHERE event.id = (SELECT min(id) FROM payment_events) AND other.id =
+       (SELECT max(id) FROM payment_events)`,
+  ],
+  [
+    "I14",
+    "a record was given to another tenant",
+    `UPDATE idempotency_records SET tenant = 'globex' WHERE ${ofKey("storm-0")}`,
+  ],
+  [
+    "I15",
+    "a claim was left behind",
+    `UPDATE idempotency_records SET state = 'executing', outcome = NULL, request = ''
+     WHERE ${ofKey("storm-0")}`,
+  ],
+];
