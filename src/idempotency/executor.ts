@@ -1,12 +1,14 @@
 import { randomUUID } from "node:crypto";
 import { type AttemptResult, attempt, type Run } from "./attempt.js";
 import { type Clock, sleep, systemClock } from "./clock.js";
-import { type ErrorDescription, type RefusalReason, refusal } from "./errors.js";
+import type { RefusalReason } from "./errors.js";
 import type { Fingerprint } from "./fingerprint.js";
 import { classify } from "./outcome.js";
 import type { MethodPolicy } from "./policy.js";
-import { finalReply, firstReply, type Reply, refusedReply, replayedReply } from "./reply.js";
-import { createUsualDurations, retryDelayMs } from "./retry-delay.js";
+import { createRefusals } from "./refusals.js";
+import { finalReply, firstReply, type Reply, replayedReply } from "./reply.js";
+import { createUsualDurations } from "./retry-delay.js";
+import { retrying } from "./retrying.js";
 import type { Scope } from "./scope.js";
 import type { Claim, ClaimRequest, ClaimResult, IdempotencyStore } from "./store.js";
 
@@ -19,21 +21,8 @@ const MAX_EXECUTION_MS = 60_000;
  */
 const MAX_CALLS = 10_000;
 
-/** After how long to try a store again that could not be reached. */
-const STORE_RETRY_DELAY_MS = 1_000;
-
-/** After how long to try an overloaded server again. */
-const OVERLOAD_RETRY_DELAY_MS = 1_000;
-
 /** The first delay before an unknown outcome is found out by another attempt; doubles with each. */
 const FIRST_RERUN_DELAY_MS = 100;
-
-/**
- * How often a store that fails is asked. Every call of an owner may be
- * repeated; a store that is away for longer leaves the claim to its lease.
- */
-const STORE_ATTEMPTS = 3;
-const FIRST_STORE_DELAY_MS = 100;
 
 export interface ExecutorOptions<Transaction> {
   readonly store: IdempotencyStore<Transaction>;
@@ -107,14 +96,16 @@ export function createExecutor<Transaction = never>(
   const { maxExecutionMs = MAX_EXECUTION_MS, maxCalls = MAX_CALLS } = options;
   const { onEvent = () => {} } = options;
   const durations = createUsualDurations();
+  const refusals = createRefusals({
+    durations,
+    onRefused: (scope, reason) => onEvent({ type: "refused", scope, reason }),
+  });
   const waitingForDrain: (() => void)[] = [];
   let calls = 0;
 
   async function execute(request: ExecuteRequest<Transaction>): Promise<Reply> {
     if (calls >= maxCalls) {
-      return refuse(request.scope, "OVERLOADED", "too many calls are under way", {
-        retryDelayMs: OVERLOAD_RETRY_DELAY_MS,
-      });
+      return refusals.overloaded(request.scope);
     }
     return counted(request.scope, async () => answer(request, await claimOrWait(request)));
   }
@@ -126,7 +117,7 @@ export function createExecutor<Transaction = never>(
       return await call();
     } catch (error) {
       onEvent({ type: "store_failed", scope, error });
-      return storeUnavailable(scope);
+      return refusals.storeUnavailable(scope);
     } finally {
       calls -= 1;
       if (calls === 0) {
@@ -158,13 +149,13 @@ export function createExecutor<Transaction = never>(
       return result;
     };
     for (;;) {
-      const result = await retrying(ask);
+      const result = await retrying(clock, ask);
       const claiming = { result, mayBeClaimedAgain: unanswered > 0 };
       const leftMs = waitUntilMs - clock.nowMs();
       if (result.kind !== "in_progress" || leftMs <= 0) {
         return claiming;
       }
-      await sleep(clock, Math.min(leftMs, delayUntilAnswer(scope, result)), signal);
+      await sleep(clock, Math.min(leftMs, refusals.delayUntilAnswer(scope, result)), signal);
       if (signal.aborted) {
         return claiming; // asking again might begin what nobody waits for
       }
@@ -183,30 +174,13 @@ export function createExecutor<Transaction = never>(
         onEvent({ type: "replayed", scope });
         return replayedReply(result.outcome);
       case "in_progress":
-        return refuse(scope, "REQUEST_IN_PROGRESS", "a call with this key is still executing", {
-          retryDelayMs: delayUntilAnswer(scope, result),
-        });
+        return refusals.inProgress(scope, result);
       case "held":
-        return refuse(
-          scope,
-          "OUTCOME_UNKNOWN",
-          "an earlier call with this key may have acted; an operator has to find out",
-          { retryDelayMs: policy.leaseMs },
-        );
+        return refusals.held(scope, policy.leaseMs);
       case "mismatch":
-        return mayBeClaimedAgain
-          ? storeUnavailable(scope)
-          : refuse(
-              scope,
-              "IDEMPOTENCY_KEY_REUSED",
-              "this key was used for another request; send that request again, or a new key for a new intent",
-            );
+        return mayBeClaimedAgain ? refusals.storeUnavailable(scope) : refusals.mismatch(scope);
       case "expired":
-        return refuse(
-          scope,
-          "IDEMPOTENCY_KEY_EXPIRED",
-          "the answer to this key has passed its retention; look up what the call did",
-        );
+        return refusals.expired(scope);
     }
   }
 
@@ -236,16 +210,16 @@ export function createExecutor<Transaction = never>(
         const { outcome, declared } = result;
         switch (classify(outcome.code, declared, claim.attempt)) {
           case "final": {
-            const completed = await retrying(() =>
+            const completed = await retrying(clock, () =>
               store.complete(claim, outcome, policy.retentionMs),
             );
-            return completed ? finalReply(outcome) : claimLost(scope);
+            return completed ? finalReply(outcome) : refusals.claimLost(scope);
           }
           case "not_executed":
-            if (!(await retrying(() => store.release(claim)))) {
-              return claimLost(scope);
+            if (!(await retrying(clock, () => store.release(claim)))) {
+              return refusals.claimLost(scope);
             }
-            return mayBeClaimedAgain ? storeUnavailable(scope) : firstReply(outcome);
+            return mayBeClaimedAgain ? refusals.storeUnavailable(scope) : firstReply(outcome);
           case "unknown":
             return outcomeUnknown(scope, policy, claim, outcome.message);
         }
@@ -255,11 +229,13 @@ export function createExecutor<Transaction = never>(
         return outcomeUnknown(scope, policy, claim, result.reason);
       case "parked":
         onEvent({ type: "outcome_unknown", scope, reason: result.reason });
-        return (await retrying(() => store.suspend(claim, { kind: "hold", reason: result.reason })))
-          ? unknownReply(scope, policy.leaseMs)
-          : claimLost(scope);
+        return (await retrying(clock, () =>
+          store.suspend(claim, { kind: "hold", reason: result.reason }),
+        ))
+          ? refusals.outcomeUnknown(scope, policy.leaseMs)
+          : refusals.claimLost(scope);
       case "claim_lost":
-        return claimLost(scope);
+        return refusals.claimLost(scope);
     }
   }
 
@@ -272,74 +248,15 @@ export function createExecutor<Transaction = never>(
     onEvent({ type: "outcome_unknown", scope, reason });
     const { onLostOwner, leaseMs } = policy;
     const afterMs = Math.min(leaseMs, FIRST_RERUN_DELAY_MS * 2 ** (claim.attempt - 1));
-    const suspended = await retrying(() =>
+    const suspended = await retrying(clock, () =>
       store.suspend(
         claim,
         onLostOwner === "rerun" ? { kind: "rerun", afterMs, reason } : { kind: "hold", reason },
       ),
     );
     return suspended
-      ? unknownReply(scope, onLostOwner === "rerun" ? afterMs : leaseMs)
-      : claimLost(scope);
-  }
-
-  function unknownReply(scope: Scope, retryDelayMs: number): Reply {
-    return refuse(
-      scope,
-      "OUTCOME_UNKNOWN",
-      "whether the call acted is not known yet; a retry with the same key gets the answer",
-      { retryDelayMs },
-    );
-  }
-
-  function storeUnavailable(scope: Scope): Reply {
-    return refuse(
-      scope,
-      "STORE_UNAVAILABLE",
-      "the store of record cannot be reached; this call or an earlier one may have acted",
-      { retryDelayMs: STORE_RETRY_DELAY_MS },
-    );
-  }
-
-  function claimLost(scope: Scope): Reply {
-    return refuse(scope, "CLAIM_LOST", "another attempt has taken over this call", {
-      retryDelayMs: retryDelayMs({
-        usualMs: durations.usualMs(scope.operation),
-        elapsedMs: 0,
-        leaseRemainingMs: Number.POSITIVE_INFINITY,
-      }),
-    });
-  }
-
-  function delayUntilAnswer(
-    scope: Scope,
-    { elapsedMs = 0, leaseRemainingMs }: ClaimResult & { kind: "in_progress" },
-  ): number {
-    const usualMs = durations.usualMs(scope.operation);
-    return retryDelayMs({ usualMs, elapsedMs, leaseRemainingMs });
-  }
-
-  function refuse(
-    scope: Scope,
-    reason: RefusalReason,
-    message: string,
-    more: Pick<ErrorDescription, "retryDelayMs"> = {},
-  ): Reply {
-    onEvent({ type: "refused", scope, reason });
-    return refusedReply(refusal(reason, message, more));
-  }
-
-  async function retrying<Result>(call: () => Promise<Result>): Promise<Result> {
-    for (let tries = 1; ; tries += 1) {
-      try {
-        return await call();
-      } catch (error) {
-        if (tries === STORE_ATTEMPTS) {
-          throw error;
-        }
-        await new Promise<void>((resolve) => clock.setTimer(FIRST_STORE_DELAY_MS * tries, resolve));
-      }
-    }
+      ? refusals.outcomeUnknown(scope, onLostOwner === "rerun" ? afterMs : leaseMs)
+      : refusals.claimLost(scope);
   }
 
   return {

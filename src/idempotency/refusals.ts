@@ -1,0 +1,99 @@
+import { type ErrorDescription, type RefusalReason, refusal } from "./errors.js";
+import { type Reply, refusedReply } from "./reply.js";
+import { retryDelayMs, type UsualDurations } from "./retry-delay.js";
+import type { Scope } from "./scope.js";
+import type { ClaimResult } from "./store.js";
+
+/** After how long to try a store again that could not be reached. */
+const STORE_RETRY_DELAY_MS = 1_000;
+
+/** After how long to try an overloaded server again. */
+const OVERLOAD_RETRY_DELAY_MS = 1_000;
+
+export type InProgress = ClaimResult & { readonly kind: "in_progress" };
+
+/** What callers are told instead of an answer: the words, and when to come back. */
+export function createRefusals({
+  durations,
+  onRefused,
+}: {
+  readonly durations: UsualDurations;
+  readonly onRefused: (scope: Scope, reason: RefusalReason) => void;
+}) {
+  function refuse(
+    scope: Scope,
+    reason: RefusalReason,
+    message: string,
+    more: Pick<ErrorDescription, "retryDelayMs"> = {},
+  ): Reply {
+    onRefused(scope, reason);
+    return refusedReply(refusal(reason, message, more));
+  }
+
+  /** After how long a duplicate should ask for the answer. */
+  function delayUntilAnswer(scope: Scope, { elapsedMs = 0, leaseRemainingMs }: InProgress): number {
+    const usualMs = durations.usualMs(scope.operation);
+    return retryDelayMs({ usualMs, elapsedMs, leaseRemainingMs });
+  }
+
+  return {
+    delayUntilAnswer,
+
+    overloaded: (scope: Scope) =>
+      refuse(scope, "OVERLOADED", "too many calls are under way", {
+        retryDelayMs: OVERLOAD_RETRY_DELAY_MS,
+      }),
+
+    storeUnavailable: (scope: Scope) =>
+      refuse(
+        scope,
+        "STORE_UNAVAILABLE",
+        "the store of record cannot be reached; this call or an earlier one may have acted",
+        { retryDelayMs: STORE_RETRY_DELAY_MS },
+      ),
+
+    inProgress: (scope: Scope, result: InProgress) =>
+      refuse(scope, "REQUEST_IN_PROGRESS", "a call with this key is still executing", {
+        retryDelayMs: delayUntilAnswer(scope, result),
+      }),
+
+    held: (scope: Scope, leaseMs: number) =>
+      refuse(
+        scope,
+        "OUTCOME_UNKNOWN",
+        "an earlier call with this key may have acted; an operator has to find out",
+        { retryDelayMs: leaseMs },
+      ),
+
+    mismatch: (scope: Scope) =>
+      refuse(
+        scope,
+        "IDEMPOTENCY_KEY_REUSED",
+        "this key was used for another request; send that request again, or a new key for a new intent",
+      ),
+
+    expired: (scope: Scope) =>
+      refuse(
+        scope,
+        "IDEMPOTENCY_KEY_EXPIRED",
+        "the answer to this key has passed its retention; look up what the call did",
+      ),
+
+    outcomeUnknown: (scope: Scope, delayMs: number) =>
+      refuse(
+        scope,
+        "OUTCOME_UNKNOWN",
+        "whether the call acted is not known yet; a retry with the same key gets the answer",
+        { retryDelayMs: delayMs },
+      ),
+
+    claimLost: (scope: Scope) =>
+      refuse(scope, "CLAIM_LOST", "another attempt has taken over this call", {
+        retryDelayMs: retryDelayMs({
+          usualMs: durations.usualMs(scope.operation),
+          elapsedMs: 0,
+          leaseRemainingMs: Number.POSITIVE_INFINITY,
+        }),
+      }),
+  };
+}
