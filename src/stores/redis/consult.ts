@@ -6,7 +6,7 @@ import type { Lock } from "redlock";
 export type Verdict<Answer> =
   /** One node holds a copy that proves itself. */
   | { readonly kind: "hit"; readonly answer: Answer }
-  /** A majority names one holder of the lock, with the same fingerprint. */
+  /** A majority names one owner, with the same fingerprint. */
   | { readonly kind: "held" }
   /** The lock is ours. */
   | { readonly kind: "granted"; readonly lock: Lock }
@@ -18,9 +18,8 @@ export type Verdict<Answer> =
 export interface ConsultOptions<Answer> {
   readonly nodes: readonly Redis[];
   readonly redlock: Redlock;
-  /** The resources that one lock covers. */
   readonly resources: string[];
-  /** The one of them that only calls with the same fingerprint know. */
+  /** The owner's second lock, whose name only calls with the same fingerprint know. */
   readonly holderKey: string;
   readonly copyKey: string;
   readonly lockDurationMs: number;

@@ -12,6 +12,7 @@ import type {
 import { createCachedOutcomes } from "./cached-outcome.js";
 import { consult, release } from "./consult.js";
 import { createFirstSeen } from "./first-seen.js";
+import { createOwnerLocks } from "./owner-locks.js";
 
 /** Larger answers are replayed from the store of record. Bytes. */
 const MAX_COPY_BYTES = 64 * 1024;
@@ -43,6 +44,10 @@ export type RedisGateEvent =
   | { readonly type: "hit" | "held" | "granted" | "undecided" }
   /** No quorum: for a while the store of record decides alone. */
   | { readonly type: "stepped_aside" };
+
+function lockDurationMs(leaseMs: number): number {
+  return Math.max(1, Math.floor(leaseMs / LOCKS_PER_LEASE));
+}
 
 /**
  * Resolves once most of the writes have ended, in whatever way: a node that
@@ -81,7 +86,7 @@ export function redisGate<Transaction>(
   const redlock = new Redlock(nodes, { retryCount: 0 });
   const copies = createCachedOutcomes(options);
   const firstSeen = createFirstSeen(nowMs);
-  const locks = new WeakMap<Claim, Lock>();
+  const locks = createOwnerLocks(redlock);
   let asideUntilMs = Number.NEGATIVE_INFINITY;
 
   function namesOf({ scope, fingerprint }: Pick<ClaimRequest, "scope" | "fingerprint">) {
@@ -100,14 +105,14 @@ export function redisGate<Transaction>(
       return store.claim(request);
     }
     const names = namesOf(request);
-    const lockDurationMs = Math.max(1, Math.floor(request.leaseMs / LOCKS_PER_LEASE));
+    const durationMs = lockDurationMs(request.leaseMs);
     const verdict = await consult<Outcome>({
       nodes,
       redlock,
-      resources: [names.lock, names.holder],
+      resources: [names.lock],
       holderKey: names.holder,
       copyKey: names.copy,
-      lockDurationMs,
+      lockDurationMs: durationMs,
       verify: (copy) => copies.verify(request.scope, request.fingerprint, copy),
     });
     if (verdict.kind === "no_quorum") {
@@ -127,15 +132,19 @@ export function redisGate<Transaction>(
       case "undecided":
         return store.claim(request);
       case "granted":
-        return claimUnder(verdict.lock, request);
+        return claimUnder(verdict.lock, request, { holderKey: names.holder, durationMs });
     }
   }
 
-  async function claimUnder(lock: Lock, request: ClaimRequest): Promise<ClaimResult> {
+  async function claimUnder(
+    lock: Lock,
+    request: ClaimRequest,
+    holder: { readonly holderKey: string; readonly durationMs: number },
+  ): Promise<ClaimResult> {
     try {
       const result = await store.claim(request);
       if (result.kind === "claimed") {
-        locks.set(result.claim, lock);
+        locks.keep(result.claim, lock, holder);
       } else {
         void release(lock);
       }
@@ -144,14 +153,6 @@ export function redisGate<Transaction>(
       // Waited for: the same caller asks again, and must not meet its own lock.
       await release(lock);
       throw error;
-    }
-  }
-
-  async function unlock(claim: Claim): Promise<void> {
-    const lock = locks.get(claim);
-    if (lock !== undefined) {
-      locks.delete(claim);
-      await release(lock);
     }
   }
 
@@ -164,7 +165,7 @@ export function redisGate<Transaction>(
     const writes = isKept
       ? nodes.map((node) => node.set(name, Buffer.from(copy), "PX", ttlMs))
       : [];
-    await Promise.all([unlock(claim), majorityEnded(writes)]);
+    await Promise.all([locks.release(claim), majorityEnded(writes)]);
   }
 
   return {
@@ -172,23 +173,19 @@ export function redisGate<Transaction>(
     claim,
 
     async extend(claim, leaseMs) {
-      const lock = locks.get(claim);
       const [extended] = await Promise.all([
         store.extend(claim, leaseMs),
-        lock?.extend(Math.floor(leaseMs / LOCKS_PER_LEASE)).then(
-          (renewed) => locks.set(claim, renewed),
-          () => {}, // lost, which only lets duplicates through to the store of record
-        ),
+        locks.extend(claim, lockDurationMs(leaseMs)),
       ]);
       if (!extended) {
-        await unlock(claim);
+        await locks.release(claim);
       }
       return extended;
     },
 
     async complete(claim, outcome, retentionMs) {
       const completed = await store.complete(claim, outcome, retentionMs);
-      await (completed ? publish(claim, outcome, retentionMs) : unlock(claim));
+      await (completed ? publish(claim, outcome, retentionMs) : locks.release(claim));
       return completed;
     },
 
@@ -201,13 +198,13 @@ export function redisGate<Transaction>(
 
     async release(claim) {
       const released = await store.release(claim);
-      await unlock(claim);
+      await locks.release(claim);
       return released;
     },
 
     async suspend(claim, suspension) {
       const suspended = await store.suspend(claim, suspension);
-      await unlock(claim);
+      await locks.release(claim);
       return suspended;
     },
   };

@@ -1,0 +1,133 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { FaultAction } from "../../../../src/gen/payonce/sandbox/v1/sandbox_pb.js";
+import { Code } from "../../../../src/idempotency/code.js";
+import { processorKeyOfCall } from "../../../real/service/processor.js";
+import { beginWaitingPayment } from "../../../real/service/waiting-payment.js";
+import {
+  answerOf,
+  isReplayed,
+  type PaymentsClient,
+  paymentOf,
+  refusalOf,
+} from "../../../support/payments-client.js";
+import type { ServiceProcess } from "../../../support/service-process.js";
+import { holdAt, installBreakpoints, type Point } from "./breakpoints.js";
+import { type FaultCluster, LEASE_MS, seconds, startFaultCluster, tell } from "./fault-cluster.js";
+
+/** Over by the time the owner wakes up, so that it finds the processor's reply. */
+const PROCESSOR_DELAY_MS = LEASE_MS;
+
+/** What a late owner may still send needs this long to arrive, and more. */
+const AFTERMATH_MS = 500;
+
+let cluster: FaultCluster;
+let survivor: ServiceProcess;
+let owner: ServiceProcess;
+let atSurvivor: PaymentsClient;
+let atOwner: PaymentsClient;
+
+beforeAll(async () => {
+  cluster = await startFaultCluster({ services: 0 });
+  survivor = await cluster.addService();
+  await installBreakpoints(cluster.pool);
+  atSurvivor = cluster.connect(survivor);
+});
+
+afterAll(() => cluster?.stop());
+
+beforeEach(async () => {
+  owner = await cluster.addService();
+  atOwner = cluster.connect(owner);
+  return () => owner.stop();
+});
+
+describe("an owner that is stopped past its lease, and wakes up after recovery", () => {
+  // Within a transaction it holds its claim until Postgres ends it for being idle, after 10 s.
+  it.each([
+    ["before the processor is asked", "begin, at its commit"],
+    ["between the statements of its last transaction", "finish, before the ledger"],
+  ] as const satisfies readonly (readonly [string, Point])[])(
+    "%s: changes nothing",
+    async (when, point) => {
+      const hold = await holdAt(cluster.database.url, point);
+      const key = when.replaceAll(" ", "-");
+      const call = atOwner.createPayment(paymentOf("tok_visa"), key);
+      await hold.reached();
+      owner.kill("SIGSTOP");
+      await hold.release();
+      await expectLateOwnerChangesNothing(key, call);
+    },
+  );
+
+  it.each([
+    ["while the processor is asked", FaultAction.DELAY_BEFORE],
+    ["after the processor has acted, before its reply is read", FaultAction.DELAY_AFTER],
+  ] as const)("%s: changes nothing", async (when, action) => {
+    const key = when.replaceAll(/[ ,]+/g, "-");
+    const { result } = await beginWaitingPayment({
+      processor: cluster.processor,
+      key,
+      action,
+      delayMs: PROCESSOR_DELAY_MS,
+      send: () => atOwner.createPayment(paymentOf("tok_visa"), key),
+    });
+    owner.kill("SIGSTOP");
+    await expectLateOwnerChangesNothing(key, result);
+  });
+
+  it("within its commit: its answer is the one that all others have got", async () => {
+    const key = "within-its-commit";
+    const hold = await holdAt(cluster.database.url, "finish, at its commit");
+    const call = atOwner.createPayment(paymentOf("tok_visa"), key);
+    await hold.reached();
+    owner.kill("SIGSTOP");
+    await hold.release();
+    await cluster.recovered();
+    await sleep(LEASE_MS);
+    const replay = await atSurvivor.createPayment(paymentOf("tok_visa"), key);
+    owner.kill("SIGCONT");
+    const late = await call;
+    tell(`stopped owner pid ${owner.pid}: within its commit; its late answer equals the replay`);
+    expect(isReplayed(replay)).toBe(true);
+    expect(isReplayed(late)).toBe(false);
+    expect(answerOf(late)).toEqual(answerOf(replay));
+    await cluster.expectOneCharge(key);
+  });
+
+  it("violates no invariant wherever it was", () => cluster.expectNothingViolated());
+});
+
+async function expectLateOwnerChangesNothing(
+  key: string,
+  call: ReturnType<PaymentsClient["createPayment"]>,
+): Promise<void> {
+  const recoveredAfterMs = await cluster.recovered();
+  const replay = await atSurvivor.createPayment(paymentOf("tok_visa"), key);
+  expect(isReplayed(replay)).toBe(true);
+  const before = await everyRow();
+
+  owner.kill("SIGCONT");
+  const late = await call;
+  await sleep(AFTERMATH_MS);
+  const calls = await cluster.processor.callsOf(processorKeyOfCall("CreatePayment", key));
+  tell(
+    `stopped owner pid ${owner.pid}: ${key}; recovered after ${seconds(recoveredAfterMs)}, processor calls ${calls}, effects 1`,
+  );
+  expect(refusalOf(late)).toMatchObject({ code: Code.ABORTED, reason: "CLAIM_LOST" });
+  expect(await everyRow()).toEqual(before);
+  await cluster.expectOneCharge(key);
+  const atLateOwner = await atOwner.createPayment(paymentOf("tok_visa"), key);
+  expect(answerOf(atLateOwner)).toEqual(answerOf(replay));
+}
+
+/** All that the database holds of payments and keys, as text. */
+async function everyRow(): Promise<readonly string[]> {
+  const tables = ["payments", "operations", "ledger_entries", "payment_events"];
+  const { rows } = await cluster.pool.query<{ row: string }>(
+    [...tables, "idempotency_records", "idempotency_events"]
+      .map((table) => `SELECT t::text AS row FROM ${table} t`)
+      .join(" UNION ALL "),
+  );
+  return rows.map(({ row }) => row).sort();
+}
