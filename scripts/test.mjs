@@ -4,7 +4,7 @@ import { ensureBuild, ensureDependencies } from "./lib/prepare.mjs";
 import { ensureRedis } from "./lib/redis.mjs";
 import { run } from "./lib/run.mjs";
 
-const PROJECTS = ["fast", "real", "negative"];
+const PROJECTS = ["fast", "simulation", "real", "negative"];
 
 ensureDependencies();
 ensureRedis();

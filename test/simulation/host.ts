@@ -1,4 +1,5 @@
 import type { Clock } from "../../src/idempotency/clock.js";
+import { LEASE_MS } from "./calls.js";
 import type { Endpoint } from "./network.js";
 import type { Scheduler } from "./scheduler.js";
 import type { Trace } from "./trace.js";
@@ -14,6 +15,12 @@ export interface Host extends Endpoint {
   resume(): void;
 }
 
+/** `crash_before`: the message does not leave; in the other cases it does. */
+export type Strike = "crash_before" | "crash_after" | "sleep";
+
+/** Long enough for another owner. Milliseconds. */
+const STRIKE_PAUSE_MS = 2 * LEASE_MS;
+
 export interface HostOptions {
   readonly name: string;
   readonly scheduler: Scheduler;
@@ -21,14 +28,14 @@ export interface HostOptions {
   readonly clockOffsetMs?: number;
   /** How fast its clock goes. */
   readonly clockRate?: number;
-  /** kill -9 at its n-th message: between two steps that no timer separates. */
-  readonly crashAtMessage?: { readonly count: number; readonly when: "before" | "after" };
+  /** What strikes it at its n-th message: between two steps that no timer separates. */
+  readonly strikeAt?: (message: number) => Strike | undefined;
   readonly onCrash?: () => void;
 }
 
 export function createHost(options: HostOptions): Host {
-  const { name, scheduler, trace, crashAtMessage, onCrash = () => {} } = options;
-  const { clockOffsetMs = 0, clockRate = 1 } = options;
+  const { name, scheduler, trace, onCrash = () => {} } = options;
+  const { clockOffsetMs = 0, clockRate = 1, strikeAt = () => undefined } = options;
   let alive = true;
   let pausedUntilMs = 0;
   let messages = 0;
@@ -54,6 +61,19 @@ export function createHost(options: HostOptions): Host {
     }
   }
 
+  function pause(durationMs: number): void {
+    if (!alive) {
+      return;
+    }
+    trace.add(`${name} sleeps for ${durationMs} ms`);
+    pausedUntilMs = scheduler.nowMs() + durationMs;
+    scheduler.after(durationMs, () => {
+      if (scheduler.nowMs() >= pausedUntilMs) {
+        resume();
+      }
+    });
+  }
+
   function resume(): void {
     pausedUntilMs = 0;
     for (const callback of waiting.splice(0)) {
@@ -71,28 +91,20 @@ export function createHost(options: HostOptions): Host {
     isAlive: () => alive,
     maySend() {
       messages += 1;
-      const crashesNow = messages === crashAtMessage?.count;
-      if (crashesNow && crashAtMessage.when === "before") {
+      const strike = strikeAt(messages);
+      if (strike === "crash_before") {
         crash();
       }
       const sends = alive;
-      if (crashesNow) {
+      if (strike === "crash_after") {
         crash();
+      } else if (strike === "sleep") {
+        pause(STRIKE_PAUSE_MS);
       }
       return sends;
     },
     crash,
-    pause(durationMs) {
-      if (alive) {
-        trace.add(`${name} sleeps for ${durationMs} ms`);
-        pausedUntilMs = scheduler.nowMs() + durationMs;
-        scheduler.after(durationMs, () => {
-          if (scheduler.nowMs() >= pausedUntilMs) {
-            resume();
-          }
-        });
-      }
-    },
+    pause,
     resume,
   };
 }

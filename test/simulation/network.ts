@@ -31,10 +31,18 @@ export const SLOWEST_MS = 8_000;
 
 const USUAL_MS = { least: 0.5, most: 20 };
 
-export interface Call<Result> {
-  readonly from: Caller;
+interface Route {
+  readonly from: Endpoint;
   readonly to: Endpoint;
+  /** Whether something on the way may send it again, such as a proxy. A database's connection does not. */
+  readonly mayBeRepeated?: boolean;
+}
+
+export interface Call<Result> extends Route {
+  readonly from: Caller;
   readonly what: string;
+  /** What it concerns, for the trace. */
+  readonly about: string;
   /** How long the caller waits, on its own clock. Milliseconds. */
   readonly timeoutMs: number;
   /** What the message does where it arrives, and what comes back. */
@@ -82,33 +90,41 @@ export function createNetwork({
     return random.chance(weather.slow) ? usualMs + random.integer(0, SLOWEST_MS) : usualMs;
   }
 
-  function send(from: Endpoint, to: Endpoint, deliver: () => void): void {
+  function send({ from, to, mayBeRepeated = false }: Route, deliver: () => void): void {
     if (!from.maySend() || isLost(from, to)) {
       return;
     }
-    const copies = random.chance(weather.duplicate) ? 2 : 1;
+    const copies = mayBeRepeated && random.chance(weather.duplicate) ? 2 : 1;
     for (let copy = 1; copy <= copies; copy += 1) {
       scheduler.after(delayMs(), () => to.accept(deliver));
     }
   }
 
   return {
-    call({ from, to, what, timeoutMs, execute, describe = () => "" }) {
+    call({ what, about, timeoutMs, execute, describe = () => "", ...route }) {
+      const { from, to } = route;
+      const back = { ...route, from: to, to: from };
       return new Promise((resolve, reject) => {
         const settle = (outcome: string, result: () => void) => () => {
           cancelTimeout();
-          trace.add(`${from.name} <- ${to.name} ${what} ${outcome}`);
+          trace.add(`${from.name} <- ${to.name} ${what} ${outcome}`, about);
           result();
         };
         const cancelTimeout = from.clock.setTimer(
           timeoutMs,
           settle("gives up", () => reject(new Error(`${what}: no reply`))),
         );
-        send(from, to, () => {
-          trace.add(`${from.name} -> ${to.name} ${what}`);
+        send(route, () => {
+          trace.add(`${from.name} -> ${to.name} ${what}`, about);
           execute().then(
-            (value) => send(to, from, settle(describe(value), () => resolve(value))),
-            (error: unknown) => send(to, from, settle(String(error), () => reject(error))),
+            (value) => {
+              const answer = settle(describe(value), () => resolve(value));
+              send(back, answer);
+            },
+            (error: unknown) => {
+              const failure = settle(String(error), () => reject(error));
+              send(back, failure);
+            },
           );
         });
       });

@@ -1,0 +1,61 @@
+import { Code } from "../../src/idempotency/code.js";
+import type { Outcome } from "../../src/idempotency/outcome.js";
+import { REPLAYED_ENTRY, type Reply } from "../../src/idempotency/reply.js";
+import { errorOf } from "../support/idempotency/replies.js";
+
+/** Reasons of handlers' errors: what the answer then says of its key. */
+export const FINAL_REASON = "SIMULATED_FINAL";
+export const NOT_EXECUTED_REASON = "SIMULATED_NOT_EXECUTED";
+
+/** What an answer tells its client. */
+export type Meaning =
+  /** The call was executed, and this is its result for good. */
+  | "final"
+  /** This call was not executed, and never will be unless it is sent again. */
+  | "not_executed"
+  | "key_reused"
+  | "key_expired"
+  /** Nothing yet: ask again. */
+  | "indeterminate";
+
+const meanings: ReadonlyMap<string | undefined, Meaning> = new Map([
+  [FINAL_REASON, "final"],
+  [NOT_EXECUTED_REASON, "not_executed"],
+  ["IDEMPOTENCY_KEY_REUSED", "key_reused"],
+  ["IDEMPOTENCY_KEY_EXPIRED", "key_expired"],
+  ["REQUEST_IN_PROGRESS", "indeterminate"],
+  ["CLAIM_LOST", "indeterminate"],
+  ["OUTCOME_UNKNOWN", "indeterminate"],
+  ["STORE_UNAVAILABLE", "indeterminate"],
+]);
+
+export interface Answer {
+  readonly meaning: Meaning;
+  /** All that its client receives, but for the mark of a replay. */
+  readonly content: string;
+  readonly retryDelayMs?: number;
+}
+
+/** Reads a reply as a client does. @throws if it is none that the contract knows. */
+export function readAnswer(reply: Reply): Answer {
+  const { reason, retryDelayMs } = errorOf(reply);
+  const meaning = reply.code === Code.OK ? "final" : meanings.get(reason);
+  if (meaning === undefined) {
+    throw new Error(`no client knows the answer ${reply.code} ${reason}`);
+  }
+  return {
+    meaning,
+    content: contentOf(reply),
+    ...(retryDelayMs === undefined ? {} : { retryDelayMs }),
+  };
+}
+
+/** Equal exactly for replies that differ in nothing but the mark of a replay. */
+function contentOf({ code, message, body, headers, trailers }: Outcome): string {
+  const unmarked = [headers, trailers].map((entries) =>
+    entries
+      .filter(([name]) => name !== REPLAYED_ENTRY[0])
+      .map(([name, value]) => [name, Buffer.from(value).toString("latin1")]),
+  );
+  return JSON.stringify([code, message, Buffer.from(body).toString("latin1"), unmarked]);
+}

@@ -1,0 +1,58 @@
+import { digest } from "../../src/idempotency/digest.js";
+import type { Fingerprint } from "../../src/idempotency/fingerprint.js";
+import type { MethodPolicy } from "../../src/idempotency/policy.js";
+import type { Scope } from "../../src/idempotency/scope.js";
+
+// The calls that a world is asked for.
+
+/**
+ * - `payment`: an operation of the payment service, with rows of its own
+ * - `rerun`: a handler that may be repeated under the same processor key
+ * - `hold`: a handler that must not be repeated, and has no key to repeat it under
+ */
+export type Kind = "payment" | "rerun" | "hold";
+
+export const KINDS: readonly Kind[] = ["payment", "rerun", "hold"];
+
+export const LEASE_MS = 5_000;
+export const MAX_EXECUTION_MS = 20_000;
+
+/** Durations of one world's policies. Milliseconds. */
+export interface PolicyTimes {
+  readonly inFlightWaitMs: number;
+  readonly retentionMs: number;
+}
+
+export function policyOf(kind: Kind, times: PolicyTimes): MethodPolicy {
+  return {
+    operation: kind,
+    required: true,
+    onLostOwner: kind === "hold" ? "hold" : "rerun",
+    leaseMs: LEASE_MS,
+    ...times,
+  };
+}
+
+/** What a client sends. */
+export interface SentCall {
+  readonly id: string;
+  readonly scope: Scope;
+  /** Another text is another request. */
+  readonly request: string;
+  readonly sentAtMs: number;
+  /** After this its client waits no longer. Milliseconds. */
+  readonly deadlineMs: number;
+}
+
+export function scopeOf(kind: Kind, key: string): Scope {
+  return { tenant: "tenant", operation: kind, key };
+}
+
+export function nameOf({ operation, key }: Scope): string {
+  return `${operation}/${key}`;
+}
+
+export function fingerprintOf(request: string): Fingerprint {
+  const hash = digest("simulation", request);
+  return { version: 1, canonical: hash, raw: hash };
+}

@@ -1,0 +1,87 @@
+import type { Clock } from "../../src/idempotency/clock.js";
+import { ClaimLost } from "../../src/idempotency/errors.js";
+import type { Claim, IdempotencyStore } from "../../src/idempotency/store.js";
+import { createMemoryStore } from "../../src/stores/memory/index.js";
+
+/** An operation as the payment service keeps it, cut down to what its answer needs. */
+export interface Operation {
+  readonly processorKey: string;
+  readonly state: "pending" | "unknown" | "approved" | "declined";
+  /** Grows with each write, so that the answers of two attempts differ where their writes did. */
+  readonly version: number;
+  readonly beginTimeMs: number;
+}
+
+/** Writes that take effect together, if every claim they rest on still has its owner. */
+export interface Transaction {
+  /** The rows as they are, and as the transaction leaves them. */
+  find(id: string): Operation | undefined;
+  put(id: string, operation: Operation): void;
+  /** Runs at the commit; answers whether it was allowed to. */
+  atCommit(write: () => Promise<boolean>): void;
+}
+
+/** The store of record and the rows beside it, in one database. */
+export interface Database {
+  readonly store: IdempotencyStore<Transaction>;
+  /** Runs work in one transaction, all of it in the one moment in which the request arrives. */
+  transact<Result>(
+    work: (transaction: Transaction) => Promise<Result>,
+    end: "commit" | "roll_back",
+  ): Promise<Result>;
+}
+
+export function createDatabase(options: {
+  readonly clock: Clock;
+  /** Puts something between the store and everybody who uses it. */
+  readonly wrap: (store: IdempotencyStore<Transaction>) => IdempotencyStore<Transaction>;
+  /** Told of each row that was written, and under which claim. */
+  readonly onWrite: (id: string, owner: Claim) => void;
+}): Database {
+  const operations = new Map<string, Operation>();
+  // It looks at no transaction; those here apply their completion at the commit.
+  const inner = options.wrap(createMemoryStore({ clock: options.clock }));
+  const owners = new WeakMap<Transaction, Claim>();
+
+  const store: IdempotencyStore<Transaction> = {
+    ...inner,
+    async ownsWithin(transaction, claim) {
+      owners.set(transaction, claim);
+      return inner.ownsWithin(transaction, claim);
+    },
+    async completeWithin(transaction, claim, outcome, retentionMs) {
+      transaction.atCommit(() => inner.completeWithin(transaction, claim, outcome, retentionMs));
+      return inner.ownsWithin(transaction, claim);
+    },
+  };
+
+  return {
+    store,
+    async transact(work, end) {
+      const written = new Map<string, Operation>();
+      const commits: (() => Promise<boolean>)[] = [];
+      const transaction: Transaction = {
+        find: (id) => written.get(id) ?? operations.get(id),
+        put: (id, operation) => written.set(id, operation),
+        atCommit: (write) => commits.push(write),
+      };
+      const result = await work(transaction);
+      if (end === "roll_back") {
+        throw new Error("the database went away before the commit");
+      }
+      for (const commit of commits) {
+        if (!(await commit())) {
+          throw new ClaimLost();
+        }
+      }
+      const owner = owners.get(transaction);
+      for (const [id, operation] of written) {
+        operations.set(id, operation);
+        if (owner !== undefined) {
+          options.onWrite(id, owner);
+        }
+      }
+      return result;
+    },
+  };
+}
