@@ -9,10 +9,7 @@ export async function inTransaction<Result>(
   pool: Pool,
   work: (transaction: PoolClient) => Promise<Result>,
 ): Promise<Result> {
-  const client = await pool.connect();
-  // A connection lost while it is in use emits `error`, and without a listener
-  // that would end the process. The query in flight rejects all the same.
-  client.on("error", ignore);
+  const client = await connect(pool);
   let broken: Error | undefined;
   try {
     // Whatever the database's default: a statement after the lock on the claim
@@ -34,6 +31,25 @@ export async function inTransaction<Result>(
     client.off("error", ignore);
     client.release(broken);
   }
+}
+
+/**
+ * A connection lost while it is in use emits `error`, and without a listener
+ * that would end the process. The query in flight rejects all the same. With a
+ * promise of the pool the listener would come too late for a server that says
+ * in one packet that it is ready and that it ends the connection.
+ */
+function connect(pool: Pool): Promise<PoolClient> {
+  return new Promise((resolve, reject) => {
+    pool.connect((error, client) => {
+      if (client === undefined) {
+        reject(error);
+      } else {
+        client.on("error", ignore);
+        resolve(client);
+      }
+    });
+  });
 }
 
 function ignore(): void {}

@@ -86,6 +86,25 @@ describe("a store that loses", () => {
     expect(await executor.execute({ ...call, run: runs.answers })).toMatchObject({ code: Code.OK });
   });
 
+  it("a request for the claim, which may arrive yet, says nothing for good until it is known what became of it", async () => {
+    const { clock, tap, executor } = setup();
+    const refused = callOf({ run: runs.refuses });
+    const answered = callOf({ run: runs.answers });
+    await executor.execute(answered);
+    const { key } = answered.scope;
+    const reused = callOf({ run: runs.answers, key, request: "another" });
+    for (const [call, reason] of [
+      [refused, "TEST_REASON"],
+      [reused, "IDEMPOTENCY_KEY_REUSED"],
+    ] as const) {
+      tap.lose("claim", "request", 1);
+      const reply = executor.execute(call);
+      await clock.advance(STORE_RETRIES_MS);
+      expect(reasonOf(await reply)).toBe("STORE_UNAVAILABLE");
+      expect(reasonOf(await executor.execute(call))).toBe(reason);
+    }
+  });
+
   const always: ["claim" | "complete" | "release" | "suspend", Run<never>][] = [
     ["claim", runs.answers],
     ["complete", runs.answers],

@@ -1,0 +1,78 @@
+import { chmod, mkdtemp } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import {
+  type EmbeddedPostgres,
+  startEmbeddedPostgres,
+} from "../../../../src/server/embedded/postgres.js";
+import { guard } from "../../../support/servers/guard.js";
+import { startTcpProxy, type TcpProxy } from "../../../support/tcp-proxy.js";
+
+/** A Postgres of one test file's own, which it may stop; seen through a proxy. */
+export interface OwnPostgres {
+  /** The same over restarts, and over a failover if the proxy is told of it. */
+  readonly url: string;
+  readonly proxy: TcpProxy;
+  /** The server's folder, as DATA_DIR. */
+  readonly dataDir: string;
+  /** Around the proxy; another one after each start. */
+  directUrl(): string;
+  /** What `pg_ctl stop -m immediate` does: everyone is cut off and nothing is written any more. */
+  stopImmediately(): Promise<void>;
+  /** A shutdown in order. */
+  stopInOrder(): Promise<void>;
+  start(): Promise<void>;
+  /** Ends all of it for good. */
+  close(): Promise<void>;
+}
+
+export async function startOwnPostgres(): Promise<OwnPostgres> {
+  const dataDir = await mkdtemp(join(tmpdir(), "payonce-test-own-postgres-"));
+  await chmod(dataDir, 0o755); // started by root, Postgres runs as another user
+  const folder = guard({ directory: dataDir });
+  let running = await startGuarded(dataDir);
+  const proxy = await startTcpProxy(portOf(running.url));
+
+  const stopInOrder = async () => {
+    await running.stop();
+    await running.guard.close();
+  };
+  return {
+    url: withPort(running.url, proxy.port),
+    proxy,
+    dataDir,
+    directUrl: () => running.url,
+    async stopImmediately() {
+      process.kill(running.pid, "SIGQUIT");
+      await stopInOrder();
+    },
+    stopInOrder,
+    async start() {
+      running = await startGuarded(dataDir);
+      proxy.connectTo(portOf(running.url));
+    },
+    async close() {
+      await proxy.close();
+      await stopInOrder();
+      await folder.close();
+    },
+  };
+}
+
+type Guarded = EmbeddedPostgres & { readonly guard: ReturnType<typeof guard> };
+
+async function startGuarded(dataDir: string): Promise<Guarded> {
+  const postgres = await startEmbeddedPostgres({ dataDir, log: () => {} });
+  const directory = await mkdtemp(join(dataDir, "guard-"));
+  return { ...postgres, guard: guard({ pid: postgres.pid, signal: "QUIT", directory }) };
+}
+
+export function portOf(url: string): number {
+  return Number(new URL(url).port);
+}
+
+export function withPort(url: string, port: number): string {
+  const moved = new URL(url);
+  moved.port = String(port);
+  return moved.href;
+}
