@@ -123,6 +123,8 @@ function settings(port: number): readonly string[] {
     fsync: "on",
     full_page_writes: "on",
     synchronous_commit: "on",
+    // Each service process may take 20; several may share this server.
+    max_connections: "300",
     // The start is read off these messages.
     log_destination: "stderr",
     logging_collector: "off",
