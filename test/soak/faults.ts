@@ -1,0 +1,154 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { MessageInitShape } from "@bufbuild/protobuf";
+import { durationFromMs } from "@bufbuild/protobuf/wkt";
+import { Redis } from "ioredis";
+import pg from "pg";
+import { FaultAction, type FaultSchema } from "../../src/gen/payonce/sandbox/v1/sandbox_pb.js";
+import { openProcessor } from "../real/service/processor.js";
+import { createRandom, type Random } from "../simulation/random.js";
+import type { TcpProxy } from "../support/tcp-proxy.js";
+import type { SoakCluster } from "./cluster.js";
+import type { PlannedFault } from "./plan.js";
+import { PROCESSOR_TIMEOUT_MS } from "./settings.js";
+
+/** Much longer than any lock or lease. Seconds. */
+const CLOCK_JUMP_SECONDS = 60;
+
+const SLOW_NETWORK_MS = 300;
+const MAX_ARMED_CALLS = 30;
+
+/** Does what is planned, and undoes it again. Resolves once the part is whole. */
+export async function inflict(cluster: SoakCluster, fault: PlannedFault): Promise<void> {
+  const { kind, targets, lastsMs } = fault;
+  const random = createRandom(fault.seed);
+  const pause = () => sleep(lastsMs);
+  const nodes = cluster.redis.filter((_, index) => targets.includes(index));
+  const [service] = cluster.services.filter((_, index) => targets.includes(index));
+  const [clock] = cluster.clocks.filter((_, index) => targets.includes(index));
+  switch (kind) {
+    case "kill -9 of a service":
+      return service?.restart("SIGKILL", pause);
+    case "SIGTERM of a service":
+      return service?.restart("SIGTERM", pause);
+    case "SIGSTOP of a service past its lease":
+      service?.process().kill("SIGSTOP");
+      await pause();
+      service?.process().kill("SIGCONT");
+      return;
+    case "clock of a service jumps":
+      await clock?.shift(random.pick([CLOCK_JUMP_SECONDS, -CLOCK_JUMP_SECONDS]));
+      await pause();
+      return clock?.shift(0);
+    case "SIGSTOP of Redis nodes":
+      for (const { node } of nodes) {
+        node.pause();
+      }
+      await pause();
+      for (const { node } of nodes) {
+        node.resume();
+      }
+      return;
+    case "kill -9 of Redis nodes":
+      await Promise.all(nodes.map(({ node }) => node.kill()));
+      await pause();
+      await Promise.all(nodes.map(({ node }) => node.restart()));
+      return;
+    case "FLUSHALL of Redis nodes":
+      await Promise.all(nodes.map(({ node }) => flush(node.url)));
+      return;
+    case "network of Redis nodes":
+      return breakNetwork(
+        nodes.map(({ proxy }) => proxy),
+        random,
+        pause,
+      );
+    case "end of database connections":
+      return endConnections(cluster.database.directUrl(), random.next());
+    case "crash of the database":
+      await cluster.database.stopImmediately();
+      await pause();
+      return cluster.database.start();
+    case "network of the database":
+      return breakNetwork([cluster.database.proxy], random, pause);
+    case "armed faults of the processor":
+      await arm(cluster, pickFault(random));
+      await pause();
+      return arm(cluster);
+    case "kill -9 of the processor":
+      return cluster.processor.restart(pause);
+    case "network of the processor":
+      return breakNetwork([cluster.processor.proxy], random, pause);
+  }
+}
+
+export async function flush(redisUrl: string): Promise<void> {
+  const client = new Redis(redisUrl);
+  try {
+    await client.flushall();
+  } finally {
+    client.disconnect();
+  }
+}
+
+async function breakNetwork(
+  proxies: readonly TcpProxy[],
+  random: Random,
+  pause: () => Promise<unknown>,
+): Promise<void> {
+  const harm = random.pick<(proxy: TcpProxy) => void>([
+    (proxy) => proxy.cut(),
+    (proxy) => proxy.hold("to server"),
+    (proxy) => proxy.hold("to client"),
+    (proxy) => proxy.delay(SLOW_NETWORK_MS),
+  ]);
+  proxies.forEach(harm);
+  await pause();
+  for (const proxy of proxies) {
+    proxy.heal();
+  }
+}
+
+/** Ends about this part of all connections of services. */
+async function endConnections(url: string, part: number): Promise<void> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  try {
+    await client.query(
+      `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+       WHERE application_name = 'payonce' AND random() < $1::float8`,
+      [part],
+    );
+  } finally {
+    await client.end();
+  }
+}
+
+/** Arms these faults, and none of those armed before. */
+async function arm(
+  { processor: { address } }: SoakCluster,
+  ...faults: MessageInitShape<typeof FaultSchema>[]
+): Promise<void> {
+  const processor = openProcessor(address);
+  try {
+    await processor.arm(...faults);
+  } finally {
+    processor.close();
+  }
+}
+
+/** Any but a key forgotten within its window: no caller could live with that. */
+function pickFault(random: Random): MessageInitShape<typeof FaultSchema> {
+  const delay = durationFromMs(random.integer(100, 2 * PROCESSOR_TIMEOUT_MS));
+  const code = random.integer(1, 16);
+  const fault = random.pick([
+    { action: FaultAction.DROP_BEFORE },
+    { action: FaultAction.DROP_AFTER },
+    { action: FaultAction.ERROR_BEFORE, code },
+    { action: FaultAction.ERROR_AFTER, code },
+    { action: FaultAction.DELAY_BEFORE, delay },
+    { action: FaultAction.DELAY_AFTER, delay },
+    { action: FaultAction.DECLINE },
+    { action: FaultAction.NEVER },
+  ]);
+  return { ...fault, count: random.integer(1, MAX_ARMED_CALLS) };
+}
