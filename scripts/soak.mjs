@@ -1,6 +1,6 @@
 // npm run soak -- --minutes N --seed S: real processes, mixed traffic and random faults, then
 // what must hold after all of it. The same seed plans the same faults.
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { ensureDependencies } from "./lib/prepare.mjs";
@@ -13,6 +13,7 @@ ensureRedis();
 const { rolldown } = await import("rolldown");
 
 // Beside the packages that it imports.
+mkdirSync(projectPath(".cache"), { recursive: true });
 const output = mkdtempSync(projectPath(".cache", "soak-"));
 process.on("exit", () => rmSync(output, { recursive: true, force: true }));
 const file = join(output, "main.js");

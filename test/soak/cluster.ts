@@ -1,6 +1,10 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import {
+  type RestartableSandbox,
+  startRestartableSandbox,
+} from "../slow/faults/processor/restartable-sandbox.js";
 import { type OwnPostgres, startOwnPostgres } from "../slow/faults/servers/own-postgres.js";
 import {
   clockShimAvailable,
@@ -8,7 +12,6 @@ import {
   type ShiftedClock,
 } from "../support/clock-shim/clock-shim.js";
 import { type RedisNodeUnderTest, startRedisNodeUnderTest } from "../support/servers/redis.js";
-import { type SandboxUnderTest, startSandboxUnderTest } from "../support/servers/sandbox.js";
 import { startTcpProxy, type TcpProxy } from "../support/tcp-proxy.js";
 import { openServiceSlot, type ServiceSlot } from "./service-slot.js";
 import { REDIS_NODES, SERVICES, serviceSettings } from "./settings.js";
@@ -20,22 +23,23 @@ export interface SoakCluster {
   readonly clocks: readonly ShiftedClock[];
   readonly redis: readonly { readonly node: RedisNodeUnderTest; readonly proxy: TcpProxy }[];
   readonly database: OwnPostgres;
-  readonly processor: {
-    /** The same over restarts. */
-    readonly address: string;
-    readonly proxy: TcpProxy;
-    /** kill -9, and a new process over the same journal after the pause. */
-    restart(pause: () => Promise<unknown>): Promise<void>;
-  };
+  readonly processor: RestartableSandbox;
   stop(): Promise<void>;
 }
 
-export async function startSoakCluster(onProblem: (problem: string) => void): Promise<SoakCluster> {
+export interface SoakClusterOptions {
+  /** Told of a service that ends, or does not end, by itself. */
+  readonly onProblem: (problem: string) => void;
+  /** The program of the services, if not the command line itself. */
+  readonly entry?: string;
+}
+
+export async function startSoakCluster(options: SoakClusterOptions): Promise<SoakCluster> {
   const dataDir = await mkdtemp(join(tmpdir(), "payonce-soak-"));
   const [database, redis, processor] = await Promise.all([
     startOwnPostgres(),
     Promise.all(Array.from({ length: REDIS_NODES }, startProxiedRedis)),
-    startProxiedSandbox(join(dataDir, "sandbox")),
+    startRestartableSandbox(join(dataDir, "sandbox")),
   ]);
   const clocks = await Promise.all(
     Array.from({ length: clockShimAvailable ? SERVICES : 0 }, async () =>
@@ -44,8 +48,9 @@ export async function startSoakCluster(onProblem: (problem: string) => void): Pr
   );
   const services = await Promise.all(
     Array.from({ length: SERVICES }, (_, index) =>
-      openServiceSlot(
-        {
+      openServiceSlot({
+        ...options,
+        env: {
           DATABASE_URL: database.url,
           PROCESSOR_URL: processor.address,
           REDIS_URLS: redis.map(({ proxy }) => `redis://127.0.0.1:${proxy.port}`).join(","),
@@ -53,8 +58,7 @@ export async function startSoakCluster(onProblem: (problem: string) => void): Pr
           ...serviceSettings,
           ...clocks[index]?.env,
         },
-        onProblem,
-      ),
+      }),
     ),
   );
   return {
@@ -66,7 +70,7 @@ export async function startSoakCluster(onProblem: (problem: string) => void): Pr
     async stop() {
       await Promise.all(services.map((service) => service.stop()));
       await Promise.all(redis.map(({ node, proxy }) => Promise.all([node.stop(), proxy.close()])));
-      await Promise.all([processor.close(), database.close()]);
+      await Promise.all([processor.stop(), database.close()]);
       await rm(dataDir, { recursive: true, force: true });
     },
   };
@@ -75,27 +79,4 @@ export async function startSoakCluster(onProblem: (problem: string) => void): Pr
 async function startProxiedRedis() {
   const node = await startRedisNodeUnderTest();
   return { node, proxy: await startTcpProxy(node.port) };
-}
-
-async function startProxiedSandbox(dataDir: string) {
-  let running = await startSandboxUnderTest(dataDir);
-  const proxy = await startTcpProxy(portOf(running));
-  return {
-    address: `127.0.0.1:${proxy.port}`,
-    proxy,
-    async restart(pause: () => Promise<unknown>) {
-      await running.stop();
-      await pause();
-      running = await startSandboxUnderTest(dataDir);
-      proxy.connectTo(portOf(running));
-    },
-    async close() {
-      await running.stop();
-      await proxy.close();
-    },
-  };
-}
-
-function portOf({ address }: SandboxUnderTest): number {
-  return Number(new URL(`tcp://${address}`).port);
 }

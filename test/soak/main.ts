@@ -1,3 +1,4 @@
+import { resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { createRandom } from "../simulation/random.js";
@@ -6,7 +7,7 @@ import { type SoakCluster, startSoakCluster } from "./cluster.js";
 import { inflict } from "./faults.js";
 import { type PlannedFault, planFaults } from "./plan.js";
 import { progressText, summaryText } from "./text.js";
-import { startTraffic, type Traffic } from "./traffic.js";
+import { startTraffic } from "./traffic.js";
 import { judge, nameOf } from "./verdict.js";
 
 const PROGRESS_INTERVAL_MS = 10_000;
@@ -14,7 +15,7 @@ const PROGRESS_INTERVAL_MS = 10_000;
 /** Traffic begins before the faults do. Milliseconds. */
 const CALM_MS = 2_000;
 
-const { minutes, seed } = readArguments();
+const { minutes, seed, entry } = readArguments();
 console.log(
   `soak: seed ${seed}, ${minutes} minutes; again: npm run soak -- --minutes ${minutes} --seed ${seed}`,
 );
@@ -24,9 +25,12 @@ async function soak(): Promise<number> {
   const durationMs = minutes * 60_000;
   const plan = planFaults(createRandom(seed), durationMs);
   const problems: string[] = [];
-  const cluster = await startSoakCluster((problem) => {
-    console.log(`PROBLEM ${problem}`);
-    problems.push(problem);
+  const cluster = await startSoakCluster({
+    onProblem(problem) {
+      console.log(`PROBLEM ${problem}`);
+      problems.push(problem);
+    },
+    ...(entry === undefined ? {} : { entry }),
   });
   process.once("SIGINT", () => void cluster.stop().finally(() => process.exit(130)));
   const targets = cluster.services.map(({ grpcAddress }) => grpcAddress);
@@ -41,7 +45,8 @@ async function soak(): Promise<number> {
     await sleep(CALM_MS);
     await inflictAll({ cluster, plan, inflicted, problems });
     console.log(`faults are over after ${inflicted.length}; waiting until all is quiet`);
-    const [quiet] = await Promise.all([untilEnded(cluster, traffic), traffic.end()]);
+    await traffic.end();
+    const quiet = await untilQuiet(cluster.database.directUrl(), traffic);
     problems.push(
       ...quiet.unexplained.map(
         (intent) => `${nameOf(intent)}: no definite answer, last ${intent.lastReason}`,
@@ -64,12 +69,6 @@ async function soak(): Promise<number> {
     traffic.close();
     await cluster.stop();
   }
-}
-
-/** Clients have to begin nothing more before anything can be quiet. */
-async function untilEnded(cluster: SoakCluster, traffic: Traffic) {
-  await traffic.end();
-  return untilQuiet(cluster.database.directUrl(), traffic);
 }
 
 interface Inflicting {
@@ -97,14 +96,25 @@ async function inflictAll({ cluster, plan, inflicted, problems }: Inflicting): P
   await Promise.all(busy.values());
 }
 
-function readArguments(): { readonly minutes: number; readonly seed: number } {
+interface Arguments {
+  readonly minutes: number;
+  readonly seed: number;
+  /** Another program for the services: a broken one must make a run fail. */
+  readonly entry: string | undefined;
+}
+
+function readArguments(): Arguments {
   const { values } = parseArgs({
-    options: { minutes: { type: "string", default: "30" }, seed: { type: "string" } },
+    options: {
+      minutes: { type: "string", default: "30" },
+      seed: { type: "string" },
+      entry: { type: "string" },
+    },
   });
   const minutes = Number(values.minutes);
   const seed = Number(values.seed ?? Math.floor(Math.random() * 2 ** 31));
   if (!(minutes > 0) || !Number.isInteger(seed)) {
     throw new RangeError("--minutes accepts a positive number, --seed a whole number");
   }
-  return { minutes, seed };
+  return { minutes, seed, entry: values.entry && resolve(values.entry) };
 }

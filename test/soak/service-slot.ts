@@ -15,13 +15,17 @@ export interface ServiceSlot {
   stop(): Promise<void>;
 }
 
-export async function openServiceSlot(
-  env: Readonly<Record<string, string>>,
-  onProblem: (problem: string) => void,
-): Promise<ServiceSlot> {
+export interface ServiceSlotOptions {
+  readonly env: Readonly<Record<string, string>>;
+  readonly onProblem: (problem: string) => void;
+  readonly entry?: string;
+}
+
+export async function openServiceSlot(options: ServiceSlotOptions): Promise<ServiceSlot> {
+  const { env, onProblem, ...program } = options;
   let isEnding = false;
   const start = async (more: Readonly<Record<string, string>> = {}) => {
-    const started = await startServiceProcess({ env: { ...env, ...more } });
+    const started = await startServiceProcess({ env: { ...env, ...more }, ...program });
     isEnding = false;
     void started.exited.then((code) => {
       if (!isEnding) {

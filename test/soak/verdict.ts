@@ -53,7 +53,7 @@ export async function judge(
     }
     if (answer === undefined) {
       effectsOfParked += found;
-    } else if (found !== effectsOf(answer)) {
+    } else if (Math.min(found, 1) !== effectsOf(answer)) {
       lostEffects.push(
         `${nameOf(intent)}: ${found} effects, told code ${answer.asked.result.code}`,
       );
@@ -68,12 +68,12 @@ export async function judge(
     replayed,
     lost: lostEffects.length + lostAnswers.length,
     problems: [
-      ...violationsIn(audited),
       ...contradictions,
       ...doubled,
       ...lostEffects,
       ...foreign,
       ...lostAnswers,
+      ...violationsIn(audited),
     ],
   };
 }

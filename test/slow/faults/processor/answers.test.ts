@@ -1,0 +1,120 @@
+import { durationFromMs } from "@bufbuild/protobuf/wkt";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { FaultAction } from "../../../../src/gen/payonce/sandbox/v1/sandbox_pb.js";
+import { Code } from "../../../../src/idempotency/code.js";
+import { processorKeyOfCall } from "../../../real/service/processor.js";
+import {
+  answerOf,
+  isReplayed,
+  type PaymentsClient,
+  paymentOf,
+  refusalOf,
+  untilAnswered,
+} from "../../../support/payments-client.js";
+import { type FaultCluster, seconds, startFaultCluster, tell } from "../processes/fault-cluster.js";
+
+const PROCESSOR_TIMEOUT_MS = 700;
+
+/** Longer than the service waits for the processor. */
+const LATE = durationFromMs(2 * PROCESSOR_TIMEOUT_MS);
+
+/** More than one attempt meets: also what recovery sends. */
+const ATTEMPTS_MET = 2;
+
+let cluster: FaultCluster;
+let clients: readonly PaymentsClient[];
+
+beforeAll(async () => {
+  cluster = await startFaultCluster({
+    services: 2,
+    env: { PROCESSOR_TIMEOUT_MS: String(PROCESSOR_TIMEOUT_MS) },
+  });
+  clients = cluster.services.map((service) => cluster.connect(service));
+});
+
+afterAll(() => cluster?.stop());
+
+/** Sends a payment from two callers of its key at once, and compares what they end with. */
+async function expectOneAnswer(
+  key: string,
+  ...faults: Parameters<FaultCluster["processor"]["arm"]>
+): Promise<void> {
+  const processorKey = processorKeyOfCall("CreatePayment", key);
+  await cluster.processor.arm(...faults.map((fault) => ({ ...fault, processorKey })));
+  const startedAtMs = performance.now();
+  const ends = await Promise.all(
+    clients.map((client) => untilAnswered(() => client.createPayment(paymentOf("tok_visa"), key))),
+  );
+  const reasons = ends.flatMap(({ earlier }) => earlier.map((result) => refusalOf(result).reason));
+  expect(reasons).toContain("OUTCOME_UNKNOWN");
+  const [first, second] = ends.map(({ answer }) => answer);
+  expect(first && answerOf(first)).toEqual(second && answerOf(second));
+  expect(ends.filter(({ answer }) => !isReplayed(answer)).length).toBeLessThanOrEqual(1);
+  await cluster.expectOneCharge(key);
+  await cluster.processor.arm(); // so that a lookup finds the calls again
+  const calls = await cluster.processor.callsOf(processorKey);
+  expect(calls).toBeGreaterThan(1n);
+  tell(
+    `${key}: told ${[...new Set(reasons)].join(", ")}, answered after ${seconds(performance.now() - startedAtMs)}; calls to the processor ${calls}, effects 1`,
+  );
+}
+
+// Object.entries forgets the names' type.
+const errors = (Object.entries(Code) as [keyof typeof Code, Code][]).filter(
+  ([, code]) => code !== Code.OK,
+);
+
+describe("a processor that answers with an error, whatever its code", () => {
+  it.each(errors)("%s, having charged: charged once", async (name, code) => {
+    await expectOneAnswer(`charged-${name}`, {
+      action: FaultAction.ERROR_AFTER,
+      code,
+      count: ATTEMPTS_MET,
+    });
+  });
+
+  it.each(errors)("%s, having done nothing: charged once", async (name, code) => {
+    await expectOneAnswer(`refused-${name}`, {
+      action: FaultAction.ERROR_BEFORE,
+      code,
+      count: ATTEMPTS_MET,
+    });
+  });
+});
+
+describe("a processor that gives no answer", () => {
+  it.each([
+    { what: "charges and drops the reply", action: FaultAction.DROP_AFTER },
+    { what: "drops the call", action: FaultAction.DROP_BEFORE },
+    { what: "charges and answers late", action: FaultAction.DELAY_AFTER, delay: LATE },
+    { what: "charges late", action: FaultAction.DELAY_BEFORE, delay: LATE },
+    { what: "never answers", action: FaultAction.NEVER },
+  ])("$what: charged once", async ({ what, ...fault }) => {
+    await expectOneAnswer(what.replaceAll(" ", "-"), { ...fault, count: ATTEMPTS_MET });
+  });
+
+  it("finds nothing when it is asked, and the charge appears later: charged once", async () => {
+    const key = "hidden";
+    const hidden = { action: FaultAction.HIDE_FROM_LOOKUP, count: 100 };
+    const late = { action: FaultAction.DELAY_BEFORE, delay: LATE, count: ATTEMPTS_MET };
+    await expectOneAnswer(key, late, hidden);
+  });
+});
+
+it("a processor that declines and drops the reply: declined for good, nothing charged", async () => {
+  const [client] = clients;
+  const key = "declined-unheard";
+  const processorKey = processorKeyOfCall("CreatePayment", key);
+  await cluster.processor.arm({ action: FaultAction.ERROR_BEFORE, processorKey });
+  const pay = () => client?.createPayment(paymentOf("tok_declined"), key);
+  expect(await pay()).toMatchObject({ code: Code.UNAVAILABLE });
+  await cluster.recovered();
+  const answer = await pay();
+  expect(answer?.response?.payment?.declineCode).toBe("declined");
+  expect(await cluster.processor.effectTypesOf(answer?.response?.payment?.id)).toEqual([]);
+});
+
+it("violates no invariant", async () => {
+  await cluster.recovered();
+  await cluster.expectNothingViolated();
+});

@@ -1,0 +1,19 @@
+import { createHash } from "node:crypto";
+import type { Fingerprint } from "../../../src/idempotency/fingerprint.js";
+import type { IdempotencyStore } from "../../../src/idempotency/store.js";
+
+/** A store as a build with another canonical form uses it. */
+export function withNewerForm<Transaction>(
+  store: IdempotencyStore<Transaction>,
+): IdempotencyStore<Transaction> {
+  return {
+    ...store,
+    claim: (request) =>
+      store.claim({ ...request, fingerprint: newerFingerprint(request.fingerprint) }),
+  };
+}
+
+function newerFingerprint({ version, canonical, raw }: Fingerprint): Fingerprint {
+  const other = createHash("sha256").update("newer").update(canonical).digest();
+  return { version: version + 1, canonical: other, raw };
+}
