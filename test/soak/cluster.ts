@@ -10,8 +10,13 @@ import {
   clockShimAvailable,
   createShiftedClock,
   type ShiftedClock,
+  withClock,
 } from "../support/clock-shim/clock-shim.js";
-import { type RedisNodeUnderTest, startRedisNodeUnderTest } from "../support/servers/redis.js";
+import {
+  type RedisNodeUnderTest,
+  requireRedisServer,
+  startRedisNodeUnderTest,
+} from "../support/servers/redis.js";
 import { startTcpProxy, type TcpProxy } from "../support/tcp-proxy.js";
 import { openServiceSlot, type ServiceSlot } from "./service-slot.js";
 import { REDIS_NODES, SERVICES, serviceSettings } from "./settings.js";
@@ -21,10 +26,17 @@ export interface SoakCluster {
   readonly services: readonly ServiceSlot[];
   /** One for each service; none where processes cannot be given clocks. */
   readonly clocks: readonly ShiftedClock[];
-  readonly redis: readonly { readonly node: RedisNodeUnderTest; readonly proxy: TcpProxy }[];
+  readonly redis: readonly SoakRedis[];
   readonly database: OwnPostgres;
   readonly processor: RestartableSandbox;
   stop(): Promise<void>;
+}
+
+export interface SoakRedis {
+  readonly node: RedisNodeUnderTest;
+  readonly proxy: TcpProxy;
+  /** None where processes cannot be given clocks. */
+  readonly clock: ShiftedClock | undefined;
 }
 
 export interface SoakClusterOptions {
@@ -38,7 +50,7 @@ export async function startSoakCluster(options: SoakClusterOptions): Promise<Soa
   const dataDir = await mkdtemp(join(tmpdir(), "payonce-soak-"));
   const [database, redis, processor] = await Promise.all([
     startOwnPostgres(),
-    Promise.all(Array.from({ length: REDIS_NODES }, startProxiedRedis)),
+    Promise.all(Array.from({ length: REDIS_NODES }, () => startRedis(dataDir))),
     startRestartableSandbox(join(dataDir, "sandbox")),
   ]);
   const clocks = await Promise.all(
@@ -76,7 +88,10 @@ export async function startSoakCluster(options: SoakClusterOptions): Promise<Soa
   };
 }
 
-async function startProxiedRedis() {
-  const node = await startRedisNodeUnderTest();
-  return { node, proxy: await startTcpProxy(node.port) };
+async function startRedis(dataDir: string): Promise<SoakRedis> {
+  const directory = await mkdtemp(join(dataDir, "redis-"));
+  const clock = clockShimAvailable ? await createShiftedClock(directory) : undefined;
+  const binary = clock && (await withClock(requireRedisServer(), clock, directory));
+  const node = await startRedisNodeUnderTest(binary === undefined ? {} : { binary });
+  return { node, proxy: await startTcpProxy(node.port), clock };
 }

@@ -6,6 +6,7 @@ import pg from "pg";
 import { FaultAction, type FaultSchema } from "../../src/gen/payonce/sandbox/v1/sandbox_pb.js";
 import { openProcessor } from "../real/service/processor.js";
 import { createRandom, type Random } from "../simulation/random.js";
+import type { ShiftedClock } from "../support/clock-shim/clock-shim.js";
 import type { TcpProxy } from "../support/tcp-proxy.js";
 import type { SoakCluster } from "./cluster.js";
 import type { PlannedFault } from "./plan.js";
@@ -23,8 +24,8 @@ export async function inflict(cluster: SoakCluster, fault: PlannedFault): Promis
   const random = createRandom(fault.seed);
   const pause = () => sleep(lastsMs);
   const nodes = cluster.redis.filter((_, index) => targets.includes(index));
+  const clocks = cluster.clocks.filter((_, index) => targets.includes(index));
   const [service] = cluster.services.filter((_, index) => targets.includes(index));
-  const [clock] = cluster.clocks.filter((_, index) => targets.includes(index));
   switch (kind) {
     case "kill -9 of a service":
       return service?.restart("SIGKILL", pause);
@@ -36,9 +37,7 @@ export async function inflict(cluster: SoakCluster, fault: PlannedFault): Promis
       service?.process().kill("SIGCONT");
       return;
     case "clock of a service jumps":
-      await clock?.shift(random.pick([CLOCK_JUMP_SECONDS, -CLOCK_JUMP_SECONDS]));
-      await pause();
-      return clock?.shift(0);
+      return jump(clocks, random, pause);
     case "SIGSTOP of Redis nodes":
       for (const { node } of nodes) {
         node.pause();
@@ -56,6 +55,12 @@ export async function inflict(cluster: SoakCluster, fault: PlannedFault): Promis
     case "FLUSHALL of Redis nodes":
       await Promise.all(nodes.map(({ node }) => flush(node.url)));
       return;
+    case "clocks of Redis nodes jump":
+      return jump(
+        nodes.flatMap(({ clock }) => clock ?? []),
+        random,
+        pause,
+      );
     case "network of Redis nodes":
       return breakNetwork(
         nodes.map(({ proxy }) => proxy),
@@ -88,6 +93,18 @@ export async function flush(redisUrl: string): Promise<void> {
   } finally {
     client.disconnect();
   }
+}
+
+/** Shifts clocks there and back: two jumps. */
+async function jump(
+  clocks: readonly ShiftedClock[],
+  random: Random,
+  pause: () => Promise<unknown>,
+): Promise<void> {
+  const seconds = random.pick([CLOCK_JUMP_SECONDS, -CLOCK_JUMP_SECONDS]);
+  await Promise.all(clocks.map((clock) => clock.shift(seconds)));
+  await pause();
+  await Promise.all(clocks.map((clock) => clock.shift(0)));
 }
 
 async function breakNetwork(

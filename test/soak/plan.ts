@@ -27,6 +27,7 @@ const rows = {
   "SIGSTOP of Redis nodes": { part: "redis", weight: 2, lastsMs: [500, 4_000] },
   "kill -9 of Redis nodes": { part: "redis", weight: 2, lastsMs: [0, 2_000] },
   "FLUSHALL of Redis nodes": { part: "redis", weight: 2, lastsMs: [0, 0] },
+  "clocks of Redis nodes jump": { part: "redis", weight: 2, lastsMs: [500, 4_000] },
   "network of Redis nodes": { part: "redis", weight: 2, lastsMs: [500, 4_000] },
   "end of database connections": { part: "database", weight: 3, lastsMs: [0, 0] },
   "crash of the database": { part: "database", weight: 1, lastsMs: [0, 1_500] },

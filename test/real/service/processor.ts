@@ -37,6 +37,11 @@ export function openProcessor(address: string) {
       return (await readJournal(client)).effects.length;
     },
 
+    /** How many calls for an effect have arrived, whatever became of them. */
+    async countCalls(): Promise<bigint> {
+      return (await readJournal(client)).calls;
+    },
+
     /** How many calls with a processor key have arrived. */
     async callsOf(processorKey: string): Promise<bigint> {
       const request = { processorKey };

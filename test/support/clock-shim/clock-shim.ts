@@ -1,7 +1,7 @@
 import { execFile, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { mkdir, open, readFile, rename, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { chmod, mkdir, open, readFile, rename, writeFile } from "node:fs/promises";
+import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 
@@ -42,6 +42,23 @@ export async function createShiftedClock(directory: string): Promise<ShiftedCloc
       await handle.close();
     },
   };
+}
+
+/**
+ * A program that runs another one under the clock, as the same process.
+ *
+ * @returns its path, in the folder
+ */
+export async function withClock(
+  program: string,
+  { env }: ShiftedClock,
+  directory: string,
+): Promise<string> {
+  const path = join(directory, basename(program));
+  const variables = Object.entries(env).map(([name, value]) => `${name}='${value}'`);
+  await writeFile(path, `#!/bin/sh\nexec env ${variables.join(" ")} '${program}' "$@"\n`);
+  await chmod(path, 0o755);
+  return path;
 }
 
 let compiled: Promise<string> | undefined;

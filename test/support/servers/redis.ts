@@ -28,19 +28,21 @@ export interface RedisNodeUnderTest {
 export interface RedisNodeUnderTestOptions {
   /** A free one unless given. */
   readonly port?: number;
+  /** What is started, if not the redis-server on the PATH. */
+  readonly binary?: string;
 }
 
 /** Starts a node that never outlives the test's process. */
 export async function startRedisNodeUnderTest(
   options: RedisNodeUnderTestOptions = {},
 ): Promise<RedisNodeUnderTest> {
-  const binary = requireRedisServer();
-  const start = async (port: RedisNodeUnderTestOptions) => {
+  const { binary = requireRedisServer(), ...address } = options;
+  const start = async (listen: { readonly port?: number }) => {
     const directory = await mkdtemp(join(tmpdir(), "payonce-test-redis-"));
-    const node = await startRedisNode({ binary, directory, log: () => {}, ...port });
+    const node = await startRedisNode({ binary, directory, log: () => {}, ...listen });
     return { ...node, guard: guard({ pid: node.pid, directory }) };
   };
-  let running = await start(options);
+  let running = await start(address);
   const { url, port } = running;
   const kill = async () => {
     await killNode(running);

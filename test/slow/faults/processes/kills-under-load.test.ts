@@ -32,12 +32,9 @@ it(
   `${KILLS} kills in a row under load: each key is charged once and has one answer`,
   async () => {
     let killed: readonly number[] = [];
-    const load = await loadDuring(
-      { targets: cluster.targets(), processor: cluster.sandbox.address },
-      async () => {
-        killed = await killOwners({ cluster, count: KILLS, random: Math.random });
-      },
-    );
+    const load = await loadDuring(cluster, async () => {
+      killed = await killOwners({ cluster, count: KILLS, random: Math.random });
+    });
     const recoveredAfterMs = await cluster.recovered();
     const takeovers = await cluster.countTakeovers();
     tell(

@@ -1,8 +1,15 @@
-import { type StormOptions, type StormReport, storm } from "../../../../src/server/storm/storm.js";
+import { type StormReport, storm } from "../../../../src/server/storm/storm.js";
+import type { FaultCluster } from "./fault-cluster.js";
 
 /** Callers of one storm: several for each key, on every service. */
-const CALLS = 90;
-const KEYS = 30;
+const CALLS = 30;
+const KEYS = 10;
+
+/**
+ * A storm works at its beginning and then waits for the callers whose service
+ * was killed: with several at once, some payment is always under way.
+ */
+const STORMS_AT_ONCE = 4;
 
 /** How long callers keep retrying, on a busy machine. */
 const ANSWER_LIMIT_MS = 60_000;
@@ -18,28 +25,32 @@ export interface Load {
   readonly problems: readonly string[];
 }
 
-/** Sends storm after storm while the work is being done; each asks until all are answered. */
+/** Sends storm after storm while the work is being done, each until all are answered. */
 export async function loadDuring(
-  servers: Pick<StormOptions, "targets" | "processor">,
+  { targets, sandbox, processor }: Pick<FaultCluster, "targets" | "sandbox" | "processor">,
   work: () => Promise<void>,
 ): Promise<Load> {
   let isDone = false;
+  const servers = { targets: targets(), processor: sandbox.address };
+  const callsBefore = await processor.countCalls();
   const working = work().finally(() => {
     isDone = true;
   });
   const reports: StormReport[] = [];
-  do {
-    reports.push(
-      await storm({
-        ...servers,
-        calls: CALLS,
-        keys: KEYS,
-        paymentMethod: "tok_visa",
-        timeoutMs: ANSWER_LIMIT_MS,
-      }),
-    );
-  } while (!isDone);
-  await working;
+  const sendStorms = async () => {
+    do {
+      reports.push(
+        await storm({
+          ...servers,
+          calls: CALLS,
+          keys: KEYS,
+          paymentMethod: "tok_visa",
+          timeoutMs: ANSWER_LIMIT_MS,
+        }),
+      );
+    } while (!isDone);
+  };
+  await Promise.all([working, ...Array.from({ length: STORMS_AT_ONCE }, sendStorms)]);
   const sum = (pick: (report: StormReport) => number) =>
     reports.reduce((total, report) => total + pick(report), 0);
   return {
@@ -48,7 +59,7 @@ export async function loadDuring(
     keys: sum(({ keys }) => keys),
     attempts: sum(({ attempts }) => attempts),
     effects: sum(({ effects }) => effects),
-    processorCalls: sum(({ processorCalls }) => processorCalls),
+    processorCalls: Number((await processor.countCalls()) - callsBefore),
     problems: reports.flatMap(({ problems }) => problems),
   };
 }

@@ -38,19 +38,16 @@ describe("SIGTERM to services under load", () => {
   it("a rolling restart of all three leaves nothing behind, and the same answers", async () => {
     const before = await askAll(running.slice(0, 1));
     const exitCodes: (number | null)[] = [];
-    const load = await loadDuring(
-      { targets: cluster.targets(), processor: cluster.sandbox.address },
-      async () => {
-        const restarted = [];
-        for (const service of running) {
-          await sleep(UNDER_LOAD_MS);
-          service.kill("SIGTERM");
-          exitCodes.push(await service.exited);
-          restarted.push(await cluster.addService({ GRPC_LISTEN: service.grpcAddress }));
-        }
-        running = restarted;
-      },
-    );
+    const load = await loadDuring(cluster, async () => {
+      const restarted = [];
+      for (const service of running) {
+        await sleep(UNDER_LOAD_MS);
+        service.kill("SIGTERM");
+        exitCodes.push(await service.exited);
+        restarted.push(await cluster.addService({ GRPC_LISTEN: service.grpcAddress }));
+      }
+      running = restarted;
+    });
     const takeovers = await cluster.countTakeovers();
     tell(
       `restarted 3 services one after the other: exit codes ${exitCodes.join(" ")}; ${loadText(load)}; left behind ${takeovers.recovery + takeovers.duplicates}`,

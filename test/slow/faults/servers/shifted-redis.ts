@@ -1,8 +1,8 @@
-import { chmod, mkdtemp, writeFile } from "node:fs/promises";
+import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { startRedisNode } from "../../../../src/server/embedded/redis.js";
-import { createShiftedClock } from "../../../support/clock-shim/clock-shim.js";
+import { createShiftedClock, withClock } from "../../../support/clock-shim/clock-shim.js";
 import { guard } from "../../../support/servers/guard.js";
 import { requireRedisServer } from "../../../support/servers/redis.js";
 
@@ -16,19 +16,13 @@ export interface ShiftedRedisNode {
 /** Starts a Redis node whose clock can jump. */
 export async function startShiftedRedisNode(): Promise<ShiftedRedisNode> {
   const directory = await mkdtemp(join(tmpdir(), "payonce-test-clock-"));
-  const { env, shift } = await createShiftedClock(directory);
-  const binary = join(directory, "redis-server");
-  const variables = Object.entries(env).map(([name, value]) => `${name}='${value}'`);
-  await writeFile(
-    binary,
-    `#!/bin/sh\nexec env ${variables.join(" ")} '${requireRedisServer()}' "$@"\n`,
-  );
-  await chmod(binary, 0o755);
+  const clock = await createShiftedClock(directory);
+  const binary = await withClock(requireRedisServer(), clock, directory);
   const node = await startRedisNode({ binary, directory, log: () => {} });
   const guarded = guard({ pid: node.pid, directory });
   return {
     url: node.url,
-    shift,
+    shift: clock.shift,
     async stop() {
       await node.stop();
       await guarded.close();
