@@ -1,5 +1,7 @@
 // npm run soak -- --minutes N --seed S: real processes, mixed traffic and random faults, then
 // what must hold after all of it. The same seed plans the same faults.
+// --entry FILE runs another program as the services; --summary FILE also writes
+// { "passed": number, "failed": number } there.
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";

@@ -1,3 +1,4 @@
+import { writeFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
@@ -15,11 +16,15 @@ const PROGRESS_INTERVAL_MS = 10_000;
 /** Traffic begins before the faults do. Milliseconds. */
 const CALM_MS = 2_000;
 
-const { minutes, seed, entry } = readArguments();
+const { minutes, seed, entry, summary } = readArguments();
 console.log(
   `soak: seed ${seed}, ${minutes} minutes; again: npm run soak -- --minutes ${minutes} --seed ${seed}`,
 );
 process.exitCode = await soak();
+if (summary !== undefined) {
+  const failed = process.exitCode;
+  writeFileSync(summary, JSON.stringify({ passed: 1 - failed, failed }));
+}
 
 async function soak(): Promise<number> {
   const durationMs = minutes * 60_000;
@@ -101,6 +106,8 @@ interface Arguments {
   readonly seed: number;
   /** Another program for the services: a broken one must make a run fail. */
   readonly entry: string | undefined;
+  /** Where to write { "passed": number, "failed": number }. */
+  readonly summary: string | undefined;
 }
 
 function readArguments(): Arguments {
@@ -109,6 +116,7 @@ function readArguments(): Arguments {
       minutes: { type: "string", default: "30" },
       seed: { type: "string" },
       entry: { type: "string" },
+      summary: { type: "string" },
     },
   });
   const minutes = Number(values.minutes);
@@ -116,5 +124,5 @@ function readArguments(): Arguments {
   if (!(minutes > 0) || !Number.isInteger(seed)) {
     throw new RangeError("--minutes accepts a positive number, --seed a whole number");
   }
-  return { minutes, seed, entry: values.entry && resolve(values.entry) };
+  return { minutes, seed, entry: values.entry && resolve(values.entry), summary: values.summary };
 }
