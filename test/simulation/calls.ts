@@ -6,7 +6,7 @@ import type { Scope } from "../../src/idempotency/scope.js";
 // The calls that a world is asked for.
 
 /**
- * - `payment`: an operation of the payment service, with rows of its own
+ * - `payment`: an operation of the payment service, with rows of its own: the capture of one unit
  * - `rerun`: a handler that may be repeated under the same processor key
  * - `hold`: a handler that must not be repeated, and has no key to repeat it under
  */

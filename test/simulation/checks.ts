@@ -24,6 +24,17 @@ export function check({ scopes, observer, history, journal }: Remains): void {
       observer,
     );
   }
+  checkAmount(journal, observer);
+}
+
+/** All payments are captures of one unit. */
+function checkAmount(journal: readonly Effect[], observer: Observer): void {
+  const captures = journal.filter(({ claim }) => claim.scope.operation === "payment");
+  const second = captures[1];
+  if (second !== undefined) {
+    const names = captures.map(({ claim }) => nameOf(claim.scope)).join(", ");
+    observer.report("captured_too_much", second.claim.scope, `one unit was captured by ${names}`);
+  }
 }
 
 function checkEffects(scope: Scope, effects: readonly Effect[], observer: Observer): void {

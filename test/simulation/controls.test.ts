@@ -3,6 +3,7 @@ import {
   guessing,
   type Sabotage,
   withoutFencing,
+  withoutReservation,
   withoutUniqueClaim,
   withRandomProcessorKey,
 } from "./sabotage.js";
@@ -18,6 +19,7 @@ const controls: [string, Sabotage, ViolationKind[]][] = [
   ["without the unique claim", withoutUniqueClaim, ["answers_differ", "effect_repeated"]],
   ["without fencing tokens", withoutFencing, ["late_owner_wrote", "answer_not_durable"]],
   ["with a processor key for each attempt", withRandomProcessorKey, ["effect_repeated"]],
+  ["that reserves nothing for what is in flight", withoutReservation, ["captured_too_much"]],
   ["that takes unknown for not executed", guessing, ["not_executed_but_acted", "effect_repeated"]],
 ];
 

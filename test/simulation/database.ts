@@ -12,11 +12,21 @@ export interface Operation {
   readonly beginTimeMs: number;
 }
 
+/** What all operations of a world are captures of: there is one unit to be had. */
+export interface Payment {
+  readonly authorized: 1;
+  readonly captured: number;
+  /** The operations that have been begun and have no result, one unit each. */
+  readonly inFlight: readonly string[];
+}
+
 /** Writes that take effect together, if every claim they rest on still has its owner. */
 export interface Transaction {
   /** The rows as they are, and as the transaction leaves them. */
   find(id: string): Operation | undefined;
   put(id: string, operation: Operation): void;
+  findPayment(): Payment;
+  putPayment(payment: Payment): void;
   /** Runs at the commit; answers whether it was allowed to. */
   atCommit(write: () => Promise<boolean>): void;
 }
@@ -39,6 +49,7 @@ export function createDatabase(options: {
   readonly onWrite: (id: string, owner: Claim) => void;
 }): Database {
   const operations = new Map<string, Operation>();
+  let payment: Payment = { authorized: 1, captured: 0, inFlight: [] };
   // It looks at no transaction; those here apply their completion at the commit.
   const inner = options.wrap(createMemoryStore({ clock: options.clock }));
   const owners = new WeakMap<Transaction, Claim>();
@@ -59,10 +70,15 @@ export function createDatabase(options: {
     store,
     async transact(work, end) {
       const written = new Map<string, Operation>();
+      let writtenPayment = payment;
       const commits: (() => Promise<boolean>)[] = [];
       const transaction: Transaction = {
         find: (id) => written.get(id) ?? operations.get(id),
         put: (id, operation) => written.set(id, operation),
+        findPayment: () => writtenPayment,
+        putPayment(after) {
+          writtenPayment = after;
+        },
         atCommit: (write) => commits.push(write),
       };
       const result = await work(transaction);
@@ -74,6 +90,7 @@ export function createDatabase(options: {
           throw new ClaimLost();
         }
       }
+      payment = writtenPayment;
       const owner = owners.get(transaction);
       for (const [id, operation] of written) {
         operations.set(id, operation);

@@ -6,7 +6,7 @@ import { deriveId } from "../../src/idempotency/scope.js";
 import type { Claim } from "../../src/idempotency/store.js";
 import { act } from "./act.js";
 import type { Kind } from "./calls.js";
-import type { Transaction } from "./database.js";
+import type { Payment, Transaction } from "./database.js";
 import { pay } from "./pay.js";
 import type { Charge, Decision } from "./processor.js";
 import type { Random } from "./random.js";
@@ -22,6 +22,9 @@ export interface HandlerDependencies {
   /** How many runs end in some other way than they should. */
   readonly mischief: () => number;
   readonly processorKeyOf: (kind: Kind, claim: Pick<Claim, "scope" | "fencingToken">) => string;
+  readonly reserve: (payment: Payment, operationId: string) => Payment;
+  /** Counts something that the rules are there for. */
+  readonly saw: (what: string) => void;
 }
 
 export type Handlers = Record<Kind, (request: string) => Run<Transaction>>;
@@ -41,6 +44,11 @@ export function processorKeyOf(
 ): string {
   const key = deriveId("pk", scope);
   return kind === "hold" ? `${key}_${fencingToken}` : key;
+}
+
+/** Sets a unit aside for an operation, before the processor is asked. */
+export function reserve(payment: Payment, operationId: string): Payment {
+  return { ...payment, inFlight: [...payment.inFlight, operationId] };
 }
 
 export function describe(code: ErrorDescription["code"], reason: string): ErrorDescription {

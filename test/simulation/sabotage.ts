@@ -3,13 +3,14 @@ import { CallError, ClaimLost, NotExecuted, Parked } from "../../src/idempotency
 import type { Claim, IdempotencyStore } from "../../src/idempotency/store.js";
 import { NOT_EXECUTED_REASON } from "./answers.js";
 import type { Kind } from "./calls.js";
-import type { Transaction } from "./database.js";
+import type { Payment, Transaction } from "./database.js";
 import type { Handlers } from "./handlers.js";
 
 /** One of the rules that everything rests on, broken. */
 export interface Sabotage {
   readonly store?: (store: IdempotencyStore<Transaction>) => IdempotencyStore<Transaction>;
   readonly processorKeyOf?: (kind: Kind, claim: Pick<Claim, "scope" | "fencingToken">) => string;
+  readonly reserve?: (payment: Payment) => Payment;
   readonly handlers?: (handlers: Handlers) => Handlers;
 }
 
@@ -88,6 +89,11 @@ export const withoutFencing: Sabotage = {
 /** Every attempt asks the processor under a key of its own. */
 export const withRandomProcessorKey: Sabotage = {
   processorKeyOf: (kind, { fencingToken }) => `${kind}_${fencingToken}`,
+};
+
+/** Nothing is set aside for what is in flight. */
+export const withoutReservation: Sabotage = {
+  reserve: (payment) => payment,
 };
 
 /** What is not known counts as not executed. */

@@ -20,6 +20,8 @@ const SIGHTS = [
   "extend of a late owner refused",
   "release of a late owner refused",
   "suspend of a late owner refused",
+  "capture of nothing refused",
+  "capture of what is in flight refused",
   "answer final",
   "answer not_executed",
   "answer key_reused",

@@ -9,6 +9,7 @@ export type ViolationKind =
   | "executed_after_a_definite_answer"
   | "not_executed_but_acted"
   | "effect_repeated"
+  | "captured_too_much"
   | "answers_differ"
   | "history_not_linearizable"
   | "effect_without_answer"

@@ -1,7 +1,7 @@
 import { nameOf } from "./calls.js";
 import { createDatabase, type Database } from "./database.js";
 import { planFaults } from "./faults.js";
-import { createHandlers, type Handlers, processorKeyOf } from "./handlers.js";
+import { createHandlers, type Handlers, processorKeyOf, reserve } from "./handlers.js";
 import { createHost, type Host, type Strike } from "./host.js";
 import { createNetwork, createServer, FAIR_WEATHER, type Network } from "./network.js";
 import { createObserver, type Observer } from "./observer.js";
@@ -99,6 +99,8 @@ export function createWorld(seed: number, sabotage: Sabotage): World {
       random,
       mischief: () => (isFaulty ? plan.mischief : 0),
       processorKeyOf: sabotage.processorKeyOf ?? processorKeyOf,
+      reserve: sabotage.reserve ?? reserve,
+      saw: observer.saw,
       charge: (charge) =>
         network.call({
           from: host,

@@ -1,0 +1,24 @@
+import type { PoolClient } from "pg";
+import type { Claim, IdempotencyStore } from "../../../src/idempotency/store.js";
+import { serveWith } from "./serve-with.js";
+
+// A service whose statements do not compare the fencing token: whoever ever had
+// a claim writes under whatever token its record carries by then.
+await serveWith(withoutFencing);
+
+function withoutFencing(store: IdempotencyStore<PoolClient>): IdempotencyStore<PoolClient> {
+  async function current(claim: Claim): Promise<Claim> {
+    const found = await store.get(claim.scope);
+    return found === undefined ? claim : { ...claim, fencingToken: found.record.fencingToken };
+  }
+  return {
+    ...store,
+    extend: async (claim, leaseMs) => store.extend(await current(claim), leaseMs),
+    complete: async (claim, ...outcome) => store.complete(await current(claim), ...outcome),
+    completeWithin: async (transaction, claim, ...outcome) =>
+      store.completeWithin(transaction, await current(claim), ...outcome),
+    ownsWithin: async (transaction, claim) => store.ownsWithin(transaction, await current(claim)),
+    release: async (claim) => store.release(await current(claim)),
+    suspend: async (claim, suspension) => store.suspend(await current(claim), suspension),
+  };
+}
