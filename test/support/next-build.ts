@@ -1,0 +1,52 @@
+import { existsSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join, relative } from "node:path";
+import { fileURLToPath } from "node:url";
+import { type Plugin, rolldown } from "rolldown";
+import { generateNextSchema } from "./next-build-schema.js";
+
+const SOURCE = fileURLToPath(new URL("../../src", import.meta.url));
+const REPLACEMENTS = fileURLToPath(new URL("entries/next-build", import.meta.url));
+
+export interface NextBuild {
+  /** The program, for `startServiceProcess`. */
+  readonly entry: string;
+  /** Where the program is, and room for its data. */
+  readonly folder: string;
+  remove(): Promise<void>;
+}
+
+/**
+ * Makes the build that comes after this one: its schema has a new field, which
+ * it fills in payments and in stored outcomes, and its tables a new column.
+ */
+export async function makeNextBuild(): Promise<NextBuild> {
+  const folder = await mkdtemp(join(tmpdir(), "payonce-test-next-build-"));
+  await generateNextSchema(folder);
+  const entry = join(folder, "next-build.js");
+  const bundle = await rolldown({
+    input: join(SOURCE, "cli.ts"),
+    external: /^[^./]/, // packages
+    platform: "node",
+    plugins: [replacing([REPLACEMENTS, join(folder, "src")])],
+  });
+  await bundle.write({ file: entry, format: "esm", codeSplitting: false });
+  await bundle.close();
+  return { entry, folder, remove: () => rm(folder, { recursive: true, force: true }) };
+}
+
+/** A file in one of the folders takes the place of the one at the same path in `src`, which only it sees. */
+function replacing(folders: readonly string[]): Plugin {
+  return {
+    name: "next-build",
+    resolveId(imported, importer) {
+      if (importer === undefined || !imported.startsWith(".")) {
+        return null;
+      }
+      const path = relative(SOURCE, join(dirname(importer), imported.replace(/\.js$/, ".ts")));
+      const candidates = folders.map((folder) => join(folder, path));
+      return candidates.find((file) => file !== importer && existsSync(file)) ?? null;
+    },
+  };
+}
