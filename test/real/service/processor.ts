@@ -27,6 +27,12 @@ export function openProcessor(address: string) {
   return {
     effectsOf,
 
+    /** The effects of one call's key, which are one or none. */
+    async effectsUnder(processorKey: string): Promise<readonly Effect[]> {
+      const { effects } = await readJournal(client);
+      return effects.filter((effect) => effect.processorKey === processorKey);
+    },
+
     /** The kinds of a payment's effects, in the order in which they happened. */
     async effectTypesOf(paymentId: string | undefined): Promise<readonly string[]> {
       return (await effectsOf(paymentId)).map(({ type }) => EffectType[type]);

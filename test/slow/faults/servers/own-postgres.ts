@@ -5,7 +5,7 @@ import {
   type EmbeddedPostgres,
   startEmbeddedPostgres,
 } from "../../../../src/server/embedded/postgres.js";
-import { guard } from "../../../support/servers/guard.js";
+import { type Guard, guard } from "../../../support/servers/guard.js";
 import { startTcpProxy, type TcpProxy } from "../../../support/tcp-proxy.js";
 
 /** A Postgres of one test file's own, which it may stop; seen through a proxy. */
@@ -17,6 +17,10 @@ export interface OwnPostgres {
   readonly dataDir: string;
   /** Around the proxy; another one after each start. */
   directUrl(): string;
+  /** The server's process id; another one after each start. */
+  pid(): number;
+  /** What the server has printed since its last start. */
+  output(): string;
   /** What `pg_ctl stop -m immediate` does: everyone is cut off and nothing is written any more. */
   stopImmediately(): Promise<void>;
   /** A shutdown in order. */
@@ -26,9 +30,13 @@ export interface OwnPostgres {
   close(): Promise<void>;
 }
 
-export async function startOwnPostgres(): Promise<OwnPostgres> {
-  const dataDir = await mkdtemp(join(tmpdir(), "payonce-test-own-postgres-"));
-  await chmod(dataDir, 0o755); // started by root, Postgres runs as another user
+export interface OwnPostgresOptions {
+  /** An empty folder that every user may enter, emptied at the end. Default: a temporary one. */
+  readonly dataDir?: string;
+}
+
+export async function startOwnPostgres(options: OwnPostgresOptions = {}): Promise<OwnPostgres> {
+  const dataDir = options.dataDir ?? (await makeDataDir());
   const folder = guard({ directory: dataDir });
   let running = await startGuarded(dataDir);
   const proxy = await startTcpProxy(portOf(running.url));
@@ -42,6 +50,8 @@ export async function startOwnPostgres(): Promise<OwnPostgres> {
     proxy,
     dataDir,
     directUrl: () => running.url,
+    pid: () => running.pid,
+    output: () => running.output.join("\n"),
     async stopImmediately() {
       process.kill(running.pid, "SIGQUIT");
       await stopInOrder();
@@ -59,12 +69,23 @@ export async function startOwnPostgres(): Promise<OwnPostgres> {
   };
 }
 
-type Guarded = EmbeddedPostgres & { readonly guard: ReturnType<typeof guard> };
+async function makeDataDir(): Promise<string> {
+  const dataDir = await mkdtemp(join(tmpdir(), "payonce-test-own-postgres-"));
+  await chmod(dataDir, 0o755); // started by root, Postgres runs as another user
+  return dataDir;
+}
+
+interface Guarded extends EmbeddedPostgres {
+  readonly guard: Guard;
+  readonly output: readonly string[];
+}
 
 async function startGuarded(dataDir: string): Promise<Guarded> {
-  const postgres = await startEmbeddedPostgres({ dataDir, log: () => {} });
+  const output: string[] = [];
+  const postgres = await startEmbeddedPostgres({ dataDir, log: (line) => output.push(line) });
   const directory = await mkdtemp(join(dataDir, "guard-"));
-  return { ...postgres, guard: guard({ pid: postgres.pid, signal: "QUIT", directory }) };
+  const guarded = guard({ pid: postgres.pid, signal: "QUIT", directory });
+  return { ...postgres, guard: guarded, output };
 }
 
 export function portOf(url: string): number {

@@ -17,15 +17,17 @@ import {
 import { startPostgresUnderTest } from "../../../support/servers/postgres.js";
 import type { ServiceProcess } from "../../../support/service-process.js";
 import { tell } from "../processes/fault-cluster.js";
+import { callEach, MANY_CALLS_LIMIT_MS } from "./call-each.js";
 import { copyDatabase, dropDatabase, dumpDatabase, loadDump } from "./copy-database.js";
 import { countDecisions } from "./gate-metrics.js";
 
 /** In the backup: payments, some of them to be captured later. */
-const EARLY = numbered("early", 20);
+const EARLY = numbered("early", 80);
 /** Made after the backup. */
-const LATE = numbered("late", 20);
+const LATE = numbered("late", 80);
 /** Captures after the backup, of payments that are in it. */
-const CAPTURED = EARLY.slice(0, 10);
+const CAPTURED = EARLY.slice(0, 40);
+/** 200 in all. */
 const CALLS = EARLY.length + LATE.length + CAPTURED.length;
 
 let cluster: Cluster;
@@ -87,56 +89,60 @@ const ways: readonly { readonly how: string; readonly back: (url: string) => Pro
 ];
 
 describe("a database that is restored from a backup, with everything since then lost", () => {
-  it.each(ways)("$how: the same calls make the same payments and charge nothing", async (way) => {
-    const url = cluster.database.url;
-    const first = await serve(url, async (client) => ({
-      early: await createAll(client, EARLY),
-    }));
-    const backup = await way.back(url);
-    const later = await serve(url, async (client) => ({
-      late: await createAll(client, LATE),
-      captured: await captureAll(client, CAPTURED),
-    }));
-    const before = await operationsIn(url);
-    expect(before).toHaveLength(CALLS);
-    expect(await processor.countEffects()).toBe(CALLS);
+  it.each(ways)(
+    "$how: the same calls make the same payments and charge nothing",
+    async (way) => {
+      const url = cluster.database.url;
+      const first = await serve(url, async (client) => ({
+        early: await createAll(client, EARLY),
+      }));
+      const backup = await way.back(url);
+      const later = await serve(url, async (client) => ({
+        late: await createAll(client, LATE),
+        captured: await captureAll(client, CAPTURED),
+      }));
+      const before = await operationsIn(url);
+      expect(before).toHaveLength(CALLS);
+      expect(await processor.countEffects()).toBe(CALLS);
 
-    const restored = await backup.restore();
-    expect(await operationsIn(restored)).toHaveLength(EARLY.length);
-    const log = createClientLog();
-    const again = await serve(restored, async (client, service) => {
-      const logged = log.on(client);
-      const answers = {
-        early: await createAll(logged, EARLY),
-        late: await createAll(logged, LATE),
-        captured: await captureAll(logged, CAPTURED),
-      };
-      return { ...answers, hits: await countDecisions(service, "hit") };
-    });
+      const restored = await backup.restore();
+      expect(await operationsIn(restored)).toHaveLength(EARLY.length);
+      const log = createClientLog();
+      const again = await serve(restored, async (client, service) => {
+        const logged = log.on(client);
+        const answers = {
+          early: await createAll(logged, EARLY),
+          late: await createAll(logged, LATE),
+          captured: await captureAll(logged, CAPTURED),
+        };
+        return { ...answers, hits: await countDecisions(service, "hit") };
+      });
 
-    tell(
-      `restored ${way.how}: ${LATE.length + CAPTURED.length} of ${CALLS} operations lost; the same ${CALLS} calls again: copies believed ${again.hits}, effects ${await processor.countEffects()}`,
-    );
-    expect(await processor.countEffects()).toBe(CALLS);
-    expect(await operationsIn(restored)).toEqual(before);
-    expect(again.hits).toBe(0);
-    // What the backup holds is answered as before, with the very same bytes.
-    expect(again.early.map(({ answer }) => answer)).toEqual(
-      first.early.map(({ answer }) => answer),
-    );
-    // What was lost is found out again: the same payments, told of anew.
-    for (const [lost, found] of [
-      [later.late, again.late],
-      [later.captured, again.captured],
-    ] as const) {
-      expect(found.map(({ id }) => id)).toEqual(lost.map(({ id }) => id));
-      expect(found.filter((call) => call.isReplayed)).toEqual([]);
-    }
-    await expectAudit(
-      { database: { url: restored }, sandbox: cluster.sandbox },
-      { calls: log.calls },
-    );
-  });
+      tell(
+        `restored ${way.how}: ${LATE.length + CAPTURED.length} of ${CALLS} operations lost; the same ${CALLS} calls again: copies believed ${again.hits}, effects ${await processor.countEffects()}`,
+      );
+      expect(await processor.countEffects()).toBe(CALLS);
+      expect(await operationsIn(restored)).toEqual(before);
+      expect(again.hits).toBe(0);
+      // What the backup holds is answered as before, with the very same bytes.
+      expect(again.early.map(({ answer }) => answer)).toEqual(
+        first.early.map(({ answer }) => answer),
+      );
+      // What was lost is found out again: the same payments, told of anew.
+      for (const [lost, found] of [
+        [later.late, again.late],
+        [later.captured, again.captured],
+      ] as const) {
+        expect(found.map(({ id }) => id)).toEqual(lost.map(({ id }) => id));
+        expect(found.filter((call) => call.isReplayed)).toEqual([]);
+      }
+      await expectAudit(
+        { database: { url: restored }, sandbox: cluster.sandbox },
+        { calls: log.calls },
+      );
+    },
+    MANY_CALLS_LIMIT_MS,
+  );
 });
 
 function numbered(name: string, count: number): readonly string[] {
@@ -166,26 +172,20 @@ interface Called {
 }
 
 function createAll(client: Writes, keys: readonly string[]): Promise<readonly Called[]> {
-  return Promise.all(
-    keys.map(async (key) => {
-      const captureMethod = CAPTURED.includes(key) ? CaptureMethod.MANUAL : CaptureMethod.AUTOMATIC;
-      const request = paymentOf("tok_visa", { captureMethod });
-      const { answer } = await untilAnswered(() => client.createPayment(request, key));
-      return called(answer);
-    }),
-  );
+  return callEach(keys, async (key) => {
+    const captureMethod = CAPTURED.includes(key) ? CaptureMethod.MANUAL : CaptureMethod.AUTOMATIC;
+    const request = paymentOf("tok_visa", { captureMethod });
+    const { answer } = await untilAnswered(() => client.createPayment(request, key));
+    return called(answer);
+  });
 }
 
 function captureAll(client: Writes, keys: readonly string[]): Promise<readonly Called[]> {
-  return Promise.all(
-    keys.map(async (key) => {
-      const request = { paymentId: paymentIdOfKey("default", key) };
-      const { answer } = await untilAnswered(() =>
-        client.capturePayment(request, `capture-${key}`),
-      );
-      return called(answer);
-    }),
-  );
+  return callEach(keys, async (key) => {
+    const request = { paymentId: paymentIdOfKey("default", key) };
+    const { answer } = await untilAnswered(() => client.capturePayment(request, `capture-${key}`));
+    return called(answer);
+  });
 }
 
 function called(

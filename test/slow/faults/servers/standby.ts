@@ -36,6 +36,7 @@ export async function startStandby(primary: OwnPostgres): Promise<Standby> {
   const directory = await mkdtemp(join(tmpdir(), "payonce-test-standby-"));
   await chmod(directory, 0o755); // started by root, Postgres runs as another user
   const { data } = clusterIn(directory);
+  const settings = await commandLineSettings(primary.directUrl());
   await primary.stopInOrder();
   await mkdir(data, { mode: 0o700 });
   await cp(clusterIn(join(primary.dataDir, "postgres")).data, data, { recursive: true });
@@ -55,8 +56,8 @@ export async function startStandby(primary: OwnPostgres): Promise<Standby> {
   const server = await startServerProcess({
     name: "the standby",
     command: user.command(programs.postgres, [
-      ...["-D", data, "-c", `port=${port}`, "-c", "listen_addresses=127.0.0.1"],
-      ...["-c", "unix_socket_directories="],
+      ...["-D", data],
+      ...[...settings, `port=${port}`].flatMap((setting) => ["-c", setting]),
     ]),
     readyText: "ready to accept read-only connections",
     startLimitMs: START_LIMIT_MS,
@@ -98,11 +99,27 @@ export async function startStandby(primary: OwnPostgres): Promise<Standby> {
   };
 }
 
-async function onServer(url: string, work: (client: pg.Client) => Promise<void>): Promise<void> {
+/**
+ * What the primary was told at its start, which its files do not hold. A standby
+ * with less of some of it, such as max_connections, refuses to follow.
+ */
+async function commandLineSettings(url: string): Promise<readonly string[]> {
+  return onServer(url, async (client) => {
+    const { rows } = await client.query<{ setting: string }>(
+      "SELECT name || '=' || setting AS setting FROM pg_settings WHERE source = 'command line'",
+    );
+    return rows.map(({ setting }) => setting);
+  });
+}
+
+async function onServer<Result>(
+  url: string,
+  work: (client: pg.Client) => Promise<Result>,
+): Promise<Result> {
   const client = new pg.Client({ connectionString: url });
   await client.connect();
   try {
-    await work(client);
+    return await work(client);
   } finally {
     await client.end();
   }
