@@ -24,10 +24,12 @@ const checks = {
 /** Where generated code is kept, and how buf is told to make it. */
 const generatedFolders = [
   ["src/gen", []],
-  ...["examples/orders", "test/fixtures", "test/fixtures/echo"].map((folder) => [
-    `${folder}/gen`,
-    ["--config", `${folder}/buf.yaml`, "--template", `${folder}/buf.gen.yaml`],
-  ]),
+  ...["examples/orders", "examples/bookings", "test/fixtures", "test/fixtures/echo"].map(
+    (folder) => [
+      `${folder}/gen`,
+      ["--config", `${folder}/buf.yaml`, "--template", `${folder}/buf.gen.yaml`],
+    ],
+  ),
 ];
 
 ensureDependencies();

@@ -30,6 +30,7 @@ export {
 export { type Fingerprint, fingerprintOf, sameRequest } from "./idempotency/fingerprint.js";
 export type { ServiceHandlers } from "./idempotency/handlers.js";
 export { KEY_METADATA, type KeyReading, type KeySources, readKey } from "./idempotency/key.js";
+export { type RepeatableMethod, repeatableMethods } from "./idempotency/methods.js";
 export {
   type DeclaredClass,
   decodeOutcome,
@@ -39,6 +40,7 @@ export {
   type OutcomeClass,
   okOutcome,
 } from "./idempotency/outcome.js";
+export type { PeriodicWork } from "./idempotency/periodically.js";
 export {
   type MethodPolicy,
   POLICY_DEFAULTS,
@@ -46,6 +48,13 @@ export {
   PolicyError,
   policiesOf,
 } from "./idempotency/policy.js";
+export { type ReaperEvent, type ReaperOptions, startReaper } from "./idempotency/reaper.js";
+export {
+  type Recovery,
+  type RecoveryEvent,
+  type RecoveryOptions,
+  startRecovery,
+} from "./idempotency/recovery.js";
 export { REPLAYED_ENTRY, type Reply } from "./idempotency/reply.js";
 export {
   executionOf,

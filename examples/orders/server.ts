@@ -20,6 +20,6 @@ export async function startOrderServer(address: string): Promise<{ server: Serve
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {
-  const { port } = await startOrderServer("127.0.0.1:50071");
+  const { port } = await startOrderServer(process.argv[2] ?? "127.0.0.1:50071");
   console.log(`orders on 127.0.0.1:${port}`);
 }

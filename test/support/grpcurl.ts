@@ -6,8 +6,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 
 const PACKAGE = "github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.4";
-const BIN = fileURLToPath(new URL("../../.cache/bin", import.meta.url));
-const GRPCURL = join(BIN, "grpcurl");
+/** Where grpcurl is kept. */
+export const GRPCURL_FOLDER = fileURLToPath(new URL("../../.cache/bin", import.meta.url));
+const GRPCURL = join(GRPCURL_FOLDER, "grpcurl");
 
 /** The first build downloads and compiles: one to two minutes on two cores, more beside other work. */
 export const GRPCURL_BUILD_LIMIT_MS = 8 * 60_000;
@@ -62,11 +63,11 @@ export function runCommand(options: {
 
 // Making a directory is atomic, so it serves as a lock between test processes.
 // No one waits for longer than a build may take: then the lock is abandoned.
-const LOCK = join(BIN, "grpcurl.lock");
+const LOCK = join(GRPCURL_FOLDER, "grpcurl.lock");
 const LOCK_POLL_MS = 200;
 
 async function buildAlone(): Promise<void> {
-  await mkdir(BIN, { recursive: true });
+  await mkdir(GRPCURL_FOLDER, { recursive: true });
   while (!(await tookLock())) {
     await sleep(LOCK_POLL_MS);
   }

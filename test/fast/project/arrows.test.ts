@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
-import { violations } from "./arrows.js";
+import { packagesBehind, violations } from "./arrows.js";
 
 const SOURCE = fileURLToPath(new URL("../../../src", import.meta.url));
 
@@ -19,12 +19,24 @@ describe("the folders of src", () => {
   });
 });
 
+describe("the client for browsers", () => {
+  it("needs nothing that a browser does not have", () => {
+    const read = (path: string) => readFileSync(join(SOURCE, path), "utf8");
+    expect(packagesBehind("client/browser.ts", read)).toEqual([
+      "@bufbuild/protobuf",
+      "@connectrpc/connect",
+    ]);
+    expect(packagesBehind("client/index.ts", read)).toContain("node:fs");
+  });
+});
+
 describe("the check of the directions", () => {
   it.each([
     ["idempotency/a.ts", 'import type { X } from "../payments/x.js";', "imports payments/x.ts"],
     ["payments/postgres/a.ts", 'export * from "../../stores/x.js";', "imports stores/x.ts"],
     ["grpc/a.ts", 'const x = await import("../server/x.js");', "imports server/x.ts"],
     ["server/a.ts", 'import "../cli.js";', "imports cli.ts"],
+    ["client/a.ts", 'import "../idempotency/executor.js";', "imports idempotency/executor.ts"],
     ["server/a.ts", "const port = process.env.PORT;", "reads process.env"],
     ["unheard/a.ts", "", "unheard has no rule"],
   ])("finds what is wrong in %s: %s", (path, text, problem) => {

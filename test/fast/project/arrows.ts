@@ -1,7 +1,7 @@
 import { posix } from "node:path";
 import ts from "typescript";
 
-/** What the files of each folder of `src` may import of ours, besides their own folder. */
+/** What the files of each folder of `src` may import of ours, besides their own folder: folders, or files. */
 const ALLOWED: ReadonlyMap<string, readonly string[]> = new Map([
   ["gen", []],
   ["runtime", []],
@@ -9,7 +9,18 @@ const ALLOWED: ReadonlyMap<string, readonly string[]> = new Map([
   ["stores", ["gen", "idempotency", "runtime"]],
   ["grpc", ["gen", "idempotency", "runtime"]],
   ["connect", ["gen", "idempotency", "runtime"]],
-  ["client", ["gen", "idempotency", "runtime"]],
+  // Ships to callers: the words both sides share, and nothing of a server.
+  [
+    "client",
+    [
+      "gen",
+      "idempotency/clock.ts",
+      "idempotency/code.ts",
+      "idempotency/errors.ts",
+      "idempotency/key.ts",
+      "idempotency/reply.ts",
+    ],
+  ],
   ["payments", ["gen", "idempotency", "runtime"]],
   ["sandbox", ["gen", "idempotency", "runtime"]],
   // Judges the others by what they have written.
@@ -30,7 +41,8 @@ export function violations(path: string, text: string): string[] {
   const wrongImports = importedPaths(path, text).filter((imported) => {
     const target = topOf(imported);
     if (target === "cli.ts") return true;
-    return allowed !== undefined && target !== folder && !allowed.includes(target);
+    if (allowed === undefined || target === folder) return false;
+    return !allowed.includes(target) && !allowed.includes(imported);
   });
   const found = wrongImports.map((imported) => `${path} imports ${imported}`);
   if (path !== READER_OF_THE_ENVIRONMENT && /\bprocess\.env\b/.test(text)) {
@@ -39,12 +51,33 @@ export function violations(path: string, text: string): string[] {
   return found;
 }
 
+/**
+ * The packages that a file of `src` needs, it and all that it imports, for
+ * types or at run time; sorted, with the modules of Node among them.
+ */
+export function packagesBehind(entry: string, read: (path: string) => string): string[] {
+  const packages = new Set<string>();
+  const files = new Set([entry]);
+  for (const path of files) {
+    const text = read(path);
+    for (const name of importedNames(text).filter((name) => !name.startsWith("."))) {
+      packages.add(name.split("/", name.startsWith("@") ? 2 : 1).join("/"));
+    }
+    for (const imported of importedPaths(path, text)) {
+      files.add(imported); // the loop comes to it as well
+    }
+  }
+  return [...packages].sort();
+}
+
 function importedPaths(path: string, text: string): string[] {
-  return ts
-    .preProcessFile(text)
-    .importedFiles.map(({ fileName }) => fileName)
+  return importedNames(text)
     .filter((name) => name.startsWith("."))
     .map((name) => posix.join(posix.dirname(path), name).replace(/\.js$/, ".ts"));
+}
+
+function importedNames(text: string): string[] {
+  return ts.preProcessFile(text).importedFiles.map(({ fileName }) => fileName);
 }
 
 function topOf(path: string): string {

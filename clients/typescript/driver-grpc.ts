@@ -1,0 +1,58 @@
+import { fromBinary, toBinary } from "@bufbuild/protobuf";
+import { Client, credentials, Metadata, status } from "@grpc/grpc-js";
+import {
+  type CallReport,
+  errorInfoOf,
+  grpcInterceptor,
+  KEY_METADATA,
+  NATIVE_RETRIES_OFF,
+  PaymentService,
+  withReport,
+} from "../../src/client/index.js";
+import { runDriver } from "./driver.js";
+
+/** One connection for each target. */
+const clients = new Map<string, Client>();
+
+function clientOf(target: string): Client {
+  const client =
+    clients.get(target) ?? new Client(target, credentials.createInsecure(), NATIVE_RETRIES_OFF);
+  clients.set(target, client);
+  return client;
+}
+
+runDriver(
+  ({ target, method, request, key, deadlineMs, options, signal }) =>
+    new Promise((resolve) => {
+      const metadata = new Metadata();
+      if (key !== undefined) {
+        metadata.set(KEY_METADATA, key);
+      }
+      let report: CallReport | undefined;
+      const callOptions = withReport(
+        (received) => {
+          report = received;
+        },
+        {
+          deadline: Date.now() + deadlineMs,
+          // Usually an option of the client; here each call has settings of its own.
+          interceptors: [grpcInterceptor({ services: [PaymentService], ...options })],
+        },
+      );
+      const ongoing = clientOf(target).makeUnaryRequest(
+        `/${method.parent.typeName}/${method.name}`,
+        (message: typeof request) => Buffer.from(toBinary(method.input, message)),
+        (bytes) => fromBinary(method.output, bytes),
+        request,
+        metadata,
+        callOptions,
+        (error, response) =>
+          resolve(
+            error === null
+              ? { code: status[status.OK], reason: "", report, response }
+              : { code: status[error.code], reason: errorInfoOf(error)?.reason ?? "", report },
+          ),
+      );
+      signal.addEventListener("abort", () => ongoing.cancel());
+    }),
+);

@@ -1,0 +1,50 @@
+import { ConnectError } from "@connectrpc/connect";
+import { type ErrorInfo, ErrorInfoSchema } from "../gen/google/rpc/error_details_pb.js";
+import { Code } from "../idempotency/code.js";
+import { ERROR_DOMAIN, type Next, STATUS_DETAILS_TRAILER } from "../idempotency/errors.js";
+import type { ReadableEntries } from "./replayed.js";
+import { detail, detailsIn } from "./status-details.js";
+
+/** They are about the caller: with other credentials the same call can still succeed. */
+const ABOUT_THE_CALLER: ReadonlySet<unknown> = new Set([
+  Code.UNAUTHENTICATED,
+  Code.PERMISSION_DENIED,
+]);
+
+const RETRY: Next = "retry_same_key";
+
+/**
+ * Whether an error of a call ends what the caller wanted: the service itself
+ * says that no retry helps. A connection that broke, a deadline that passed, or
+ * an error without `ErrorInfo` of this domain says nothing of the kind.
+ * Reads errors of Connect and of grpc-js.
+ */
+export function isDefinite(error: unknown): boolean {
+  const info = errorInfoOf(error);
+  return (
+    info?.domain === ERROR_DOMAIN &&
+    info.metadata.next !== RETRY &&
+    !(error instanceof Error && "code" in error && ABOUT_THE_CALLER.has(error.code))
+  );
+}
+
+/**
+ * What the service says of an error: its `reason`, and in its `metadata` what
+ * comes `next`. Reads errors of Connect and of grpc-js; undefined for any other.
+ */
+export function errorInfoOf(error: unknown): ErrorInfo | undefined {
+  if (error instanceof ConnectError) {
+    return error.findDetails(ErrorInfoSchema)[0];
+  }
+  if (error instanceof Error && "metadata" in error && isReadable(error.metadata)) {
+    const trailer = [error.metadata.get(STATUS_DETAILS_TRAILER)].flat()[0];
+    return detail(detailsIn(trailer), ErrorInfoSchema);
+  }
+  return undefined;
+}
+
+function isReadable(value: unknown): value is ReadableEntries {
+  return (
+    typeof value === "object" && value !== null && "get" in value && typeof value.get === "function"
+  );
+}

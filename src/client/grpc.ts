@@ -1,0 +1,110 @@
+import type { DescService } from "@bufbuild/protobuf";
+import {
+  type CallOptions,
+  type ChannelOptions,
+  InterceptingCall,
+  type Interceptor,
+  type InterceptorOptions,
+} from "@grpc/grpc-js";
+import { createGrpcCall } from "./grpc-call.js";
+import { type KeyedMethod, keyedMethod, nameOf } from "./keys.js";
+import {
+  type CallReport,
+  type ClientOptions,
+  type Environment,
+  retrySettings,
+  systemEnvironment,
+} from "./options.js";
+
+/** Which calls of grpc-js need a key. */
+export type KeyedCalls =
+  /** The methods of these services whose idempotency option says so. */
+  | { readonly services: readonly DescService[] }
+  /**
+   * Where no descriptors are at hand: asked with the method's name, such as
+   * `acme.v1.Orders/PlaceOrder`. A key must then be in the metadata, because
+   * nothing says which of the request's fields may carry it.
+   */
+  | { readonly needsKey: (method: string) => boolean };
+
+export type GrpcClientOptions = ClientOptions & KeyedCalls;
+
+/**
+ * Options for a channel whose calls the interceptor retries: grpc-js must not
+ * do so as well, or each attempt of the one becomes several of the other.
+ */
+export const NATIVE_RETRIES_OFF: ChannelOptions = { "grpc.enable_retries": 0 };
+
+const ON_REPORT = Symbol("onReport");
+
+interface ReportedCallOptions extends CallOptions {
+  readonly [ON_REPORT]?: (report: CallReport) => void;
+}
+
+/**
+ * Options for one call whose report goes to `onReport`, just before the call ends:
+ *
+ * ```ts
+ * payments.createPayment(request, withReport(({ key }) => log(key), { deadline }), callback);
+ * ```
+ */
+export function withReport(
+  onReport: (report: CallReport) => void,
+  options: CallOptions = {},
+): CallOptions {
+  const reported: ReportedCallOptions = { ...options, [ON_REPORT]: onReport };
+  return reported;
+}
+
+/**
+ * Gives every call of grpc-js that needs one an idempotency key, and retries
+ * it without ever becoming a second call. Takes part in unary calls only.
+ *
+ * @param environment for tests
+ * @throws RangeError if an option cannot be meant.
+ */
+export function grpcInterceptor(
+  options: GrpcClientOptions,
+  environment: Environment = systemEnvironment,
+): Interceptor {
+  const settings = retrySettings(options);
+  const find = keyedCalls(options);
+  return (callOptions: InterceptorOptions & ReportedCallOptions, nextCall) => {
+    const { path, requestStream, responseStream } = callOptions.method_definition;
+    const method = path.slice(1);
+    const found = requestStream || responseStream ? undefined : find(method);
+    if (found === undefined) {
+      return new InterceptingCall(nextCall(callOptions));
+    }
+    const call = createGrpcCall({
+      method,
+      keyed: found.keyed,
+      callOptions,
+      nextCall,
+      settings,
+      newKey: options.newKey,
+      onReport(report) {
+        options.onReport?.(report);
+        callOptions[ON_REPORT]?.(report);
+      },
+      environment,
+    });
+    return new InterceptingCall(call);
+  };
+}
+
+type Find = (method: string) => { readonly keyed?: KeyedMethod } | undefined;
+
+function keyedCalls(calls: KeyedCalls): Find {
+  if ("needsKey" in calls) {
+    return (method) => (calls.needsKey(method) ? {} : undefined);
+  }
+  const byName = new Map<string, { readonly keyed: KeyedMethod }>();
+  for (const method of calls.services.flatMap(({ methods }) => methods)) {
+    const keyed = keyedMethod(method);
+    if (keyed !== undefined) {
+      byName.set(nameOf(method), { keyed });
+    }
+  }
+  return (method) => byName.get(method);
+}

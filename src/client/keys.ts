@@ -1,0 +1,55 @@
+import {
+  type DescField,
+  type DescMethod,
+  fromBinary,
+  getOption,
+  hasOption,
+  type Message,
+} from "@bufbuild/protobuf";
+import { reflect } from "@bufbuild/protobuf/reflect";
+import { idempotency } from "../gen/payonce/idempotency/v1/options_pb.js";
+import type { KeylessCall } from "./options.js";
+
+/** The field that may carry the key where the option names none. */
+const KEY_FIELD = "idempotency_key";
+
+/** A method whose calls need a key. */
+export interface KeyedMethod {
+  readonly method: DescMethod;
+  /** The request's field that may carry the key. */
+  readonly field: DescField | undefined;
+}
+
+/** Reads the method's idempotency option; undefined if its calls need no key. */
+export function keyedMethod(method: DescMethod): KeyedMethod | undefined {
+  if (method.methodKind !== "unary" || !hasOption(method, idempotency)) {
+    return undefined;
+  }
+  const { required = true, keyField } = getOption(method, idempotency);
+  if (!required) {
+    return undefined;
+  }
+  const name = keyField === "" ? KEY_FIELD : keyField;
+  return { method, field: method.input.fields.find((field) => field.name === name) };
+}
+
+/** The method's name as keys know it, such as `acme.v1.Orders/PlaceOrder`. */
+export function nameOf({ parent, name }: DescMethod): string {
+  return `${parent.typeName}/${name}`;
+}
+
+/** The key in the request's field; undefined if there is none. */
+export function keyInMessage({ method, field }: KeyedMethod, message: Message): string | undefined {
+  const value = field && reflect(method.input, message).get(field);
+  return typeof value === "string" && value !== "" ? value : undefined;
+}
+
+/** The same for a serialized request, whatever generator the message came from. */
+export function keyInBytes(keyed: KeyedMethod, bytes: Uint8Array): string | undefined {
+  return keyInMessage(keyed, fromBinary(keyed.method.input, bytes));
+}
+
+/** What a call gets where neither it nor its caller names a key. */
+export function randomKey(_call: KeylessCall): string {
+  return crypto.randomUUID();
+}

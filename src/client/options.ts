@@ -1,0 +1,77 @@
+import { type Clock, systemClock } from "../idempotency/clock.js";
+
+/** What became of a call that needs a key. */
+export interface CallReport {
+  /** Such as `payonce.payments.v1.PaymentService/CreatePayment`. */
+  readonly method: string;
+  /** The key that every attempt carried. The same call can be sent again under it at any time. */
+  readonly key: string;
+  /** How many attempts were sent, the first included. */
+  readonly attempts: number;
+  /** Whether the answer was given before, to an earlier attempt or call under this key. */
+  readonly replayed: boolean;
+}
+
+/** A call that is about to get its key. */
+export interface KeylessCall {
+  /** Such as `payonce.payments.v1.PaymentService/CreatePayment`. */
+  readonly method: string;
+  /** The request message, as the caller passed it. */
+  readonly request: unknown;
+}
+
+/** When a call is retried. */
+export interface RetrySettings {
+  /** The most attempts of one call, the first included. Default 10. */
+  readonly maxAttempts: number;
+  /** The longest backoff before the first retry without a delay from the server. Default 100. */
+  readonly initialBackoffMs: number;
+  /** The longest backoff before any retry without a delay from the server. Default 5000. */
+  readonly maxBackoffMs: number;
+}
+
+/** What both interceptors accept. */
+export interface ClientOptions extends Partial<RetrySettings> {
+  /**
+   * The key of a call that carries none; asked once for a call. Default: a UUIDv4.
+   * What it throws becomes the call's error.
+   */
+  readonly newKey?: (call: KeylessCall) => string;
+  /** Told of every call that needs a key, just before the call ends. Must not throw. */
+  readonly onReport?: (report: CallReport) => void;
+}
+
+export const RETRY_DEFAULTS: RetrySettings = {
+  maxAttempts: 10,
+  initialBackoffMs: 100,
+  maxBackoffMs: 5_000,
+};
+
+/**
+ * The settings, with the defaults filled in.
+ * @throws RangeError if one cannot be meant.
+ */
+export function retrySettings({
+  maxAttempts = RETRY_DEFAULTS.maxAttempts,
+  initialBackoffMs = RETRY_DEFAULTS.initialBackoffMs,
+  maxBackoffMs = RETRY_DEFAULTS.maxBackoffMs,
+}: ClientOptions): RetrySettings {
+  if (!Number.isInteger(maxAttempts) || maxAttempts < 1) {
+    throw new RangeError("maxAttempts must be an integer of at least 1");
+  }
+  for (const [name, value] of Object.entries({ initialBackoffMs, maxBackoffMs })) {
+    if (!Number.isFinite(value) || value < 0) {
+      throw new RangeError(`${name} must be a number of milliseconds, 0 or more`);
+    }
+  }
+  return { maxAttempts, initialBackoffMs, maxBackoffMs };
+}
+
+/** What a retry depends on besides the server, so that a test can replay it. */
+export interface Environment {
+  readonly clock: Clock;
+  /** From 0 to below 1. */
+  readonly random: () => number;
+}
+
+export const systemEnvironment: Environment = { clock: systemClock, random: Math.random };

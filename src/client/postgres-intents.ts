@@ -1,0 +1,73 @@
+import type pg from "pg";
+import type { Intent, IntentStore } from "./intents.js";
+
+/**
+ * The table of the Postgres store: run it once, or put it among your own
+ * migrations. Rows of settled intents may be deleted once the service has
+ * forgotten their keys.
+ */
+export const INTENTS_TABLE_SQL = `
+CREATE TABLE IF NOT EXISTS payonce_intents (
+  name        text        PRIMARY KEY,
+  key         text        NOT NULL,
+  request     bytea       NOT NULL,
+  create_time timestamptz NOT NULL,
+  settle_time timestamptz
+);
+CREATE INDEX IF NOT EXISTS payonce_intents_unfinished ON payonce_intents (create_time)
+  WHERE settle_time IS NULL;
+`;
+
+// The update changes nothing; it makes the statement return the row that was
+// there first, and wait for a writer that is about to commit it.
+const SAVE = `
+INSERT INTO payonce_intents (name, key, request, create_time) VALUES ($1, $2, $3, $4)
+ON CONFLICT (name) DO UPDATE SET name = payonce_intents.name
+RETURNING name, key, request, create_time`;
+
+const SETTLE = `
+UPDATE payonce_intents SET settle_time = coalesce(settle_time, now()) WHERE name = $1`;
+
+const UNFINISHED = `
+SELECT name, key, request, create_time FROM payonce_intents
+WHERE settle_time IS NULL ORDER BY create_time LIMIT $1`;
+
+interface Row {
+  readonly name: string;
+  readonly key: string;
+  readonly request: Buffer;
+  readonly create_time: Date;
+}
+
+/**
+ * A store in a table of your own database, for any number of processes. Give it
+ * a pool: in a transaction that is still open, nothing is saved yet.
+ */
+export function postgresIntentStore(pool: Pick<pg.Pool, "query">): IntentStore {
+  return {
+    async save({ name, key, request, createTime }) {
+      const { rows } = await pool.query<Row>(SAVE, [name, key, request, createTime]);
+      const [row] = rows;
+      if (row === undefined) {
+        throw new Error("the database returned no intent"); // RETURNING always does
+      }
+      return fromRow(row);
+    },
+
+    async settle(name) {
+      const { rowCount } = await pool.query(SETTLE, [name]);
+      if (rowCount === 0) {
+        throw new Error(`there is no intent ${JSON.stringify(name)} to settle`);
+      }
+    },
+
+    async unfinished(limit) {
+      const { rows } = await pool.query<Row>(UNFINISHED, [limit]);
+      return rows.map(fromRow);
+    },
+  };
+}
+
+function fromRow({ name, key, request, create_time: createTime }: Row): Intent {
+  return { name, key, request, createTime };
+}

@@ -1,0 +1,85 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { describe, expect, it } from "vitest";
+
+const PROJECT = fileURLToPath(new URL("../../..", import.meta.url));
+const GUIDE = join(PROJECT, "docs/guide");
+const SNIPPETS = join(GUIDE, "snippets");
+
+/** Drawn, not run. */
+const DIAGRAM = "mermaid";
+
+/** A fenced block, whose first line names its language and, from the page, the file it is taken from. */
+interface Block {
+  readonly page: string;
+  readonly language: string;
+  readonly file: string | undefined;
+  readonly text: string;
+}
+
+const pages = readdirSync(GUIDE).filter((name) => name.endsWith(".md"));
+const blocks = pages.flatMap(blocksOf);
+const code = blocks.filter(({ language }) => language !== DIAGRAM);
+
+function blocksOf(page: string): readonly Block[] {
+  const text = readFileSync(join(GUIDE, page), "utf8");
+  return [...text.matchAll(/^```(\S*)(?: (\S+))?\n(.*?)^```$/gms)].map(
+    ([, language = "", file, body = ""]) => ({ page, language, file, text: body }),
+  );
+}
+
+/** Code without what its formatter decides: white space, and commas before what closes or at the end. */
+function unformatted(text: string): string {
+  return text.replaceAll(/\s/g, "").replaceAll(/,(?=[)\]}]|$)/g, "");
+}
+
+/** The rows of reasons in a page, or in a table of the sources, as `REASON CODE next`. */
+function rowsOf(text: string, row: RegExp): readonly string[] {
+  return [...text.matchAll(row)].map(([, ...cells]) => cells.join(" ")).sort();
+}
+
+describe("the guide", () => {
+  it.each(code)("$page shows code of $file as it is there", ({ file, text }) => {
+    expect(file).toBeDefined();
+    const source = readFileSync(join(GUIDE, file ?? ""), "utf8");
+    expect(unformatted(source)).toContain(unformatted(text));
+  });
+
+  it("shows every snippet, and the real tests import each, or another that they import", () => {
+    const folders = [join(PROJECT, "test/real/guide"), SNIPPETS];
+    const sources = folders.flatMap((folder) =>
+      readdirSync(folder).map((name) => join(folder, name)),
+    );
+    const imports = sources.map((path) => readFileSync(path, "utf8")).join("\n");
+    for (const name of readdirSync(SNIPPETS)) {
+      expect(code.map(({ file }) => file)).toContain(`snippets/${name}`);
+      expect(imports).toContain(`/${name.replace(/\.ts$/, ".js")}"`);
+    }
+  });
+
+  it("tells of every reason what its code and next step are, as the services send them", () => {
+    const tables = ["src/idempotency/errors.ts", "src/payments/errors.ts"]
+      .map((path) => readFileSync(join(PROJECT, path), "utf8"))
+      .join("\n");
+    const sent = rowsOf(
+      tables,
+      /^ {2}([A-Z_]+): \{ code: Code\.([A-Z_]+), next: "([a-z_]+)" \},$/gm,
+    );
+    const told = rowsOf(
+      readFileSync(join(GUIDE, "clients.md"), "utf8"),
+      /^\| `([A-Z_]+)` *\| ([A-Z_]+) *\| `([a-z_]+)` *\|/gm,
+    );
+    expect(sent.length).toBeGreaterThan(20);
+    expect(told).toEqual(sent);
+  });
+
+  it("draws one diagram for each scenario of a call", () => {
+    const drawn = blocks.filter(({ page, text }) => {
+      return page === "deduplication.md" && text.startsWith("sequenceDiagram\n");
+    });
+    const headings = readFileSync(join(GUIDE, "deduplication.md"), "utf8").match(/^## \d\. /gm);
+    expect(drawn).toHaveLength(8);
+    expect(headings).toHaveLength(8);
+  });
+});

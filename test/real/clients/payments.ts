@@ -1,0 +1,22 @@
+import type { Call } from "../../support/conformance/driver.js";
+
+/** A driver of another language is built first, on a machine that may have to fetch for it. */
+export const BUILD_LIMIT_MS = 600_000;
+
+/** Far above what any call takes, on a busy machine too. */
+const DEADLINE_MS = 60_000;
+
+/** A call that creates a payment of 19.99 EUR, unless it says otherwise. */
+export function createPayment(target: string, call: Partial<Call> = {}): Call {
+  return {
+    method: "CreatePayment",
+    deadlineMs: DEADLINE_MS,
+    ...call,
+    target,
+    request: {
+      amount: { currencyCode: "EUR", minorUnits: "1999" },
+      paymentMethod: "tok_visa",
+      ...call.request,
+    },
+  };
+}

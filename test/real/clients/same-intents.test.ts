@@ -1,0 +1,57 @@
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { expectAudit } from "../../support/audit.js";
+import { type Cluster, startCluster } from "../../support/cluster.js";
+import { clients } from "../../support/conformance/clients.js";
+import { type Driver, startDriver } from "../../support/conformance/driver.js";
+import { openProcessor, type Processor } from "../service/processor.js";
+import { BUILD_LIMIT_MS, createPayment } from "./payments.js";
+
+const CLIENTS = 10;
+const INTENTS = 50;
+
+let cluster: Cluster;
+let processor: Processor;
+let drivers: readonly Driver[];
+
+beforeAll(async () => {
+  cluster = await startCluster({ services: 2 });
+  processor = openProcessor(cluster.sandbox.address);
+  drivers = Array.from({ length: CLIENTS }, (_, index) =>
+    startDriver(clients[index % clients.length]?.driver ?? ""),
+  );
+  // Refused, but only once all are built and connected.
+  const [target = ""] = cluster.targets();
+  await Promise.all(
+    drivers.map((driver) => driver.call({ ...createPayment(target), request: {} })),
+  );
+}, BUILD_LIMIT_MS);
+
+afterAll(async () => {
+  await Promise.all((drivers ?? []).map((driver) => driver.stop()));
+  processor?.close();
+  await cluster?.stop();
+});
+
+const languages = new Set(clients.map(({ language }) => language));
+
+it(`${CLIENTS} clients (${[...languages].join(", ")}) with the same ${INTENTS} intents make ${INTENTS} payments, and hold the same answers`, async () => {
+  const targets = cluster.targets();
+  const answers = await Promise.all(
+    drivers.flatMap((driver, client) =>
+      Array.from({ length: INTENTS }, (_, intent) =>
+        driver.call(
+          createPayment(targets[(client + intent) % targets.length] ?? "", {
+            key: `intent-${intent}`,
+            request: { merchantReference: `order-${intent}`, metadata: { basket: `${intent}` } },
+            options: { maxAttempts: 50 },
+          }),
+        ),
+      ),
+    ),
+  );
+  expect(answers.filter(({ code }) => code !== "OK")).toEqual([]);
+  expect(new Set(answers.map(({ key, response }) => `${key} ${response}`)).size).toBe(INTENTS);
+  expect(answers.filter(({ replayed }) => !replayed).length).toBeLessThanOrEqual(INTENTS);
+  expect(await processor.countEffects()).toBe(INTENTS);
+  await expectAudit(cluster);
+});
