@@ -7,6 +7,7 @@ import { repeatableMethods } from "../idempotency/methods.js";
 import { startReaper } from "../idempotency/reaper.js";
 import { startRecovery } from "../idempotency/recovery.js";
 import type { IdempotencyStore } from "../idempotency/store.js";
+import type { Processor } from "../payments/processor.js";
 import { createPaymentHandlers } from "../payments/service.js";
 import { createPostgresStore } from "../stores/postgres/index.js";
 import { createClosers } from "./closers.js";
@@ -35,6 +36,8 @@ export interface ServiceOptions {
   readonly log: Logger;
   /** Replaces the gate before the store of record: to run without one, or with a broken store. */
   readonly gate?: (record: IdempotencyStore<PoolClient>) => IdempotencyStore<PoolClient>;
+  /** Stands between the payments and their processor: to run with a broken one. */
+  readonly processor?: (processor: Processor) => Processor;
 }
 
 export interface Service {
@@ -48,7 +51,7 @@ export interface Service {
 
 /** Starts the whole service. What was started before a failure is ended again. */
 export async function startService(options: ServiceOptions): Promise<Service> {
-  const { config, log, gate } = options;
+  const { config, log, gate, processor: wrap = (processor) => processor } = options;
   const closers = createClosers();
   try {
     const metrics = createMetrics();
@@ -78,7 +81,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     const defaults = { leaseMs: config.idempotencyLeaseMs, retentionMs };
     const payments = createPaymentHandlers({
       pool: database.value.payments,
-      processor: processor.value,
+      processor: wrap(processor.value),
       keyWindowMs: config.processorKeyWindowMs,
     });
     const recovery = startRecovery({

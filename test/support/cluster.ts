@@ -13,8 +13,8 @@ export interface Cluster {
   readonly sandbox: SandboxUnderTest;
   /** The gRPC addresses of all services. */
   targets(): readonly string[];
-  /** Starts one more service process. */
-  addService(env?: Readonly<Record<string, string>>): Promise<ServiceProcess>;
+  /** Starts one more service process, of another program if one is given. */
+  addService(env?: Readonly<Record<string, string>>, entry?: string): Promise<ServiceProcess>;
   stop(): Promise<void>;
 }
 
@@ -28,7 +28,7 @@ export interface ClusterOptions {
 
 /** The whole product on real processes: services, Redis nodes, Postgres and the processor. */
 export async function startCluster(options: ClusterOptions): Promise<Cluster> {
-  const { services: count, redisNodes: redisCount = 3, env = {}, entry } = options;
+  const { services: count, redisNodes: redisCount = 3, env = {} } = options;
   const dataDir = await mkdtemp(join(tmpdir(), "payonce-test-cluster-"));
   const [database, sandbox, redisNodes] = await Promise.all([
     createDatabase(),
@@ -36,7 +36,7 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
     Promise.all(Array.from({ length: redisCount }, () => startRedisNodeUnderTest())),
   ]);
   const services: ServiceProcess[] = [];
-  const addService = async (more: Readonly<Record<string, string>> = {}) => {
+  const addService: Cluster["addService"] = async (more = {}, entry = options.entry) => {
     const service = await startServiceProcess({
       env: {
         DATABASE_URL: database.url,

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { mkdir, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { rolldown } from "rolldown";
+import { type Plugin, rolldown } from "rolldown";
 
 const OUTPUT_FOLDER = fileURLToPath(new URL("../../.cache/compiled", import.meta.url));
 
@@ -24,15 +24,21 @@ export function compiledEntry(typescriptFile: string): Promise<string> {
 
 const compiled = new Map<string, Promise<string>>();
 
-async function compile(typescriptFile: string): Promise<string> {
+/** Puts a TypeScript file and all that it imports from the project into one text. */
+export async function bundled(typescriptFile: string, plugins: readonly Plugin[] = []) {
   const bundle = await rolldown({
     input: typescriptFile,
     external: PACKAGE_NAME,
     platform: "node",
+    plugins: [...plugins],
   });
   const { output } = await bundle.generate({ format: "esm", codeSplitting: false });
   await bundle.close();
-  const [{ code, name }] = output;
+  return output[0];
+}
+
+async function compile(typescriptFile: string): Promise<string> {
+  const { code, name } = await bundled(typescriptFile);
   const hash = createHash("sha256").update(code).digest("hex").slice(0, 16);
   const path = join(OUTPUT_FOLDER, `${name}-${hash}.js`);
   await mkdir(OUTPUT_FOLDER, { recursive: true });

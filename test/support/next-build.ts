@@ -1,9 +1,10 @@
 import { existsSync } from "node:fs";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
-import { type Plugin, rolldown } from "rolldown";
+import type { Plugin } from "rolldown";
+import { bundled } from "./compile.js";
 import { generateNextSchema } from "./next-build-schema.js";
 
 const SOURCE = fileURLToPath(new URL("../../src", import.meta.url));
@@ -12,8 +13,6 @@ const REPLACEMENTS = fileURLToPath(new URL("entries/next-build", import.meta.url
 export interface NextBuild {
   /** The program, for `startServiceProcess`. */
   readonly entry: string;
-  /** Where the program is, and room for its data. */
-  readonly folder: string;
   remove(): Promise<void>;
 }
 
@@ -25,15 +24,10 @@ export async function makeNextBuild(): Promise<NextBuild> {
   const folder = await mkdtemp(join(tmpdir(), "payonce-test-next-build-"));
   await generateNextSchema(folder);
   const entry = join(folder, "next-build.js");
-  const bundle = await rolldown({
-    input: join(SOURCE, "cli.ts"),
-    external: /^[^./]/, // packages
-    platform: "node",
-    plugins: [replacing([REPLACEMENTS, join(folder, "src")])],
-  });
-  await bundle.write({ file: entry, format: "esm", codeSplitting: false });
-  await bundle.close();
-  return { entry, folder, remove: () => rm(folder, { recursive: true, force: true }) };
+  const replacements = replacing([REPLACEMENTS, join(folder, "src")]);
+  const { code } = await bundled(join(SOURCE, "cli.ts"), [replacements]);
+  await writeFile(entry, code);
+  return { entry, remove: () => rm(folder, { recursive: true, force: true }) };
 }
 
 /** A file in one of the folders takes the place of the one at the same path in `src`, which only it sees. */

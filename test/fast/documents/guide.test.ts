@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
+import { codeBlocksOf, unformatted } from "./code-blocks.js";
 
 const PROJECT = fileURLToPath(new URL("../../..", import.meta.url));
 const GUIDE = join(PROJECT, "docs/guide");
@@ -10,29 +11,11 @@ const SNIPPETS = join(GUIDE, "snippets");
 /** Drawn, not run. */
 const DIAGRAM = "mermaid";
 
-/** A fenced block, whose first line names its language and, from the page, the file it is taken from. */
-interface Block {
-  readonly page: string;
-  readonly language: string;
-  readonly file: string | undefined;
-  readonly text: string;
-}
-
 const pages = readdirSync(GUIDE).filter((name) => name.endsWith(".md"));
-const blocks = pages.flatMap(blocksOf);
+const blocks = pages.flatMap((page) =>
+  codeBlocksOf(readFileSync(join(GUIDE, page), "utf8")).map((block) => ({ page, ...block })),
+);
 const code = blocks.filter(({ language }) => language !== DIAGRAM);
-
-function blocksOf(page: string): readonly Block[] {
-  const text = readFileSync(join(GUIDE, page), "utf8");
-  return [...text.matchAll(/^```(\S*)(?: (\S+))?\n(.*?)^```$/gms)].map(
-    ([, language = "", file, body = ""]) => ({ page, language, file, text: body }),
-  );
-}
-
-/** Code without what its formatter decides: white space, and commas before what closes or at the end. */
-function unformatted(text: string): string {
-  return text.replaceAll(/\s/g, "").replaceAll(/,(?=[)\]}]|$)/g, "");
-}
 
 /** The rows of reasons in a page, or in a table of the sources, as `REASON CODE next`. */
 function rowsOf(text: string, row: RegExp): readonly string[] {

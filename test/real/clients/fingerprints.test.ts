@@ -2,10 +2,10 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { expectAudit } from "../../support/audit.js";
 import { type Cluster, startCluster } from "../../support/cluster.js";
 import { clients } from "../../support/conformance/clients.js";
-import { type Driver, startDriver } from "../../support/conformance/driver.js";
+import type { Driver } from "../../support/conformance/driver.js";
 import { grpcurl, grpcurlAvailable } from "../../support/grpcurl.js";
 import { openProcessor, type Processor } from "../service/processor.js";
-import { BUILD_LIMIT_MS, createPayment } from "./payments.js";
+import { BUILD_LIMIT_MS, startReadyDriver } from "./payments.js";
 import {
   grpcurlSender,
   jsonSender,
@@ -60,7 +60,9 @@ beforeAll(async () => {
   if (service === undefined) {
     throw new Error("no service runs");
   }
-  drivers = clients.map(({ driver }) => startDriver(driver));
+  drivers = await Promise.all(
+    clients.map(({ driver }) => startReadyDriver(driver, service.grpcAddress)),
+  );
   bytesByHand = rawSender(service);
   if (grpcurlAvailable) {
     await grpcurl(["-version"]);
@@ -71,9 +73,6 @@ beforeAll(async () => {
     jsonSender(service),
     bytesByHand,
   ];
-  await Promise.all(
-    drivers.map((driver) => driver.call({ ...createPayment(service.grpcAddress), request: {} })),
-  );
 }, BUILD_LIMIT_MS);
 
 afterAll(async () => {

@@ -2,15 +2,14 @@ import { durationFromMs } from "@bufbuild/protobuf/wkt";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { FaultAction } from "../../../src/gen/payonce/sandbox/v1/sandbox_pb.js";
 import { expectAudit } from "../../support/audit.js";
+import { callEach } from "../../support/call-each.js";
 import { type Cluster, startCluster } from "../../support/cluster.js";
 import { clients } from "../../support/conformance/clients.js";
-import { type Answer, startDriver } from "../../support/conformance/driver.js";
 import { waitUntil } from "../../support/service-process.js";
-import { openProcessor, type Processor } from "../service/processor.js";
-import { BUILD_LIMIT_MS, createPayment } from "./payments.js";
+import { ALL_CALLS, openProcessor, type Processor } from "../service/processor.js";
+import { BUILD_LIMIT_MS, createPayment, startReadyDriver } from "./payments.js";
 
 const PAYMENTS = 200;
-const AT_ONCE = 20;
 
 /** The server is killed once so many effects are there. */
 const EFFECTS_BEFORE_KILL = 80;
@@ -18,8 +17,6 @@ const EFFECTS_BEFORE_KILL = 80;
 /** So that calls are under way when the server is killed. */
 const PROCESSOR_DELAY = durationFromMs(50);
 
-/** Calls to the processor, more than a run makes. */
-const ALL_CALLS = 1_000_000;
 const STEP_LIMIT_MS = 60_000;
 
 /** A retry may come before a lease is over, again and again. */
@@ -51,20 +48,13 @@ it.each(clients)(
   async ({ driver: program }) => {
     const server = cluster.services.at(-1);
     const target = server?.grpcAddress ?? "";
-    const driver = startDriver(program);
-    await driver.call({ ...createPayment(target), request: {} }); // once it is built
+    const driver = await startReadyDriver(program, target);
     const effectsBefore = await processor.countEffects();
 
-    let sent = 0;
-    const answers: Answer[] = [];
-    const pay = async () => {
-      while (sent < PAYMENTS) {
-        sent += 1;
-        const options = { maxAttempts: MAX_ATTEMPTS };
-        answers.push(await driver.call(createPayment(target, { options })));
-      }
-    };
-    const paying = Promise.all(Array.from({ length: AT_ONCE }, pay));
+    const options = { maxAttempts: MAX_ATTEMPTS };
+    const paying = callEach(Array.from({ length: PAYMENTS }), () =>
+      driver.call(createPayment(target, { options })),
+    );
     await waitUntil(
       async () => (await processor.countEffects()) >= effectsBefore + EFFECTS_BEFORE_KILL,
       STEP_LIMIT_MS,
@@ -72,7 +62,7 @@ it.each(clients)(
     server?.kill("SIGKILL");
     await server?.exited;
     await cluster.addService({ GRPC_LISTEN: target });
-    await paying;
+    const answers = await paying;
     await driver.stop();
 
     const retried = answers.filter(({ attempts }) => attempts > 1).length;

@@ -1,4 +1,4 @@
-import type { Call } from "../../support/conformance/driver.js";
+import { type Call, type Driver, startDriver } from "../../support/conformance/driver.js";
 
 /** A driver of another language is built first, on a machine that may have to fetch for it. */
 export const BUILD_LIMIT_MS = 600_000;
@@ -19,4 +19,11 @@ export function createPayment(target: string, call: Partial<Call> = {}): Call {
       ...call.request,
     },
   };
+}
+
+/** Starts a driver that is built and connected: it has had a call refused. */
+export async function startReadyDriver(program: string, target: string): Promise<Driver> {
+  const driver = startDriver(program);
+  await driver.call({ ...createPayment(target), request: {} });
+  return driver;
 }

@@ -2,9 +2,9 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import { expectAudit } from "../../support/audit.js";
 import { type Cluster, startCluster } from "../../support/cluster.js";
 import { clients } from "../../support/conformance/clients.js";
-import { type Driver, startDriver } from "../../support/conformance/driver.js";
+import type { Driver } from "../../support/conformance/driver.js";
 import { openProcessor, type Processor } from "../service/processor.js";
-import { BUILD_LIMIT_MS, createPayment } from "./payments.js";
+import { BUILD_LIMIT_MS, createPayment, startReadyDriver } from "./payments.js";
 
 const CLIENTS = 10;
 const INTENTS = 50;
@@ -16,13 +16,11 @@ let drivers: readonly Driver[];
 beforeAll(async () => {
   cluster = await startCluster({ services: 2 });
   processor = openProcessor(cluster.sandbox.address);
-  drivers = Array.from({ length: CLIENTS }, (_, index) =>
-    startDriver(clients[index % clients.length]?.driver ?? ""),
-  );
-  // Refused, but only once all are built and connected.
   const [target = ""] = cluster.targets();
-  await Promise.all(
-    drivers.map((driver) => driver.call({ ...createPayment(target), request: {} })),
+  drivers = await Promise.all(
+    Array.from({ length: CLIENTS }, (_, index) =>
+      startReadyDriver(clients[index % clients.length]?.driver ?? "", target),
+    ),
   );
 }, BUILD_LIMIT_MS);
 

@@ -13,6 +13,9 @@ import { processorKeyOf } from "../../../src/payments/operation.js";
 const CALL_LIMIT_MS = 30_000;
 const { method } = SandboxProcessorService;
 
+/** For a fault of every call: more than a run makes. */
+export const ALL_CALLS = 1_000_000;
+
 export type Processor = ReturnType<typeof openProcessor>;
 
 /** The sandbox processor, seen from behind the service: what it did, and how to trouble it. */

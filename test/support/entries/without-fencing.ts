@@ -4,7 +4,7 @@ import { serveWith } from "./serve-with.js";
 
 // A service whose statements do not compare the fencing token: whoever ever had
 // a claim writes under whatever token its record carries by then.
-await serveWith(withoutFencing);
+await serveWith({ gate: withoutFencing });
 
 function withoutFencing(store: IdempotencyStore<PoolClient>): IdempotencyStore<PoolClient> {
   async function current(claim: Claim): Promise<Claim> {

@@ -21,4 +21,4 @@ await records.query(`
   CREATE OR REPLACE TRIGGER reserve_nothing BEFORE UPDATE ON payments
     FOR EACH ROW EXECUTE FUNCTION reserve_nothing()`);
 await closers.closeAll();
-await serveWith((record) => record);
+await serveWith({ gate: (record) => record });

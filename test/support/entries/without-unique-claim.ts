@@ -5,7 +5,7 @@ import { serveWith } from "./serve-with.js";
 
 // A service whose database has lost the unique claim: every call has a record
 // of its own, as if the primary key had been dropped.
-await serveWith(withoutUniqueClaim);
+await serveWith({ gate: withoutUniqueClaim });
 
 function withoutUniqueClaim(store: IdempotencyStore<PoolClient>): IdempotencyStore<PoolClient> {
   const ownClaims = new WeakMap<Claim, Claim>();

@@ -1,6 +1,7 @@
 import { durationFromMs } from "@bufbuild/protobuf/wkt";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { FaultAction } from "../../../../src/gen/payonce/sandbox/v1/sandbox_pb.js";
+import { ALL_CALLS } from "../../../real/service/processor.js";
 import { type FaultCluster, seconds, startFaultCluster, tell } from "./fault-cluster.js";
 import { killOwners } from "./kill-owners.js";
 import { loadDuring, loadText } from "./load.js";
@@ -12,9 +13,6 @@ const LIMIT_PER_KILL_MS = 10_000;
 
 /** So that a kill meets calls of every kind: asked and not acted, acted and not answered. */
 const PROCESSOR_DELAY = durationFromMs(150);
-
-/** Calls to the processor, more than a run makes. */
-const ALL_CALLS = 1_000_000;
 
 let cluster: FaultCluster;
 

@@ -5,6 +5,7 @@ import { CaptureMethod } from "../../../../src/gen/payonce/payments/v1/payments_
 import { EffectType, FaultAction } from "../../../../src/gen/payonce/sandbox/v1/sandbox_pb.js";
 import type { UnaryResult } from "../../../../src/grpc/client.js";
 import { Code } from "../../../../src/idempotency/code.js";
+import { ALL_CALLS } from "../../../real/service/processor.js";
 import {
   eur,
   type PaymentsClient,
@@ -19,8 +20,6 @@ const PAYMENTS = 20;
 
 /** So that what races meets at the processor too, in any order. */
 const PROCESSOR_DELAY = durationFromMs(20);
-const ALL_CALLS = 1_000_000;
-
 /** Of 1,999 minor units, nine times 200 can be taken. */
 const PART = 200n;
 const PARTS_ASKED = 12;

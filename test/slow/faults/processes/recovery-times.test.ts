@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { durationFromMs } from "@bufbuild/protobuf/wkt";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { FaultAction } from "../../../../src/gen/payonce/sandbox/v1/sandbox_pb.js";
+import { ALL_CALLS } from "../../../real/service/processor.js";
 import { paymentOf } from "../../../support/payments-client.js";
 import { waitUntil } from "../../../support/service-process.js";
 import {
@@ -20,9 +21,6 @@ const OWNERS_AT_ONCE = 4;
 
 /** Before a call to the processor acts, and again before its reply: a kill meets either. */
 const PROCESSOR_DELAY_MS = 200;
-
-/** Calls to the processor, more than a run makes. */
-const ALL_CALLS = 1_000_000;
 
 /** One kill, its recovery, and a start that takes its time on a busy machine. */
 const LIMIT_PER_KILL_MS = 10_000;

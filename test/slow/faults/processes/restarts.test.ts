@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { durationFromMs } from "@bufbuild/protobuf/wkt";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { FaultAction } from "../../../../src/gen/payonce/sandbox/v1/sandbox_pb.js";
+import { ALL_CALLS } from "../../../real/service/processor.js";
 import { answerOf, isReplayed, paymentOf } from "../../../support/payments-client.js";
 import type { ServiceProcess } from "../../../support/service-process.js";
 import { type FaultCluster, startFaultCluster, tell } from "./fault-cluster.js";
@@ -12,9 +13,6 @@ const UNDER_LOAD_MS = 500;
 
 /** So that calls are under way whenever a service is stopped. */
 const PROCESSOR_DELAY = durationFromMs(150);
-
-/** Calls to the processor, more than a run makes. */
-const ALL_CALLS = 1_000_000;
 
 const EARLIER_KEYS = ["earlier-1", "earlier-2", "earlier-3"];
 

@@ -3,13 +3,11 @@ import { durationFromMs } from "@bufbuild/protobuf/wkt";
 import { Redis } from "ioredis";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { StoredOutcomeSchema } from "../../../../src/gen/payonce/idempotency/v1/outcome_pb.js";
-import {
-  CreatePaymentRequestSchema,
-  PaymentService,
-} from "../../../../src/gen/payonce/payments/v1/payments_pb.js";
+import { CreatePaymentRequestSchema } from "../../../../src/gen/payonce/payments/v1/payments_pb.js";
 import { FaultAction } from "../../../../src/gen/payonce/sandbox/v1/sandbox_pb.js";
 import { Code } from "../../../../src/idempotency/code.js";
-import { KEY_METADATA } from "../../../../src/idempotency/key.js";
+import { post } from "../../../real/service/http.js";
+import { ALL_CALLS } from "../../../real/service/processor.js";
 import { beginWaitingPayment } from "../../../real/service/waiting-payment.js";
 import { makeNextBuild, type NextBuild } from "../../../support/next-build.js";
 import {
@@ -23,18 +21,8 @@ import {
 } from "../../../support/next-build-callers.js";
 import { NEXT_BUILD, NOTE, noteIn, withNote } from "../../../support/next-build-note.js";
 import { isReplayed, type PaymentsClient, refusalOf } from "../../../support/payments-client.js";
-import {
-  type ServiceProcess,
-  startServiceProcess,
-  waitUntil,
-} from "../../../support/service-process.js";
-import {
-  type FaultCluster,
-  LEASE_MS,
-  RECOVERY_INTERVAL_MS,
-  startFaultCluster,
-  tell,
-} from "./fault-cluster.js";
+import { type ServiceProcess, waitUntil } from "../../../support/service-process.js";
+import { type FaultCluster, LEASE_MS, startFaultCluster, tell } from "./fault-cluster.js";
 
 /** Longer than a busy machine pauses: a claim that is taken over was left behind. */
 const PATIENT_LEASE_MS = 15_000;
@@ -52,9 +40,6 @@ const PROCESSOR_DELAY = durationFromMs(150);
 
 /** The owner is gone by then. */
 const LONG_PROCESSOR_DELAY_MS = 5_000;
-
-/** Calls to the processor, more than a run makes. */
-const ALL_CALLS = 1_000_000;
 
 /** What a caller writes into the field that only the next build knows. */
 const CALLERS_NOTE = "of a caller";
@@ -226,28 +211,8 @@ describe.each<{ from: Build; to: Build }>([
 
 it("violates no invariant", () => cluster.expectNothingViolated());
 
-async function start(
-  build: Build,
-  env: Readonly<Record<string, string>> = {},
-): Promise<ServiceProcess> {
-  if (build === "old") {
-    return cluster.addService(env);
-  }
-  const service = await startServiceProcess({
-    entry: nextBuild.entry,
-    env: {
-      DATABASE_URL: cluster.database.url,
-      REDIS_URLS: cluster.redisNodes.map(({ url }) => url).join(","),
-      PROCESSOR_URL: cluster.sandbox.address,
-      DATA_DIR: nextBuild.folder,
-      LOG_LEVEL: "warn",
-      IDEMPOTENCY_LEASE_MS: String(PATIENT_LEASE_MS),
-      RECOVERY_INTERVAL_MS: String(RECOVERY_INTERVAL_MS),
-      ...env,
-    },
-  });
-  cluster.services.push(service);
-  return service;
+function start(build: Build, env: Readonly<Record<string, string>> = {}): Promise<ServiceProcess> {
+  return cluster.addService(env, build === "old" ? undefined : nextBuild.entry);
 }
 
 /** Restarts one service after the other as another build, each time once more has been answered. */
@@ -271,18 +236,12 @@ async function rollTo(build: Build, answered: readonly Paid[]) {
 
 /** Sends a request with the next build's field as JSON, which names it. Returns the HTTP status. */
 async function payInJson({ httpAddress }: ServiceProcess, key: string): Promise<number> {
-  const path = `${PaymentService.typeName}/${PaymentService.method.createPayment.name}`;
-  const response = await fetch(`http://${httpAddress}/${path}`, {
-    method: "POST",
-    headers: { "content-type": "application/json", [KEY_METADATA]: key },
-    body: JSON.stringify({
-      amount: { currency_code: "EUR", minor_units: "1999" },
-      payment_method: "tok_visa",
-      [NOTE.name]: CALLERS_NOTE,
-    }),
+  const body = JSON.stringify({
+    amount: { currency_code: "EUR", minor_units: "1999" },
+    payment_method: "tok_visa",
+    [NOTE.name]: CALLERS_NOTE,
   });
-  await response.arrayBuffer();
-  return response.status;
+  return (await post({ address: httpAddress, method: "CreatePayment", body, key })).status;
 }
 
 /** What Postgres holds for each key, as the old build reads it. */

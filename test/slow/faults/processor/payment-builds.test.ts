@@ -1,5 +1,3 @@
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { FaultAction } from "../../../../src/gen/payonce/sandbox/v1/sandbox_pb.js";
@@ -13,14 +11,7 @@ import {
   refusalOf,
   untilAnswered,
 } from "../../../support/payments-client.js";
-import { type ServiceProcess, startServiceProcess } from "../../../support/service-process.js";
-import {
-  type FaultCluster,
-  LEASE_MS,
-  RECOVERY_INTERVAL_MS,
-  startFaultCluster,
-  tell,
-} from "../processes/fault-cluster.js";
+import { type FaultCluster, startFaultCluster, tell } from "../processes/fault-cluster.js";
 
 const NEWER_BUILD = fileURLToPath(
   new URL("../../../support/entries/newer-build.ts", import.meta.url),
@@ -30,29 +21,15 @@ const NEWER_BUILD = fileURLToPath(
 const PROCESSOR_DELAY_MS = 3_000;
 
 let cluster: FaultCluster;
-let newer: ServiceProcess;
 let atNewer: PaymentsClient;
 
 beforeAll(async () => {
   cluster = await startFaultCluster({ services: 1 });
-  newer = await startServiceProcess({
-    entry: NEWER_BUILD,
-    env: {
-      DATABASE_URL: cluster.database.url,
-      PROCESSOR_URL: cluster.sandbox.address,
-      DATA_DIR: join(tmpdir(), "payonce-test-newer-build"), // nothing of its own is kept there
-      LOG_LEVEL: "warn",
-      IDEMPOTENCY_LEASE_MS: String(LEASE_MS),
-      RECOVERY_INTERVAL_MS: String(RECOVERY_INTERVAL_MS),
-    },
-  });
+  const newer = await cluster.addService({}, NEWER_BUILD);
   atNewer = cluster.connect(newer);
 });
 
-afterAll(async () => {
-  await newer?.stop();
-  await cluster?.stop();
-});
+afterAll(() => cluster?.stop());
 
 it("payments of builds with different fingerprints replay at each other, to equal requests only", async () => {
   const builds = [cluster.connect(cluster.services[0]), atNewer];

@@ -2,6 +2,7 @@ import pg from "pg";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createClientLog } from "../../../invariants/client-log.js";
 import { expectAudit } from "../../../support/audit.js";
+import { callEach, MANY_CALLS_LIMIT_MS } from "../../../support/call-each.js";
 import {
   answerOf,
   isReplayed,
@@ -11,7 +12,6 @@ import {
 } from "../../../support/payments-client.js";
 import { type ServiceProcess, waitUntil } from "../../../support/service-process.js";
 import { type FaultCluster, seconds, startFaultCluster, tell } from "../processes/fault-cluster.js";
-import { callEach, MANY_CALLS_LIMIT_MS } from "./call-each.js";
 import { countDecisions } from "./gate-metrics.js";
 import { type OwnPostgres, portOf, startOwnPostgres } from "./own-postgres.js";
 import { type Standby, startStandby } from "./standby.js";

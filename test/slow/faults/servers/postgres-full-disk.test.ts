@@ -5,6 +5,7 @@ import { Code } from "../../../../src/idempotency/code.js";
 import { paymentIdOfKey } from "../../../../src/payments/operation.js";
 import { processorKeyOfCall } from "../../../real/service/processor.js";
 import { expectAudit } from "../../../support/audit.js";
+import { callEach, MANY_CALLS_LIMIT_MS } from "../../../support/call-each.js";
 import {
   answerOf,
   isReplayed,
@@ -14,7 +15,6 @@ import {
 } from "../../../support/payments-client.js";
 import { waitUntil } from "../../../support/service-process.js";
 import { type FaultCluster, seconds, startFaultCluster, tell } from "../processes/fault-cluster.js";
-import { callEach, MANY_CALLS_LIMIT_MS } from "./call-each.js";
 import { makeDisk } from "./full-disk.js";
 import { type OwnPostgres, startOwnPostgres } from "./own-postgres.js";
 

@@ -6,6 +6,7 @@ import { createClientLog, type Writes } from "../../../invariants/client-log.js"
 import { payonce } from "../../../real/service/command-line.js";
 import { openProcessor, type Processor } from "../../../real/service/processor.js";
 import { expectAudit } from "../../../support/audit.js";
+import { callEach, MANY_CALLS_LIMIT_MS } from "../../../support/call-each.js";
 import { type Cluster, startCluster } from "../../../support/cluster.js";
 import {
   answerOf,
@@ -17,7 +18,6 @@ import {
 import { startPostgresUnderTest } from "../../../support/servers/postgres.js";
 import type { ServiceProcess } from "../../../support/service-process.js";
 import { tell } from "../processes/fault-cluster.js";
-import { callEach, MANY_CALLS_LIMIT_MS } from "./call-each.js";
 import { copyDatabase, dropDatabase, dumpDatabase, loadDump } from "./copy-database.js";
 import { countDecisions } from "./gate-metrics.js";
 
