@@ -3,6 +3,7 @@ export {
   type Caller,
   DEFAULT_CALLER,
   type Execution,
+  requireExecution,
 } from "./idempotency/call.js";
 export type { Clock } from "./idempotency/clock.js";
 export { Code } from "./idempotency/code.js";

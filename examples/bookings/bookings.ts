@@ -1,6 +1,13 @@
 import { create, toBinary } from "@bufbuild/protobuf";
 import type { Pool, PoolClient } from "pg";
-import { Code, deriveId, Final, NotExecuted, type ServiceHandlers } from "../../src/index.js";
+import {
+  Code,
+  deriveId,
+  Final,
+  NotExecuted,
+  requireExecution,
+  type ServiceHandlers,
+} from "../../src/index.js";
 import { inTransaction } from "../../src/stores/postgres/index.js";
 import type { TakeDeposit } from "./deposits.js";
 import { type BookingService, BookRoomResponseSchema } from "./gen/acme/bookings/v1/bookings_pb.js";
@@ -20,10 +27,8 @@ export function createBookings({
   takeDeposit,
 }: BookingDependencies): ServiceHandlers<typeof BookingService, PoolClient> {
   return {
-    async bookRoom({ room, night, guest, paymentMethod }, { execution }) {
-      if (execution === undefined) {
-        throw new TypeError("the policy of BookRoom requires a key");
-      }
+    async bookRoom({ room, night, guest, paymentMethod }, context) {
+      const execution = requireExecution(context);
       if (!/^\d{4}-\d\d-\d\d$/.test(night)) {
         throw new NotExecuted({
           code: Code.INVALID_ARGUMENT,

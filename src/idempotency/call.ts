@@ -1,3 +1,4 @@
+import { CallError, refusal } from "./errors.js";
 import type { Scope } from "./scope.js";
 
 /** Who calls, as the transport's authentication found out; never taken from the request. */
@@ -47,4 +48,20 @@ export interface CallContext<Transaction = never> {
    * execution's: work that has begun is finished, whoever waits for it.
    */
   readonly signal: AbortSignal;
+}
+
+/**
+ * The claim under which a handler runs, for one that must not run without.
+ * @throws CallError with the reason `IDEMPOTENCY_KEY_MISSING` if the call carried
+ * no key, which it can only where the method's policy does not require one.
+ */
+export function requireExecution<Transaction>({
+  execution,
+}: CallContext<Transaction>): Execution<Transaction> {
+  if (execution === undefined) {
+    throw new CallError(
+      refusal("IDEMPOTENCY_KEY_MISSING", "this runs only under an idempotency key"),
+    );
+  }
+  return execution;
 }

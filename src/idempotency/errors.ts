@@ -114,6 +114,11 @@ export class ClaimLost extends Error {
   override readonly name = "ClaimLost";
 }
 
+/** A store has more to do than it may take on. It was not asked, and will not be. */
+export class StoreOverloaded extends Error {
+  override readonly name = "StoreOverloaded";
+}
+
 /** The outcome that carries an error to its caller: a status, its details and the trailers. */
 export function errorOutcome(error: ErrorDescription): Outcome {
   const status = toBinary(

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { type AttemptResult, attempt, type Run } from "./attempt.js";
 import { type Clock, sleep, systemClock } from "./clock.js";
-import type { RefusalReason } from "./errors.js";
+import { type RefusalReason, StoreOverloaded } from "./errors.js";
 import type { Fingerprint } from "./fingerprint.js";
 import { classify } from "./outcome.js";
 import type { MethodPolicy } from "./policy.js";
@@ -56,9 +56,16 @@ export interface ExecuteRequest<Transaction> {
 
 /** What came of asking for a claim. */
 interface Claiming {
-  readonly result: ClaimResult;
+  readonly result: ClaimResult | { readonly kind: "not_asked" };
   /** See `ClaimedCall`. Nobody may be told for good then that nothing happens. */
   readonly mayBeClaimedAgain: boolean;
+}
+
+function notAsked(error: unknown): { readonly kind: "not_asked" } {
+  if (error instanceof StoreOverloaded) {
+    return { kind: "not_asked" };
+  }
+  throw error;
 }
 
 /** A call whose claim is ours. */
@@ -144,7 +151,7 @@ export function createExecutor<Transaction = never>(
     // Asked again after a lost reply, the store recognises the claim's id.
     const ask = async () => {
       unanswered += 1;
-      const result = await store.claim(claimRequest);
+      const result = await store.claim(claimRequest).catch(notAsked);
       unanswered -= 1;
       return result;
     };
@@ -181,6 +188,8 @@ export function createExecutor<Transaction = never>(
         return mayBeClaimedAgain ? refusals.storeUnavailable(scope) : refusals.mismatch(scope);
       case "expired":
         return refusals.expired(scope);
+      case "not_asked":
+        return mayBeClaimedAgain ? refusals.storeUnavailable(scope) : refusals.overloaded(scope);
     }
   }
 

@@ -11,9 +11,17 @@ export interface Scope {
   readonly key: string;
 }
 
+// One call asks for it several times: at the gate, at each step of its record.
+const hashes = new WeakMap<Scope, Uint8Array>();
+
 /** SHA-256 of the scope: its identity in every store. */
-export function scopeHash({ tenant, operation, key }: Scope): Uint8Array {
-  return digest("payonce.scope.v1", tenant, operation, key);
+export function scopeHash(scope: Scope): Uint8Array {
+  let hash = hashes.get(scope);
+  if (hash === undefined) {
+    hash = digest("payonce.scope.v1", scope.tenant, scope.operation, scope.key);
+    hashes.set(scope, hash);
+  }
+  return hash;
 }
 
 /**

@@ -74,7 +74,10 @@ export type Suspension =
  * outcomes that commit together with the work they describe.
  */
 export interface IdempotencyStore<Transaction = never> {
-  /** Claims a scope, or tells what stands in the way. The only way to become an owner. */
+  /**
+   * Claims a scope, or tells what stands in the way. The only way to become an
+   * owner. Rejects with StoreOverloaded if the claim was not asked for at all.
+   */
   claim(request: ClaimRequest): Promise<ClaimResult>;
 
   /** Lets the claim live for `leaseMs` from now. */

@@ -6,12 +6,12 @@ import { inTransaction } from "../runtime/transaction.js";
 import { describe, type PaymentReason } from "./errors.js";
 import { type Intent, type Operated, type Operation, operationIdOf } from "./operation.js";
 import { restartOperation } from "./postgres/operations.js";
-import { begin, finish, markUnknown } from "./postgres/steps.js";
+import type { Steps } from "./postgres/steps.js";
 import { type Processor, ProcessorUnknown, send } from "./processor.js";
 
 /** What operations work with. */
-export interface Dependencies {
-  readonly pool: Pool;
+export interface Performing {
+  readonly steps: Steps;
   readonly processor: Processor;
   /**
    * How long after its beginning an operation may still be sent to the
@@ -34,7 +34,7 @@ interface Write<Response extends DescMessage> {
  * Carries an operation on a payment from its claim to its answer: begin, ask
  * the processor, finish. Every attempt may stop anywhere; the next one goes on
  * from what is stored and repeats the same call under the same processor key.
- * Both transactions hold the claim first, so the writes of an owner that lost
+ * Every transaction holds the claim first, so the writes of an owner that lost
  * it never count.
  *
  * @throws Final when the operation is refused for good, NotExecuted when the
@@ -43,16 +43,10 @@ interface Write<Response extends DescMessage> {
  * that the outcome is not known.
  */
 export async function perform<Response extends DescMessage>(
-  { pool, processor, keyWindowMs }: Dependencies,
+  { steps, processor, keyWindowMs }: Performing,
   { execution, readIntent, response, respond }: Write<Response>,
 ): Promise<MessageInitShape<Response>> {
-  const asOwner = <Result>(work: (transaction: PoolClient) => Promise<Result>) =>
-    inTransaction(pool, async (transaction) => {
-      await execution.assertOwner(transaction);
-      return work(transaction);
-    });
-
-  const begun = await asOwner((transaction) => begin(transaction, execution.scope, readIntent));
+  const begun = await steps.begin({ execution }, readIntent);
   if (isFinished(begun.operation)) {
     return answer(begun, respond);
   }
@@ -63,17 +57,19 @@ export async function perform<Response extends DescMessage>(
   }
   // An owner that slept may have lost its claim by now; then it sends nothing.
   execution.signal.throwIfAborted();
+  const { operation } = begun;
   const decision = await send(processor, begun).catch(async (cause: unknown) => {
-    await asOwner((transaction) => markUnknown(transaction, begun.operation));
+    await steps.markUnknown({ execution, operation });
     throw new ProcessorUnknown(cause);
   });
-  const finished = await asOwner(async (transaction) => {
-    const operated = await finish(transaction, begun.operation, decision);
-    if (refusalOf(operated.operation) === undefined) {
-      const body = toBinary(response, create(response, respond(operated)));
-      await execution.completeWithin(transaction, body);
-    }
-    return operated;
+  const finished = await steps.finish({
+    execution,
+    operation,
+    decision,
+    respond: (operated) =>
+      refusalOf(operated.operation) === undefined
+        ? toBinary(response, create(response, respond(operated)))
+        : undefined,
   });
   return answer(finished, respond);
 }

@@ -1,4 +1,4 @@
-import type { PoolClient } from "pg";
+import type { Pool, PoolClient } from "pg";
 import {
   CancelPaymentResponseSchema,
   CapturePaymentResponseSchema,
@@ -7,18 +7,19 @@ import {
   type PaymentService,
   RefundPaymentResponseSchema,
 } from "../gen/payonce/payments/v1/payments_pb.js";
-import type { CallContext, Execution } from "../idempotency/call.js";
-import { CallError, refusal } from "../idempotency/errors.js";
+import { requireExecution } from "../idempotency/call.js";
+import { CallError } from "../idempotency/errors.js";
 import type { ServiceHandlers } from "../idempotency/handlers.js";
 import { describe, invalid } from "./errors.js";
 import { createEventStreams } from "./events.js";
 import { ledgerEntryMessage, paymentMessage, refundMessage } from "./messages.js";
 import { type Operated, paymentIdOfKey, refundIdOf } from "./operation.js";
 import { cutPage, readPage } from "./paging.js";
-import { type Dependencies, perform } from "./perform.js";
+import { type Performing, perform } from "./perform.js";
 import { listLedgerEntries } from "./postgres/ledger.js";
 import { findPayment, listPayments } from "./postgres/payments.js";
 import { read } from "./postgres/read.js";
+import { createSteps } from "./postgres/steps.js";
 import {
   readCancel,
   readCapture,
@@ -29,39 +30,45 @@ import {
   readStatus,
 } from "./requests.js";
 
+/** What payments work with. */
+export interface Dependencies extends Omit<Performing, "steps"> {
+  readonly pool: Pool;
+}
+
 /** Payments over Postgres and a processor. Every method sees only the caller's tenant. */
-export function createPaymentHandlers(
-  dependencies: Dependencies,
-): ServiceHandlers<typeof PaymentService, PoolClient> {
-  const { pool } = dependencies;
+export function createPaymentHandlers({
+  pool,
+  ...dependencies
+}: Dependencies): ServiceHandlers<typeof PaymentService, PoolClient> {
+  const performing: Performing = { ...dependencies, steps: createSteps(pool) };
   return {
     createPayment: async (request, context) =>
-      perform(dependencies, {
-        execution: executionOf(context),
+      perform(performing, {
+        execution: requireExecution(context),
         readIntent: () => readCreate(request),
         response: CreatePaymentResponseSchema,
         respond: respondPayment,
       }),
 
     capturePayment: async (request, context) =>
-      perform(dependencies, {
-        execution: executionOf(context),
+      perform(performing, {
+        execution: requireExecution(context),
         readIntent: () => readCapture(request),
         response: CapturePaymentResponseSchema,
         respond: respondPayment,
       }),
 
     cancelPayment: async (request, context) =>
-      perform(dependencies, {
-        execution: executionOf(context),
+      perform(performing, {
+        execution: requireExecution(context),
         readIntent: () => readCancel(request),
         response: CancelPaymentResponseSchema,
         respond: respondPayment,
       }),
 
     refundPayment: async (request, context) => {
-      const execution = executionOf(context);
-      return perform(dependencies, {
+      const execution = requireExecution(context);
+      return perform(performing, {
         execution,
         readIntent: () => readRefund(request),
         response: RefundPaymentResponseSchema,
@@ -112,15 +119,6 @@ export function createPaymentHandlers(
 
 function respondPayment({ payment }: Operated) {
   return { payment: paymentMessage(payment) };
-}
-
-function executionOf({ execution }: CallContext<PoolClient>): Execution<PoolClient> {
-  if (execution === undefined) {
-    throw new CallError(
-      refusal("IDEMPOTENCY_KEY_MISSING", "a payment is changed only under a key"),
-    );
-  }
-  return execution;
 }
 
 function readLookup(lookup: GetPaymentRequest["lookup"], tenant: string): string {

@@ -2,6 +2,7 @@ import type { Pool, PoolClient } from "pg";
 import { type Account, bookingsOf, type LedgerEntry } from "../ledger.js";
 import type { Operated } from "../operation.js";
 import type { Page } from "../paging.js";
+import { columns } from "./rows.js";
 
 /** The constraints of the table vouch for the closed sets; pg gives bigint as text. */
 interface LedgerRow {
@@ -14,29 +15,29 @@ interface LedgerRow {
   readonly create_time: Date;
 }
 
-/** Books an approved operation, all its entries in one statement. */
-export async function book(
-  transaction: PoolClient,
-  { operation, payment }: Operated,
-): Promise<void> {
-  const bookings = bookingsOf(operation, payment);
+/** Books approved operations, all their entries in one statement. */
+export async function book(transaction: PoolClient, approved: readonly Operated[]): Promise<void> {
+  const bookings = approved.flatMap(({ operation, payment }) =>
+    bookingsOf(operation, payment).map((booking) => ({ ...booking, operation })),
+  );
   if (bookings.length === 0) {
     return;
   }
-  await transaction.query(
-    `INSERT INTO ledger_entries
+  await transaction.query({
+    name: "ledger_entries_book",
+    text: `INSERT INTO ledger_entries
        (tenant, transaction_id, payment_id, currency_code, account, minor_units)
-     SELECT $1, $2, $3, $4, account, minor_units
-     FROM unnest($5::text[], $6::bigint[]) AS booking (account, minor_units)`,
-    [
-      operation.tenant,
-      operation.id,
-      operation.paymentId,
-      operation.currencyCode,
-      bookings.map(({ account }) => account),
-      bookings.map(({ minorUnits }) => minorUnits),
-    ],
-  );
+     SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[])`,
+    values: columns(
+      bookings,
+      ({ operation }) => operation.tenant,
+      ({ operation }) => operation.id,
+      ({ operation }) => operation.paymentId,
+      ({ operation }) => operation.currencyCode,
+      ({ account }) => account,
+      ({ minorUnits }) => minorUnits,
+    ),
+  });
 }
 
 /** Lists a tenant's entries as they were written; one row more than the page holds, if there is one. */

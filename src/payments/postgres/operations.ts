@@ -1,7 +1,6 @@
 import type { PoolClient } from "pg";
 import type { Operation, OperationKind } from "../operation.js";
-import type { ProcessorDecision } from "../processor.js";
-import { only } from "./rows.js";
+import { columns, mustTouch } from "./rows.js";
 
 /** The constraints of the table vouch for the closed sets; pg gives bigint as text. */
 interface OperationRow {
@@ -23,71 +22,111 @@ export type NewOperation = Pick<
   "tenant" | "id" | "processorKey" | "paymentId" | "kind" | "minorUnits" | "currencyCode"
 >;
 
-/** Reads an operation, and how long ago it began on the database's clock. */
-export async function findOperation(
-  transaction: PoolClient,
-  tenant: string,
-  id: string,
-): Promise<{ readonly operation: Operation; readonly begunAgoMs: number } | undefined> {
-  const { rows } = await transaction.query<OperationRow & { begun_ago_ms: number }>(
-    `SELECT *, (extract(epoch FROM clock_timestamp() - begin_time) * 1000)::float8 AS begun_ago_ms
-     FROM operations WHERE tenant = $1 AND id = $2`,
-    [tenant, id],
-  );
-  const [row] = rows;
-  return row && { operation: operationOf(row), begunAgoMs: row.begun_ago_ms };
+/** An operation that is stored, and how long ago it began on the database's clock. */
+export interface FoundOperation {
+  readonly operation: Operation;
+  readonly begunAgoMs: number;
 }
 
-export async function insertOperation(
+/** The payment that an operation is on. */
+export function paymentNameOf({ tenant, paymentId }: Pick<Operation, "tenant" | "paymentId">) {
+  return { tenant, id: paymentId };
+}
+
+/** What names an operation. */
+export type OperationName = Pick<Operation, "tenant" | "id">;
+
+/** Reads operations by their ids; those that are not there are left out. */
+export async function findOperations(
   transaction: PoolClient,
-  operation: NewOperation,
-): Promise<Operation> {
-  const { rows } = await transaction.query<OperationRow>(
-    `INSERT INTO operations
+  names: readonly OperationName[],
+): Promise<readonly FoundOperation[]> {
+  const { rows } = await transaction.query<OperationRow & { begun_ago_ms: number }>({
+    name: "operations_find",
+    text: `SELECT o.*, (extract(epoch FROM clock_timestamp() - begin_time) * 1000)::float8 AS begun_ago_ms
+     FROM ${ASKED} JOIN operations AS o USING (tenant, id)`,
+    values: nameColumns(names),
+  });
+  return rows.map((row) => ({ operation: operationOf(row), begunAgoMs: row.begun_ago_ms }));
+}
+
+/** Stores new operations. Each gets the time of the statement as its beginning. */
+export async function insertOperations(
+  transaction: PoolClient,
+  operations: readonly NewOperation[],
+): Promise<readonly Operation[]> {
+  if (operations.length === 0) {
+    return [];
+  }
+  const result = await transaction.query<{ begin_time: Date }>({
+    name: "operations_insert",
+    text: `INSERT INTO operations
        (tenant, id, processor_key, payment_id, kind, minor_units, currency_code)
-     VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING *`,
-    [
-      operation.tenant,
-      operation.id,
-      operation.processorKey,
-      operation.paymentId,
-      operation.kind,
-      operation.minorUnits,
-      operation.currencyCode,
+     SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[],
+       $6::bigint[], $7::text[])
+     RETURNING begin_time`,
+    values: [
+      ...nameColumns(operations),
+      ...columns(
+        operations,
+        ({ processorKey }) => processorKey,
+        ({ paymentId }) => paymentId,
+        ({ kind }) => kind,
+        ({ minorUnits }) => minorUnits,
+        ({ currencyCode }) => currencyCode,
+      ),
     ],
-  );
-  return operationOf(only(rows));
+  });
+  mustTouch(operations.length, result);
+  // All rows of a statement have its time.
+  const beginTime = result.rows[0]?.begin_time ?? new Date();
+  return operations.map((operation) => ({
+    ...operation,
+    state: "pending",
+    declineCode: "",
+    beginTime,
+  }));
 }
 
-/** Stores the processor's answer, once: an operation that has one keeps it. */
-export async function finishOperation(
+/** Stores the processor's answers. */
+export async function finishOperations(
   transaction: PoolClient,
-  operation: Operation,
-  decision: ProcessorDecision,
-): Promise<Operation> {
-  const { rows } = await transaction.query<OperationRow>(
-    `UPDATE operations SET state = $3, decline_code = $4, finish_time = statement_timestamp()
-     WHERE tenant = $1 AND id = $2 AND finish_time IS NULL RETURNING *`,
-    [
-      operation.tenant,
-      operation.id,
-      decision.kind,
-      decision.kind === "declined" ? decision.declineCode : "",
-    ],
-  );
-  return operationOf(only(rows));
-}
-
-/** Notes that the processor was asked and its answer was not received. */
-export async function markOperationUnknown(
-  transaction: PoolClient,
-  operation: Operation,
+  operations: readonly Operation[],
 ): Promise<void> {
-  await transaction.query(
-    `UPDATE operations SET state = 'unknown'
-     WHERE tenant = $1 AND id = $2 AND finish_time IS NULL`,
-    [operation.tenant, operation.id],
-  );
+  const result = await transaction.query({
+    name: "operations_finish",
+    text: `UPDATE operations AS o
+     SET state = finished.state, decline_code = finished.decline_code,
+       finish_time = finished.finish_time
+     FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::timestamptz[])
+       AS finished (tenant, id, state, decline_code, finish_time)
+     WHERE o.tenant = finished.tenant AND o.id = finished.id AND o.finish_time IS NULL`,
+    values: [
+      ...nameColumns(operations),
+      ...columns(
+        operations,
+        ({ state }) => state,
+        ({ declineCode }) => declineCode,
+        ({ finishTime }) => finishTime,
+      ),
+    ],
+  });
+  // An operation that has an answer keeps it.
+  mustTouch(operations.length, result);
+}
+
+/** Notes that the processor was asked and its answers were not received. */
+export async function markOperationsUnknown(
+  transaction: PoolClient,
+  operations: readonly Operation[],
+): Promise<void> {
+  await transaction.query({
+    name: "operations_mark_unknown",
+    text: `UPDATE operations AS o SET state = 'unknown'
+     FROM ${ASKED}
+     WHERE o.tenant = asked.tenant AND o.id = asked.id AND o.finish_time IS NULL`,
+    values: nameColumns(operations),
+  });
 }
 
 /** Sets the beginning of an operation without a result to now. */
@@ -100,6 +139,17 @@ export async function restartOperation(
     `UPDATE operations SET begin_time = clock_timestamp()
      WHERE tenant = $1 AND id = $2 AND finish_time IS NULL`,
     [tenant, id],
+  );
+}
+
+/** The operations that a statement is asked for. */
+const ASKED = "unnest($1::text[], $2::text[]) AS asked (tenant, id)";
+
+function nameColumns(names: readonly OperationName[]): unknown[][] {
+  return columns(
+    names,
+    ({ tenant }) => tenant,
+    ({ id }) => id,
   );
 }
 

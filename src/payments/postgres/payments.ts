@@ -5,7 +5,7 @@ import { paymentMessage } from "../messages.js";
 import type { Page } from "../paging.js";
 import type { CaptureMethod, Payment, PaymentStatus, PaymentTerms } from "../payment.js";
 import { initialState } from "../state.js";
-import { only } from "./rows.js";
+import { columns, mustTouch } from "./rows.js";
 
 /** The constraints of the table vouch for the closed sets; pg gives bigint as text. */
 interface PaymentRow {
@@ -49,39 +49,81 @@ export async function findPayment(
   return rows[0] && paymentOf(rows[0]);
 }
 
-/** Reads a payment that stays as it is until the transaction ends. */
-export async function lockPayment(
+/** Reads payments by name; those that are not there are left out. */
+export async function findPayments(
   transaction: PoolClient,
-  { tenant, id }: PaymentName,
-): Promise<Payment | undefined> {
-  const { rows } = await transaction.query<PaymentRow>(
-    "SELECT * FROM payments WHERE tenant = $1 AND id = $2 FOR UPDATE",
-    [tenant, id],
-  );
-  return rows[0] && paymentOf(rows[0]);
+  names: readonly PaymentName[],
+): Promise<readonly Payment[]> {
+  if (names.length === 0) {
+    return [];
+  }
+  const { rows } = await transaction.query<PaymentRow>({
+    name: "payments_find",
+    text: `SELECT p.* FROM ${ASKED} JOIN payments AS p USING (tenant, id)`,
+    values: nameColumns(names),
+  });
+  return rows.map(paymentOf);
 }
 
-export async function insertPayment(
+/** A payment that stays as it is until the transaction ends. */
+export interface LockedPayment {
+  readonly payment: Payment;
+  /** When it was locked, on the database's clock. */
+  readonly time: Date;
+}
+
+/** Locks payments in the order of their names; those that are not there are left out. */
+export async function lockPayments(
   transaction: PoolClient,
-  { tenant, id }: PaymentName,
-  terms: PaymentTerms,
-): Promise<Payment> {
-  const { rows } = await transaction.query<PaymentRow>(
-    `INSERT INTO payments (tenant, id, currency_code, amount, payment_method, capture_method,
+  names: readonly PaymentName[],
+): Promise<readonly LockedPayment[]> {
+  if (names.length === 0) {
+    return [];
+  }
+  const { rows } = await transaction.query<PaymentRow & { locked_time: Date }>({
+    name: "payments_lock",
+    text: `SELECT p.*, clock_timestamp() AS locked_time
+     FROM ${ASKED} JOIN payments AS p USING (tenant, id)
+     ORDER BY tenant, id FOR UPDATE OF p`,
+    values: nameColumns(names),
+  });
+  return rows.map((row) => ({ payment: paymentOf(row), time: row.locked_time }));
+}
+
+/** A payment to be made. */
+export interface NewPayment extends PaymentName {
+  readonly terms: PaymentTerms;
+}
+
+/** Stores new payments and their first events. */
+export async function insertPayments(
+  transaction: PoolClient,
+  payments: readonly NewPayment[],
+): Promise<readonly Payment[]> {
+  if (payments.length === 0) {
+    return [];
+  }
+  const { rows } = await transaction.query<PaymentRow>({
+    name: "payments_insert",
+    text: `INSERT INTO payments (tenant, id, currency_code, amount, payment_method, capture_method,
        merchant_reference, description, metadata, status, version, authorized, captured,
        capturing, refunded, refunding, canceling, decline_code)
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
+     SELECT *, $10, $11, $12, $13, $14, $15, $16, $17, $18
+     FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::text[], $6::text[],
+       $7::text[], $8::text[], $9::jsonb[])
      RETURNING *`,
-    [
-      tenant,
-      id,
-      terms.currencyCode,
-      terms.amount,
-      terms.paymentMethod,
-      terms.captureMethod,
-      terms.merchantReference,
-      terms.description,
-      terms.metadata,
+    values: [
+      ...nameColumns(payments),
+      ...columns(
+        payments,
+        ({ terms }) => terms.currencyCode,
+        ({ terms }) => terms.amount,
+        ({ terms }) => terms.paymentMethod,
+        ({ terms }) => terms.captureMethod,
+        ({ terms }) => terms.merchantReference,
+        ({ terms }) => terms.description,
+        ({ terms }) => JSON.stringify(terms.metadata),
+      ),
       initialState.status,
       initialState.version,
       initialState.authorized,
@@ -92,43 +134,60 @@ export async function insertPayment(
       initialState.canceling,
       initialState.declineCode,
     ],
-  );
-  const payment = paymentOf(only(rows));
-  await appendEvent(transaction, payment);
-  return payment;
+  });
+  const stored = rows.map(paymentOf);
+  await appendEvents(transaction, stored);
+  return stored;
 }
 
-/** Stores the new state of a locked payment, and its event if that is a transition. */
-export async function updatePayment(
+/** Stores the new states of locked payments, and the events of those that made a transition. */
+export async function updatePayments(
   transaction: PoolClient,
-  before: Payment,
-  after: Payment,
-): Promise<Payment> {
-  const { rows } = await transaction.query<PaymentRow>(
-    `UPDATE payments SET status = $3, version = $4, authorized = $5, captured = $6,
-       capturing = $7, refunded = $8, refunding = $9, canceling = $10, decline_code = $11,
-       update_time = CASE WHEN version = $4 THEN update_time ELSE statement_timestamp() END
-     WHERE tenant = $1 AND id = $2
-     RETURNING *`,
-    [
-      after.tenant,
-      after.id,
-      after.status,
-      after.version,
-      after.authorized,
-      after.captured,
-      after.capturing,
-      after.refunded,
-      after.refunding,
-      after.canceling,
-      after.declineCode,
-    ],
-  );
-  const stored = paymentOf(only(rows));
-  if (after.version !== before.version) {
-    await appendEvent(transaction, stored);
+  changes: readonly PaymentChange[],
+): Promise<void> {
+  if (changes.length === 0) {
+    return;
   }
-  return stored;
+  const result = await transaction.query({
+    name: "payments_update",
+    text: `UPDATE payments AS p SET status = after.status, version = after.version,
+       authorized = after.authorized, captured = after.captured, capturing = after.capturing,
+       refunded = after.refunded, refunding = after.refunding, canceling = after.canceling,
+       decline_code = after.decline_code, update_time = after.update_time
+     FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[],
+       $7::bigint[], $8::bigint[], $9::bigint[], $10::boolean[], $11::text[], $12::timestamptz[])
+       AS after (tenant, id, status, version, authorized, captured, capturing, refunded, refunding,
+         canceling, decline_code, update_time)
+     WHERE p.tenant = after.tenant AND p.id = after.id`,
+    values: [
+      ...nameColumns(changes.map(({ after }) => after)),
+      ...columns(
+        changes,
+        ({ after }) => after.status,
+        ({ after }) => after.version,
+        ({ after }) => after.authorized,
+        ({ after }) => after.captured,
+        ({ after }) => after.capturing,
+        ({ after }) => after.refunded,
+        ({ after }) => after.refunding,
+        ({ after }) => after.canceling,
+        ({ after }) => after.declineCode,
+        ({ after }) => after.updateTime,
+      ),
+    ],
+  });
+  mustTouch(changes.length, result);
+  const moved = changes.filter(({ before, after }) => after.version !== before.version);
+  await appendEvents(
+    transaction,
+    moved.map(({ after }) => after),
+  );
+}
+
+/** A locked payment, and what it is to become. */
+export interface PaymentChange {
+  readonly before: Payment;
+  readonly after: Payment;
 }
 
 /** Lists a tenant's payments, the newest first; one row more than the page holds, if there is one. */
@@ -153,11 +212,34 @@ export async function listPayments(
   return rows.map(paymentOf);
 }
 
-/** Only after the transaction has written the payment: readers of events count on it. */
-async function appendEvent(transaction: PoolClient, payment: Payment): Promise<void> {
-  await transaction.query(
-    "INSERT INTO payment_events (tenant, payment_id, version, payment) VALUES ($1, $2, $3, $4)",
-    [payment.tenant, payment.id, payment.version, toBinary(PaymentSchema, paymentMessage(payment))],
+/** Only after the transaction has written the payments: readers of events count on it. */
+async function appendEvents(transaction: PoolClient, payments: readonly Payment[]): Promise<void> {
+  if (payments.length === 0) {
+    return;
+  }
+  await transaction.query({
+    name: "payment_events_append",
+    text: `INSERT INTO payment_events (tenant, payment_id, version, payment)
+     SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bytea[])`,
+    values: [
+      ...nameColumns(payments),
+      ...columns(
+        payments,
+        ({ version }) => version,
+        (payment) => toBinary(PaymentSchema, paymentMessage(payment)),
+      ),
+    ],
+  });
+}
+
+/** The payments that a statement is asked for. */
+const ASKED = "unnest($1::text[], $2::text[]) AS asked (tenant, id)";
+
+function nameColumns(names: readonly PaymentName[]): unknown[][] {
+  return columns(
+    names,
+    ({ tenant }) => tenant,
+    ({ id }) => id,
   );
 }
 

@@ -6,10 +6,19 @@
 const OWNED = "tenant = $1 AND scope_hash = $2 AND fencing_token = $3";
 
 /** A record whose owner is gone and whose handler must not be repeated counts as held. */
-export const IS_HELD = `(state = 'held' OR
-  (state = 'executing' AND on_lost_owner = 'hold' AND lease_until < clock_timestamp()))`;
+export const IS_HELD = isHeld("idempotency_records");
+
+/** What the statements for many claims are asked for, one array for each column. */
+const ASKED_OWNERS = `unnest($1::text[], $2::bytea[], $3::bigint[]) WITH ORDINALITY
+    AS asked (tenant, scope_hash, fencing_token, ordinal)`;
+
+/** The record of an asked owner, `r`. */
+const OWNED_BY_ASKED = `r.tenant = asked.tenant AND r.scope_hash = asked.scope_hash
+    AND r.fencing_token = asked.fencing_token`;
 
 export interface ClaimRow {
+  /** Which of the asked, from 1 on. */
+  readonly ordinal: number;
   readonly owned: boolean;
   readonly fencing_token: string;
   readonly attempts: number;
@@ -21,56 +30,75 @@ export interface ClaimRow {
   readonly lease_remaining_ms: number;
 }
 
+const SAME_REQUEST = `(r.raw_hash = asked.raw_hash OR
+      (r.fingerprint_version = asked.fingerprint_version AND r.fingerprint = asked.fingerprint))`;
+
 /**
- * Inserts the record, or takes it over past its lease, or reads what stands in
- * the way. No row at all: another's insert was not committed yet when the
- * statement began; it has to be asked again and never counts as claimed.
+ * Inserts the records, or takes them over past their lease, or reads what
+ * stands in the way. No row at all for one that was asked: another's insert was
+ * not committed yet when the statement began; it has to be asked again and
+ * never counts as claimed. No scope may be asked twice. Rows are inserted in the
+ * order of their keys, so that two batches do not wait for each other.
  */
 export const CLAIM = {
   name: "idempotency_claim",
   text: `
-WITH inserted AS (
+WITH asked AS MATERIALIZED (
+  SELECT * FROM unnest($1::text[], $2::bytea[], $3::text[], $4::text[], $5::smallint[],
+    $6::bytea[], $7::bytea[], $8::uuid[], $9::text[], $10::float8[], $11::bytea[]) WITH ORDINALITY
+    AS asked (tenant, scope_hash, operation, idempotency_key, fingerprint_version,
+      fingerprint, raw_hash, claim_id, on_lost_owner, lease_ms, request, ordinal)
+), inserted AS (
   INSERT INTO idempotency_records (
     tenant, scope_hash, operation, idempotency_key, state, fingerprint_version, fingerprint,
     raw_hash, fencing_token, claim_id, attempts, on_lost_owner, lease_until, request)
-  SELECT $1, $2, $3, $4, 'executing', $5, $6,
-    $7, nextval('idempotency_fencing_tokens'), $8, 1, $9,
-    clock_timestamp() + $10 * interval '1 millisecond', $11
+  SELECT tenant, scope_hash, operation, idempotency_key, 'executing', fingerprint_version,
+    fingerprint, raw_hash, nextval('idempotency_fencing_tokens'), claim_id, 1, on_lost_owner,
+    clock_timestamp() + lease_ms * interval '1 millisecond', request
+  FROM asked
   -- An insert would wait for a transaction that is just completing the record.
-  WHERE NOT EXISTS (SELECT FROM idempotency_records WHERE tenant = $1 AND scope_hash = $2)
+  WHERE NOT EXISTS (
+    SELECT FROM idempotency_records AS r
+    WHERE r.tenant = asked.tenant AND r.scope_hash = asked.scope_hash)
+  ORDER BY tenant, scope_hash
   ON CONFLICT (tenant, scope_hash) DO NOTHING
-  RETURNING fencing_token, attempts
+  RETURNING tenant, scope_hash, fencing_token, attempts
 ), lost AS (
   -- One that its owner's transaction holds is not lost: nobody waits for that to end.
-  SELECT FROM idempotency_records
-  WHERE tenant = $1 AND scope_hash = $2 AND state = 'executing' AND on_lost_owner = 'rerun'
-    AND lease_until < clock_timestamp()
-    AND (raw_hash = $7 OR (fingerprint_version = $5 AND fingerprint = $6))
-  FOR NO KEY UPDATE SKIP LOCKED
+  SELECT asked.tenant, asked.scope_hash, asked.claim_id, asked.lease_ms
+  FROM asked JOIN idempotency_records AS r USING (tenant, scope_hash)
+  WHERE r.state = 'executing' AND r.on_lost_owner = 'rerun'
+    AND r.lease_until < clock_timestamp() AND ${SAME_REQUEST}
+  FOR NO KEY UPDATE OF r SKIP LOCKED
 ), taken_over AS (
-  UPDATE idempotency_records
-  SET fencing_token = nextval('idempotency_fencing_tokens'), claim_id = $8,
-    attempts = attempts + 1, claim_time = clock_timestamp(),
-    lease_until = clock_timestamp() + $10 * interval '1 millisecond'
-  WHERE tenant = $1 AND scope_hash = $2 AND state = 'executing' AND EXISTS (SELECT FROM lost)
-  RETURNING fencing_token, attempts
+  UPDATE idempotency_records AS r
+  SET fencing_token = nextval('idempotency_fencing_tokens'), claim_id = lost.claim_id,
+    attempts = r.attempts + 1, claim_time = clock_timestamp(),
+    lease_until = clock_timestamp() + lost.lease_ms * interval '1 millisecond'
+  FROM lost
+  WHERE r.tenant = lost.tenant AND r.scope_hash = lost.scope_hash AND r.state = 'executing'
+  RETURNING r.tenant, r.scope_hash, r.fencing_token, r.attempts
 ), logged AS (
   INSERT INTO idempotency_events (tenant, scope_hash, type, fencing_token, detail)
-  SELECT $1, $2, 'taken_over', fencing_token, 'by a duplicate call' FROM taken_over
+  SELECT tenant, scope_hash, 'taken_over', fencing_token, 'by a duplicate call' FROM taken_over
 )
-SELECT true AS owned, fencing_token, attempts, true AS same_request, false AS expired,
-  false AS held, NULL::bytea AS outcome, 0::float8 AS elapsed_ms, 0::float8 AS lease_remaining_ms
-FROM (SELECT * FROM inserted UNION ALL SELECT * FROM taken_over) AS mine
+SELECT asked.ordinal::int, true AS owned, mine.fencing_token, mine.attempts,
+  true AS same_request, false AS expired, false AS held, NULL::bytea AS outcome,
+  0::float8 AS elapsed_ms, 0::float8 AS lease_remaining_ms
+FROM asked JOIN (SELECT * FROM inserted UNION ALL SELECT * FROM taken_over) AS mine
+  USING (tenant, scope_hash)
 UNION ALL
-SELECT state = 'executing' AND claim_id = $8, fencing_token, attempts,
-  raw_hash = $7 OR (fingerprint_version = $5 AND fingerprint = $6),
-  state = 'expired' OR coalesce(expire_time < clock_timestamp(), false),
-  ${IS_HELD},
-  outcome,
-  extract(epoch FROM clock_timestamp() - claim_time)::float8 * 1000,
-  extract(epoch FROM lease_until - clock_timestamp())::float8 * 1000
-FROM idempotency_records
-WHERE tenant = $1 AND scope_hash = $2 AND NOT EXISTS (SELECT FROM taken_over)`,
+SELECT asked.ordinal::int, r.state = 'executing' AND r.claim_id = asked.claim_id,
+  r.fencing_token, r.attempts, ${SAME_REQUEST},
+  r.state = 'expired' OR coalesce(r.expire_time < clock_timestamp(), false),
+  ${isHeld("r")},
+  r.outcome,
+  extract(epoch FROM clock_timestamp() - r.claim_time)::float8 * 1000,
+  extract(epoch FROM r.lease_until - clock_timestamp())::float8 * 1000
+FROM asked JOIN idempotency_records AS r USING (tenant, scope_hash)
+WHERE NOT EXISTS (
+  SELECT FROM taken_over
+  WHERE taken_over.tenant = asked.tenant AND taken_over.scope_hash = asked.scope_hash)`,
 };
 
 export const EXTEND = {
@@ -81,34 +109,54 @@ SET lease_until = clock_timestamp() + $4 * interval '1 millisecond'
 WHERE ${OWNED} AND state = 'executing'`,
 };
 
+/** Which of the asked owners a statement found, from 1 on. */
+export interface OwnerRow {
+  readonly ordinal: number;
+}
+
 const COMPLETION = `
-UPDATE idempotency_records
-SET state = 'completed', outcome = $4, request = NULL, unknown_reason = NULL,
+UPDATE idempotency_records AS r
+SET state = 'completed', outcome = asked.outcome, request = NULL, unknown_reason = NULL,
   complete_time = clock_timestamp(),
-  expire_time = clock_timestamp() + $5 * interval '1 millisecond'
-WHERE ${OWNED} AND state IN ('executing', 'held')`;
+  expire_time = clock_timestamp() + asked.retention_ms * interval '1 millisecond'
+FROM asked
+WHERE ${OWNED_BY_ASKED} AND r.state IN ('executing', 'held')
+RETURNING asked.ordinal::int`;
+
+const ASKED_OUTCOMES = `asked AS MATERIALIZED (
+  SELECT * FROM unnest($1::text[], $2::bytea[], $3::bigint[], $4::bytea[], $5::float8[])
+    WITH ORDINALITY
+    AS asked (tenant, scope_hash, fencing_token, outcome, retention_ms, ordinal)
+)`;
 
 /** Also finds a record that this claim has completed before: the reply was lost. */
 export const COMPLETE = {
   name: "idempotency_complete",
   text: `
-WITH completed AS (${COMPLETION} RETURNING 1)
-SELECT 1 FROM completed
+WITH ${ASKED_OUTCOMES}, completed AS (${COMPLETION})
+SELECT ordinal FROM completed
 UNION ALL
-SELECT 1 FROM idempotency_records WHERE ${OWNED} AND state = 'completed'`,
+SELECT asked.ordinal::int FROM asked, idempotency_records AS r
+WHERE ${OWNED_BY_ASKED} AND r.state = 'completed'`,
 };
 
 /**
  * Finds no record that is completed already: the same work was committed
  * before, by a transaction whose reply was lost, and must not be done twice.
  */
-export const COMPLETE_WITHIN = { name: "idempotency_complete_within", text: COMPLETION };
+export const COMPLETE_WITHIN = {
+  name: "idempotency_complete_within",
+  text: `WITH ${ASKED_OUTCOMES} ${COMPLETION}`,
+};
 
-/** The row lock keeps others from taking over until the caller's transaction ends. */
+/** The row locks keep others from taking over until the caller's transaction ends. */
 export const HOLD_OWNERSHIP = {
   name: "idempotency_hold_ownership",
   text: `
-SELECT 1 FROM idempotency_records WHERE ${OWNED} AND state = 'executing' FOR NO KEY UPDATE`,
+SELECT asked.ordinal::int FROM ${ASKED_OWNERS}, idempotency_records AS r
+WHERE ${OWNED_BY_ASKED} AND r.state = 'executing'
+ORDER BY r.tenant, r.scope_hash
+FOR NO KEY UPDATE OF r`,
 };
 
 export const RELEASE = {
@@ -207,3 +255,8 @@ WITH reclaimed AS (
 )
 SELECT ${TAKEN_OVER_COLUMNS} FROM reclaimed`,
 };
+
+function isHeld(record: string): string {
+  return `(${record}.state = 'held' OR (${record}.state = 'executing'
+    AND ${record}.on_lost_owner = 'hold' AND ${record}.lease_until < clock_timestamp()))`;
+}

@@ -6,7 +6,7 @@ import {
   type PaymentEvent,
   PaymentStatus,
 } from "../../../src/gen/payonce/payments/v1/payments_pb.js";
-import { lockPayment, updatePayment } from "../../../src/payments/postgres/payments.js";
+import { lockPayments, updatePayments } from "../../../src/payments/postgres/payments.js";
 import {
   type EventFilter,
   type EventReader,
@@ -73,8 +73,11 @@ async function openTransaction() {
 
 /** One more transition of a payment, within a transaction. */
 async function change(transaction: PoolClient, id: string): Promise<void> {
-  const before = (await lockPayment(transaction, { tenant: "acme", id })) ?? fail();
-  await updatePayment(transaction, before, { ...before, version: before.version + 1n });
+  const [locked] = await lockPayments(transaction, [{ tenant: "acme", id }]);
+  const before = locked?.payment ?? fail();
+  await updatePayments(transaction, [
+    { before, after: { ...before, version: before.version + 1n } },
+  ]);
 }
 
 const idsOf = (events: readonly PaymentEvent[]) => events.map(({ id }) => id);

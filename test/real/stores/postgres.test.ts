@@ -3,8 +3,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Pool } from "pg";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { okOutcome } from "../../../src/idempotency/outcome.js";
-import { scopeHash } from "../../../src/idempotency/scope.js";
 import type { ClaimRequest } from "../../../src/idempotency/store.js";
+import { claimColumns } from "../../../src/stores/postgres/claims.js";
 import {
   assertDurable,
   createPostgresStore,
@@ -260,25 +260,9 @@ describe("a claim that a transaction holds", () => {
 describe("claims of one key", () => {
   /** The claim statement within a transaction that has not ended. */
   async function uncommittedClaim(request: ClaimRequest) {
-    const { scope, fingerprint } = request;
     const client = await other.connect();
     await client.query("BEGIN");
-    await client.query({
-      ...CLAIM,
-      values: [
-        scope.tenant,
-        scopeHash(scope),
-        scope.operation,
-        scope.key,
-        fingerprint.version,
-        fingerprint.canonical,
-        fingerprint.raw,
-        request.claimId,
-        request.onLostOwner,
-        request.leaseMs,
-        request.request,
-      ],
-    });
+    await client.query({ ...CLAIM, values: claimColumns([request]) });
     return async (end: "COMMIT" | "ROLLBACK") => {
       await client.query(end);
       client.release();

@@ -3,7 +3,7 @@ import type { Pool, PoolClient } from "pg";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { createExecutor } from "../../../src/idempotency/executor.js";
 import { startReaper } from "../../../src/idempotency/reaper.js";
-import { only } from "../../../src/payments/postgres/rows.js";
+import { mustExist } from "../../../src/payments/postgres/rows.js";
 import {
   createPostgresStore,
   idempotencyMigrations,
@@ -156,7 +156,7 @@ async function bytesPerRecord(table = "idempotency_records") {
        (pg_total_relation_size('${table}') / count(*))::float8 AS "withIndexes"
      FROM ${table} AS r`,
   );
-  return only(rows);
+  return mustExist(rows[0], "a row");
 }
 
 async function countOf(state: string): Promise<number> {
@@ -164,7 +164,7 @@ async function countOf(state: string): Promise<number> {
     "SELECT count(*)::int FROM idempotency_records WHERE state = $1",
     [state],
   );
-  return only(rows).count;
+  return mustExist(rows[0], "a row").count;
 }
 
 function sum(counts: readonly number[]): number {

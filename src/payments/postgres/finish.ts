@@ -1,0 +1,86 @@
+import type { PoolClient } from "pg";
+import { type Settled, settled } from "../../runtime/batches.js";
+import type { Operated, Operation } from "../operation.js";
+import type { ProcessorDecision } from "../processor.js";
+import { settle } from "../state.js";
+import { book } from "./ledger.js";
+import { finishOperations, paymentNameOf } from "./operations.js";
+import type { Owned } from "./owners.js";
+import { type LockedPayment, lockPayments, updatePayments } from "./payments.js";
+import { mustExist, nameKey } from "./rows.js";
+
+/** An operation that the processor has decided. */
+export interface Finishing extends Owned {
+  readonly operation: Operation;
+  readonly decision: ProcessorDecision;
+  /** The serialized answer, to be stored with the work. Absent where the answer is an error. */
+  readonly respond: (operated: Operated) => Uint8Array | undefined;
+}
+
+/** What a finished operation writes. */
+interface Plan extends Owned {
+  readonly before: LockedPayment["payment"];
+  readonly operated: Operated;
+  readonly body: Uint8Array | undefined;
+}
+
+/** Stores what the processor decided, and all that follows from it, the answers among it. */
+export async function finishAll(
+  transaction: PoolClient,
+  finishings: readonly Finishing[],
+): Promise<readonly Settled<Operated>[]> {
+  const locked = new Map(
+    (
+      await lockPayments(
+        transaction,
+        finishings.map(({ operation }) => paymentNameOf(operation)),
+      )
+    ).map((lock) => [nameKey(lock.payment), lock]),
+  );
+  const plans = finishings.map((finishing) => settled(() => planOf(finishing, locked)));
+  await write(
+    transaction,
+    plans.flatMap((plan) => (plan.ok ? [plan.value] : [])),
+  );
+  return plans.map((plan) => (plan.ok ? { ok: true, value: plan.value.operated } : plan));
+}
+
+function planOf(
+  { execution, operation: begun, decision, respond }: Finishing,
+  locked: ReadonlyMap<string, LockedPayment>,
+): Plan {
+  const { payment: before, time } = mustExist(
+    locked.get(nameKey(paymentNameOf(begun))),
+    "a payment",
+  );
+  const operation: Operation = {
+    ...begun,
+    state: decision.kind,
+    declineCode: decision.kind === "declined" ? decision.declineCode : "",
+    finishTime: time,
+  };
+  const after = settle(before, operation, decision);
+  const payment = after.version === before.version ? after : { ...after, updateTime: time };
+  const operated = { operation, payment };
+  return { execution, before, operated, body: respond(operated) };
+}
+
+async function write(transaction: PoolClient, plans: readonly Plan[]): Promise<void> {
+  await finishOperations(
+    transaction,
+    plans.map(({ operated }) => operated.operation),
+  );
+  await updatePayments(
+    transaction,
+    plans.map(({ before, operated }) => ({ before, after: operated.payment })),
+  );
+  await book(
+    transaction,
+    plans.map(({ operated }) => operated).filter(({ operation }) => operation.state === "approved"),
+  );
+  await Promise.all(
+    plans.map(
+      ({ execution, body }) => body === undefined || execution.completeWithin(transaction, body),
+    ),
+  );
+}

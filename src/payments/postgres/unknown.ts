@@ -1,0 +1,31 @@
+import type { PoolClient } from "pg";
+import type { Settled } from "../../runtime/batches.js";
+import type { Operation } from "../operation.js";
+import { toUnknown } from "../state.js";
+import { markOperationsUnknown, paymentNameOf } from "./operations.js";
+import type { Owned } from "./owners.js";
+import { lockPayments, updatePayments } from "./payments.js";
+
+/** An operation whose processor was asked and did not answer. */
+export interface Unanswered extends Owned {
+  readonly operation: Operation;
+}
+
+/** Stores that the processor's answers are not known. What is reserved stays so. */
+export async function markAllUnknown(
+  transaction: PoolClient,
+  unanswered: readonly Unanswered[],
+): Promise<readonly Settled<void>[]> {
+  const operations = unanswered.map(({ operation }) => operation);
+  const creates = operations.filter(({ kind }) => kind === "create");
+  const locked = await lockPayments(transaction, creates.map(paymentNameOf));
+  await markOperationsUnknown(transaction, operations);
+  await updatePayments(
+    transaction,
+    locked.map(({ payment: before, time: updateTime }) => {
+      const after = toUnknown(before);
+      return { before, after: after === before ? before : { ...after, updateTime } };
+    }),
+  );
+  return unanswered.map(() => ({ ok: true, value: undefined }));
+}

@@ -1,0 +1,110 @@
+import type { Pool, PoolClient } from "pg";
+import { encodeOutcome, type Outcome } from "../../idempotency/outcome.js";
+import { scopeHash } from "../../idempotency/scope.js";
+import type { Claim } from "../../idempotency/store.js";
+import { type Batches, createBatches, type Settled } from "../../runtime/batches.js";
+import { mayBeOneRow } from "../../runtime/row-errors.js";
+import { COMPLETE, COMPLETE_WITHIN, HOLD_OWNERSHIP, type OwnerRow } from "./statements.js";
+
+/** As for claims: see there. Owners that come together are no more than the calls under way. */
+const LANES = 2;
+const MAX_BATCH_SIZE = 128;
+const MAX_WAITING = 10_000;
+
+/** What an owner ends its claim with. */
+export interface Completion {
+  readonly claim: Claim;
+  readonly outcome: Outcome;
+  readonly retentionMs: number;
+}
+
+/** The writes of owners that many share a statement. Each resolves with whether it found its claim. */
+export interface OwnerWrites {
+  complete(completion: Completion): Promise<boolean>;
+  completeWithin(transaction: PoolClient, completion: Completion): Promise<boolean>;
+  holdWithin(transaction: PoolClient, claim: Claim): Promise<boolean>;
+}
+
+export function createOwnerWrites(pool: Pool): OwnerWrites {
+  const completions = createBatches<Completion, boolean>({
+    run: (batch) => ask(pool, COMPLETE, outcomeColumns(batch)),
+    subjectOf: ({ claim }) => subjectOf(claim),
+    lanes: LANES,
+    maxBatchSize: MAX_BATCH_SIZE,
+    maxWaiting: MAX_WAITING,
+    mayRepeat: mayBeOneRow,
+  });
+  const completedWithin = perTransaction<Completion>({
+    run: (transaction, batch) => ask(transaction, COMPLETE_WITHIN, outcomeColumns(batch)),
+    subjectOf: ({ claim }) => subjectOf(claim),
+  });
+  const heldWithin = perTransaction<Claim>({
+    run: (transaction, claims) => ask(transaction, HOLD_OWNERSHIP, ownerColumns(claims)),
+    subjectOf,
+  });
+  return {
+    complete: (completion) => completions.add(completion),
+    completeWithin: (transaction, completion) => completedWithin(transaction).add(completion),
+    holdWithin: (transaction, claim) => heldWithin(transaction).add(claim),
+  };
+}
+
+/** Gathers what is asked of one transaction in one go: a transaction that writes for many owners. */
+function perTransaction<Item>({
+  run,
+  subjectOf,
+}: {
+  readonly run: (
+    transaction: PoolClient,
+    items: readonly Item[],
+  ) => Promise<readonly Settled<boolean>[]>;
+  readonly subjectOf: (item: Item) => string;
+}): (transaction: PoolClient) => Batches<Item, boolean> {
+  const made = new WeakMap<PoolClient, Batches<Item, boolean>>();
+  return (transaction) => {
+    let batches = made.get(transaction);
+    if (batches === undefined) {
+      batches = createBatches({
+        run: (items) => run(transaction, items),
+        subjectOf,
+        lanes: 1, // a connection runs one statement after another
+        maxBatchSize: Number.POSITIVE_INFINITY, // the transaction's own batch is bounded
+        maxWaiting: Number.POSITIVE_INFINITY,
+        soon: queueMicrotask,
+      });
+      made.set(transaction, batches);
+    }
+    return batches;
+  };
+}
+
+/** Runs a statement that answers with the owners whose claims it found. */
+async function ask(
+  database: Pool | PoolClient,
+  statement: { readonly name: string; readonly text: string },
+  values: readonly unknown[][],
+): Promise<readonly Settled<boolean>[]> {
+  const { rows } = await database.query<OwnerRow>({ ...statement, values: [...values] });
+  const found = new Set(rows.map(({ ordinal }) => ordinal));
+  return (values[0] ?? []).map((_, index) => ({ ok: true, value: found.has(index + 1) }));
+}
+
+function ownerColumns(claims: readonly Claim[]): unknown[][] {
+  return [
+    claims.map(({ scope }) => scope.tenant),
+    claims.map(({ scope }) => scopeHash(scope)),
+    claims.map(({ fencingToken }) => fencingToken),
+  ];
+}
+
+function outcomeColumns(completions: readonly Completion[]): unknown[][] {
+  return [
+    ...ownerColumns(completions.map(({ claim }) => claim)),
+    completions.map(({ outcome }) => encodeOutcome(outcome)),
+    completions.map(({ retentionMs }) => retentionMs),
+  ];
+}
+
+function subjectOf({ scope }: Claim): string {
+  return Buffer.from(scopeHash(scope)).toString("latin1");
+}

@@ -1,0 +1,34 @@
+import { describe, expect, it } from "vitest";
+import { DEFAULT_CALLER, type Execution, requireExecution } from "../../../src/idempotency/call.js";
+import { Code } from "../../../src/idempotency/code.js";
+import { CallError } from "../../../src/idempotency/errors.js";
+
+const { signal } = new AbortController();
+
+const execution: Execution = {
+  scope: { tenant: "default", operation: "acme.v1.Orders/PlaceOrder", key: "key-1" },
+  fencingToken: 1n,
+  attempt: 1,
+  signal,
+  async assertOwner() {},
+  async completeWithin() {},
+};
+
+describe("a handler that needs a claim", () => {
+  it("gets that of a call with a key", () => {
+    expect(requireExecution({ caller: DEFAULT_CALLER, execution, signal })).toBe(execution);
+  });
+
+  it("refuses a call without a key as its caller's mistake", () => {
+    const run = () => requireExecution({ caller: DEFAULT_CALLER, signal });
+    expect(run).toThrow(CallError);
+    expect(run).toThrow(
+      expect.objectContaining({
+        description: expect.objectContaining({
+          code: Code.INVALID_ARGUMENT,
+          reason: "IDEMPOTENCY_KEY_MISSING",
+        }),
+      }),
+    );
+  });
+});
