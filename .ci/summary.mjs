@@ -5,7 +5,7 @@ import { join } from "node:path";
 
 const [, , folder, exitCode] = process.argv;
 
-// Reports are vitest's, or { passed, failed } of a script of ours.
+// Reports are vitest's, or { passed, failed, missing? } of a script of ours.
 const reports = readdirSync(folder).map((name) =>
   JSON.parse(readFileSync(join(folder, name), "utf8")),
 );
@@ -15,5 +15,8 @@ const reported = sum((report) => report.failed ?? report.numFailedTests ?? 0);
 // A step that ended badly without naming a test, such as an install or a test file that cannot load.
 const failed = reported === 0 && (exitCode !== "0" || passed === 0) ? 1 : reported;
 
+for (const name of reports.flatMap((report) => report.missing ?? [])) {
+  console.log(`Not run: ${name}`);
+}
 console.log(`${passed} passed, ${failed} failed`);
 process.exitCode = failed === 0 ? 0 : 1;

@@ -1,0 +1,112 @@
+import { access } from "node:fs/promises";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { type Cluster, startCluster } from "../../support/cluster.js";
+import { openProcessor, type Processor, processorKeyOfCall } from "../service/processor.js";
+import { type ConsumerProject, createConsumerProject } from "./installed-package.js";
+import { IMPORTS, PAYS, PAYS_IN_A_PAGE, usesTypesOf } from "./programs.js";
+
+/** The compiler runs, beside other work. */
+const BUILD_LIMIT_MS = 3 * 60_000;
+vi.setConfig({ testTimeout: BUILD_LIMIT_MS, hookTimeout: BUILD_LIMIT_MS });
+
+/** What those who use its types install: pg brings none of its own. */
+const TYPES = ["@types/node", "@types/pg"];
+
+let project: ConsumerProject;
+let cluster: Cluster;
+let processor: Processor;
+let compiling: Promise<void> | undefined;
+
+beforeAll(async () => {
+  project = await createConsumerProject(TYPES);
+  cluster = await startCluster({ services: 1 });
+  processor = openProcessor(cluster.sandbox.address);
+});
+
+afterAll(async () => {
+  processor?.close();
+  await cluster?.stop();
+  await project?.remove();
+});
+
+describe("the package, installed in a project of its own", () => {
+  it("has every entry that it names, with nothing but its own dependencies", async () => {
+    expect(project.entries).toEqual([
+      "payonce",
+      "payonce/grpc",
+      "payonce/connect",
+      "payonce/client",
+      "payonce/stores/memory",
+      "payonce/stores/postgres",
+      "payonce/stores/redis",
+    ]);
+    const exported = await exportsOf();
+    for (const entry of project.entries) {
+      expect(exported[entry], entry).not.toEqual([]);
+    }
+    expect(exported["payonce/client"]).toContain("grpcInterceptor");
+  });
+
+  it("gives a bundler for browsers the client without Node's parts", async () => {
+    const exported = await exportsOf("--conditions=browser");
+    expect(exported["payonce/client"]).toContain("connectInterceptor");
+    expect(exported["payonce/client"]).not.toContain("grpcInterceptor");
+  });
+
+  it("has the protos, and the command line", async () => {
+    const proto = "proto/payonce/payments/v1/payments.proto";
+    await project.write("resolve.js", `console.log(import.meta.resolve("payonce/${proto}"));`);
+    expect(await project.node("resolve.js")).toContain(join("payonce", proto));
+    await access(join(project.payonce, proto));
+    const help = await project.node(join(project.payonce, "dist/cli.js"), "help");
+    expect(help).toContain("payonce <command>");
+  });
+
+  it("has types for every entry", async () => {
+    await compiledForNode();
+  });
+
+  it("has types for pages, without Node's", async () => {
+    await project.write("page.ts", PAYS_IN_A_PAGE);
+    await project.compile(["page.ts"], { types: [], customConditions: ["browser"] });
+  });
+
+  it("makes one payment, whichever entry and protocol the client takes", async () => {
+    const key = "from-the-package";
+    const service = cluster.services[0];
+    await compiledForNode();
+    const first = await project.node("pay.js", "gRPC", `http://${service?.grpcAddress}`, key);
+    const second = await project.node(
+      "--conditions=browser",
+      "pay.js",
+      "Connect",
+      `http://${service?.httpAddress}`,
+      key,
+    );
+    const [effect, ...others] = await processor.effectsUnder(
+      processorKeyOfCall("CreatePayment", key),
+    );
+    expect(others).toEqual([]);
+    const payment = { id: effect?.paymentId, isCaptured: true };
+    expect(JSON.parse(first)).toEqual({ ...payment, replayed: false });
+    expect(JSON.parse(second)).toEqual({ ...payment, replayed: true });
+  });
+
+  /** The compiler reads the declarations of all that the package depends on: once is enough. */
+  function compiledForNode(): Promise<void> {
+    compiling ??= compileForNode();
+    return compiling;
+  }
+
+  async function compileForNode(): Promise<void> {
+    await project.write("types.ts", usesTypesOf(project.entries));
+    await project.write("pay.ts", PAYS);
+    await project.compile(["types.ts", "pay.ts"], { types: ["node"] });
+  }
+
+  async function exportsOf(...flags: readonly string[]): Promise<Record<string, string[]>> {
+    await project.write("imports.js", IMPORTS);
+    return JSON.parse(await project.node(...flags, "imports.js", ...project.entries));
+  }
+});
