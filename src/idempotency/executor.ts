@@ -49,6 +49,8 @@ export interface ExecuteRequest<Transaction> {
   readonly fingerprint: Fingerprint;
   /** The request's bytes, from which another attempt can repeat the call. */
   readonly request: Uint8Array;
+  /** The same, decoded, as the handler gets it. */
+  readonly message?: object;
   readonly run: Run<Transaction>;
   /** Aborted when nobody waits for the reply. Ends waiting, never an attempt. */
   readonly signal: AbortSignal;
@@ -137,12 +139,13 @@ export function createExecutor<Transaction = never>(
 
   /** Claims; where the policy says so, waits for the answer of a call in flight. */
   async function claimOrWait(request: ExecuteRequest<Transaction>): Promise<Claiming> {
-    const { scope, policy, fingerprint, signal } = request;
+    const { scope, policy, fingerprint, message, signal } = request;
     const claimRequest: ClaimRequest = {
       scope,
       claimId: newClaimId(),
       fingerprint,
       request: request.request,
+      ...(message === undefined ? {} : { message }),
       onLostOwner: policy.onLostOwner,
       leaseMs: policy.leaseMs,
     };

@@ -51,6 +51,7 @@ export async function serve<Desc extends DescMessage, Transaction>(
             policy,
             fingerprint,
             request: bytes,
+            message: call.message,
             run,
             signal,
           });

@@ -47,8 +47,6 @@ export interface PaymentState {
 export interface Payment extends PaymentTerms, PaymentState {
   readonly tenant: string;
   readonly id: string;
-  /** Orders a tenant's payments by the time they were created. */
-  readonly sequence: bigint;
   readonly createTime: Date;
   readonly updateTime: Date;
 }

@@ -4,6 +4,7 @@ import type { Execution } from "../idempotency/call.js";
 import { Final, Parked } from "../idempotency/errors.js";
 import { inTransaction } from "../runtime/transaction.js";
 import { describe, type PaymentReason } from "./errors.js";
+import type { FirstWork } from "./first-work.js";
 import { type Intent, type Operated, type Operation, operationIdOf } from "./operation.js";
 import { restartOperation } from "./postgres/operations.js";
 import type { Steps } from "./postgres/steps.js";
@@ -11,6 +12,7 @@ import { type Processor, ProcessorUnknown, send } from "./processor.js";
 
 /** What operations work with. */
 export interface Performing {
+  readonly firstWork: FirstWork;
   readonly steps: Steps;
   readonly processor: Processor;
   /**
@@ -23,6 +25,7 @@ export interface Performing {
 /** One call that writes. */
 interface Write<Response extends DescMessage> {
   readonly execution: Execution<PoolClient>;
+  readonly request: object;
   /** Throws if the request is not valid. Not asked once the operation has begun. */
   readonly readIntent: () => Intent;
   readonly response: Response;
@@ -43,10 +46,10 @@ interface Write<Response extends DescMessage> {
  * that the outcome is not known.
  */
 export async function perform<Response extends DescMessage>(
-  { steps, processor, keyWindowMs }: Performing,
-  { execution, readIntent, response, respond }: Write<Response>,
+  { firstWork, steps, processor, keyWindowMs }: Performing,
+  { execution, request, readIntent, response, respond }: Write<Response>,
 ): Promise<MessageInitShape<Response>> {
-  const begun = await steps.begin({ execution }, readIntent);
+  const begun = firstWork.take(request) ?? (await steps.begin({ execution }, readIntent));
   if (isFinished(begun.operation)) {
     return answer(begun, respond);
   }

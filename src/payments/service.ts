@@ -12,6 +12,7 @@ import { CallError } from "../idempotency/errors.js";
 import type { ServiceHandlers } from "../idempotency/handlers.js";
 import { describe, invalid } from "./errors.js";
 import { createEventStreams } from "./events.js";
+import { createFirstWork, type FirstWork } from "./first-work.js";
 import { ledgerEntryMessage, paymentMessage, refundMessage } from "./messages.js";
 import { type Operated, paymentIdOfKey, refundIdOf } from "./operation.js";
 import { cutPage, readPage } from "./paging.js";
@@ -31,20 +32,24 @@ import {
 } from "./requests.js";
 
 /** What payments work with. */
-export interface Dependencies extends Omit<Performing, "steps"> {
+export interface Dependencies extends Omit<Performing, "steps" | "firstWork"> {
   readonly pool: Pool;
+  /** Where the store of record begins payments with their claims. */
+  readonly firstWork?: FirstWork;
 }
 
 /** Payments over Postgres and a processor. Every method sees only the caller's tenant. */
 export function createPaymentHandlers({
   pool,
+  firstWork = createFirstWork(),
   ...dependencies
 }: Dependencies): ServiceHandlers<typeof PaymentService, PoolClient> {
-  const performing: Performing = { ...dependencies, steps: createSteps(pool) };
+  const performing: Performing = { ...dependencies, firstWork, steps: createSteps(pool) };
   return {
     createPayment: async (request, context) =>
       perform(performing, {
         execution: requireExecution(context),
+        request,
         readIntent: () => readCreate(request),
         response: CreatePaymentResponseSchema,
         respond: respondPayment,
@@ -53,6 +58,7 @@ export function createPaymentHandlers({
     capturePayment: async (request, context) =>
       perform(performing, {
         execution: requireExecution(context),
+        request,
         readIntent: () => readCapture(request),
         response: CapturePaymentResponseSchema,
         respond: respondPayment,
@@ -61,6 +67,7 @@ export function createPaymentHandlers({
     cancelPayment: async (request, context) =>
       perform(performing, {
         execution: requireExecution(context),
+        request,
         readIntent: () => readCancel(request),
         response: CancelPaymentResponseSchema,
         respond: respondPayment,
@@ -70,6 +77,7 @@ export function createPaymentHandlers({
       const execution = requireExecution(context);
       return perform(performing, {
         execution,
+        request,
         readIntent: () => readRefund(request),
         response: RefundPaymentResponseSchema,
         respond: ({ operation, payment }) => ({
@@ -100,7 +108,10 @@ export function createPaymentHandlers({
       };
       const rows = await read(() => listPayments(pool, narrowed, page));
       const cut = cutPage(rows, page, { filter, cursorOf: ({ sequence }) => sequence });
-      return { payments: cut.rows.map(paymentMessage), nextPageToken: cut.nextPageToken };
+      return {
+        payments: cut.rows.map(({ payment }) => paymentMessage(payment)),
+        nextPageToken: cut.nextPageToken,
+      };
     },
 
     listLedgerEntries: async (request, { caller: { tenant } }) => {

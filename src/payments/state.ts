@@ -1,5 +1,5 @@
 import type { Operation } from "./operation.js";
-import type { Payment, PaymentState, PaymentStatus } from "./payment.js";
+import type { Payment, PaymentState, PaymentStatus, PaymentTerms } from "./payment.js";
 import type { ProcessorDecision } from "./processor.js";
 
 /** The edges of the state machine. A refund keeps the status, so it is no edge. */
@@ -33,6 +33,15 @@ export const initialState: PaymentState = {
   canceling: false,
   declineCode: "",
 };
+
+/** A payment as it is when its creation begins. */
+export function newPayment(
+  { tenant, id }: Pick<Payment, "tenant" | "id">,
+  terms: PaymentTerms,
+  time: Date,
+): Payment {
+  return { tenant, id, ...terms, ...initialState, createTime: time, updateTime: time };
+}
 
 /** Sets aside what an admitted operation needs until the processor has answered. No transition. */
 export function reserve(payment: Payment, { kind, minorUnits }: Asked): Payment {

@@ -3,18 +3,22 @@ import type { Pool, PoolClient } from "pg";
 /**
  * Runs work in one transaction: committed when it resolves, rolled back when
  * it rejects. A rejection of the commit itself says nothing of whether it
- * happened.
+ * happened. `lockTimeoutMs` bounds each wait for a lock; without it only the
+ * statement's own limit does.
  */
 export async function inTransaction<Result>(
   pool: Pool,
   work: (transaction: PoolClient) => Promise<Result>,
+  { lockTimeoutMs }: { readonly lockTimeoutMs?: number } = {},
 ): Promise<Result> {
   const client = await connect(pool);
   let broken: Error | undefined;
   try {
     // Whatever the database's default: a statement after the lock on the claim
     // must see what the claim's previous owner committed.
-    await client.query("BEGIN ISOLATION LEVEL READ COMMITTED");
+    const settings =
+      lockTimeoutMs === undefined ? "" : `; SET LOCAL lock_timeout = ${lockTimeoutMs}`;
+    await client.query(`BEGIN ISOLATION LEVEL READ COMMITTED${settings}`);
     const result = await work(client);
     const { command } = await client.query("COMMIT");
     if (command !== "COMMIT") {

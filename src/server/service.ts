@@ -7,6 +7,7 @@ import { repeatableMethods } from "../idempotency/methods.js";
 import { startReaper } from "../idempotency/reaper.js";
 import { startRecovery } from "../idempotency/recovery.js";
 import type { IdempotencyStore } from "../idempotency/store.js";
+import { createFirstWork } from "../payments/first-work.js";
 import type { Processor } from "../payments/processor.js";
 import { createPaymentHandlers } from "../payments/service.js";
 import { createPostgresStore } from "../stores/postgres/index.js";
@@ -63,7 +64,8 @@ export async function startService(options: ServiceOptions): Promise<Service> {
       };
     const open = { config, log, closers };
     const database = await openStoreOfRecord(open);
-    const record = createPostgresStore(database.value.records);
+    const firstWork = createFirstWork();
+    const record = createPostgresStore(database.value.records, { firstWork });
     const gated =
       gate === undefined
         ? await openGatedStore(open, record, { pool: database.value.records, metrics })
@@ -81,6 +83,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     const defaults = { leaseMs: config.idempotencyLeaseMs, retentionMs };
     const payments = createPaymentHandlers({
       pool: database.value.payments,
+      firstWork,
       processor: wrap(processor.value),
       keyWindowMs: config.processorKeyWindowMs,
     });

@@ -3,31 +3,13 @@ import type { Scope } from "../../idempotency/scope.js";
 import { type Settled, settled } from "../../runtime/batches.js";
 import { admit } from "../admission.js";
 import { busy, refused } from "../errors.js";
-import {
-  type ChangeIntent,
-  type Intent,
-  type Operated,
-  operationIdOf,
-  paymentIdOf,
-  processorKeyOf,
-} from "../operation.js";
+import { type ChangeIntent, type Intent, type Operated, operationIdOf } from "../operation.js";
 import type { Payment } from "../payment.js";
 import { reserve } from "../state.js";
-import {
-  findOperations,
-  insertOperations,
-  type NewOperation,
-  paymentNameOf,
-} from "./operations.js";
+import { findOperations, paymentNameOf } from "./operations.js";
 import type { Owned } from "./owners.js";
-import {
-  findPayments,
-  insertPayments,
-  lockPayments,
-  type NewPayment,
-  type PaymentChange,
-  updatePayments,
-} from "./payments.js";
+import { findPayments, lockPayments } from "./payments.js";
+import { creationOf, newOperation, type Plan, writePlans } from "./plans.js";
 import { byName, mustExist, nameKey } from "./rows.js";
 
 /** An operation to begin, or to go on with. */
@@ -41,14 +23,6 @@ export interface Begun extends Operated {
   readonly begunAgoMs: number;
 }
 
-/** What a new operation writes. */
-interface Plan {
-  readonly operation: NewOperation;
-  /** Of the two, a create has the one and all others the other. */
-  readonly create?: NewPayment;
-  readonly change?: PaymentChange;
-}
-
 /**
  * Begins operations, or finds what earlier attempts have begun. Only what has
  * not begun is checked: an operation that has is never refused. One that may
@@ -59,33 +33,37 @@ export async function beginAll(
   transaction: PoolClient,
   beginnings: readonly Beginning[],
 ): Promise<readonly Settled<Begun>[]> {
-  const begun = await findBegun(transaction, beginnings);
-  const fresh = beginnings.filter((beginning) => !begun.has(operationIdOf(scopeOf(beginning))));
-  const locked = await lockChanged(transaction, fresh);
-  const plans = new Map(
-    fresh.map((beginning) => [beginning, settled(() => planOf(beginning, locked))]),
+  const [begun, locked, time] = await Promise.all([
+    findBegun(transaction, beginnings.map(scopeOf)),
+    lockChanged(transaction, beginnings),
+    readClock(transaction),
+  ]);
+  const plans = beginnings.map((beginning) =>
+    begun.has(operationIdOf(scopeOf(beginning)))
+      ? undefined
+      : settled(() => planOf(beginning, locked, time)),
   );
-  const written = await write(
+  await writePlans(
     transaction,
-    [...plans.values()].flatMap((plan) => (plan.ok ? [plan.value] : [])),
+    plans.flatMap((plan) => (plan?.ok === true ? [plan.value] : [])),
   );
-  return beginnings.map((beginning) => {
-    const plan = plans.get(beginning);
-    const id = operationIdOf(scopeOf(beginning));
-    return plan === undefined || plan.ok
-      ? settled(() => mustExist(begun.get(id) ?? written.get(id), "an operation"))
-      : plan;
+  return beginnings.map((beginning, index) => {
+    const plan = plans[index];
+    if (plan === undefined) {
+      return settled(() => mustExist(begun.get(operationIdOf(scopeOf(beginning))), "an operation"));
+    }
+    return plan.ok ? { ok: true, value: { ...plan.value, begunAgoMs: 0 } } : plan;
   });
 }
 
 /** The operations that have begun already, by their ids. */
 async function findBegun(
   transaction: PoolClient,
-  beginnings: readonly Beginning[],
+  scopes: readonly Scope[],
 ): Promise<ReadonlyMap<string, Begun>> {
   const found = await findOperations(
     transaction,
-    beginnings.map(scopeOf).map((scope) => ({ tenant: scope.tenant, id: operationIdOf(scope) })),
+    scopes.map((scope) => ({ tenant: scope.tenant, id: operationIdOf(scope) })),
   );
   const payments = byName(
     await findPayments(
@@ -114,33 +92,32 @@ async function lockChanged(
   return byName((await lockPayments(transaction, names)).map(({ payment }) => payment));
 }
 
+async function readClock(transaction: PoolClient): Promise<Date> {
+  const { rows } = await transaction.query<{ time: Date }>("SELECT clock_timestamp() AS time");
+  return mustExist(rows[0], "the clock").time;
+}
+
 /** @throws what refuses the operation. */
 function planOf(
   { execution: { scope }, intent }: Beginning,
   locked: ReadonlyMap<string, Payment>,
+  time: Date,
 ): Plan {
   if (!intent.ok) {
     throw intent.error;
   }
-  const { tenant } = scope;
-  const ids = { tenant, id: operationIdOf(scope), processorKey: processorKeyOf(scope) };
   if (intent.value.kind === "create") {
-    const { kind, terms } = intent.value;
-    const create = { tenant, id: paymentIdOf(scope), terms };
-    const { currencyCode, amount: minorUnits } = terms;
-    return { operation: { ...ids, paymentId: create.id, kind, minorUnits, currencyCode }, create };
+    return creationOf(scope, intent.value.terms, time);
   }
   const { kind, paymentId } = intent.value;
-  const before = locked.get(nameKey({ tenant, id: paymentId }));
+  const before = locked.get(nameKey({ tenant: scope.tenant, id: paymentId }));
   if (before === undefined) {
     throw refused("PAYMENT_NOT_FOUND", "there is no such payment");
   }
   const minorUnits = admitted(before, intent.value);
-  const after = reserve(before, { kind, minorUnits });
-  const { currencyCode } = before;
   return {
-    operation: { ...ids, paymentId, kind, minorUnits, currencyCode },
-    change: { before, after },
+    operation: newOperation(scope, before, { kind, minorUnits, time }),
+    payment: reserve(before, { kind, minorUnits }),
   };
 }
 
@@ -155,31 +132,6 @@ function admitted(payment: Payment, intent: ChangeIntent): bigint {
     case "admitted":
       return admission.minorUnits;
   }
-}
-
-async function write(
-  transaction: PoolClient,
-  plans: readonly Plan[],
-): Promise<ReadonlyMap<string, Begun>> {
-  const changes = plans.flatMap(({ change }) => change ?? []);
-  const payments = byName([
-    ...(await insertPayments(
-      transaction,
-      plans.flatMap(({ create }) => create ?? []),
-    )),
-    ...changes.map(({ after }) => after),
-  ]);
-  await updatePayments(transaction, changes);
-  const operations = await insertOperations(
-    transaction,
-    plans.map(({ operation }) => operation),
-  );
-  return new Map(
-    operations.map((operation) => {
-      const payment = mustExist(payments.get(nameKey(paymentNameOf(operation))), "a payment");
-      return [operation.id, { operation, payment, begunAgoMs: 0 }];
-    }),
-  );
 }
 
 function scopeOf({ execution }: Beginning): Scope {

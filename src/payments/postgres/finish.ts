@@ -6,7 +6,7 @@ import { settle } from "../state.js";
 import { book } from "./ledger.js";
 import { finishOperations, paymentNameOf } from "./operations.js";
 import type { Owned } from "./owners.js";
-import { type LockedPayment, lockPayments, updatePayments } from "./payments.js";
+import { appendEvents, type LockedPayment, lockPayments, updatePayments } from "./payments.js";
 import { mustExist, nameKey } from "./rows.js";
 
 /** An operation that the processor has decided. */
@@ -19,8 +19,9 @@ export interface Finishing extends Owned {
 
 /** What a finished operation writes. */
 interface Plan extends Owned {
-  readonly before: LockedPayment["payment"];
   readonly operated: Operated;
+  /** Whether the payment made a transition. */
+  readonly moved: boolean;
   readonly body: Uint8Array | undefined;
 }
 
@@ -60,27 +61,34 @@ function planOf(
     finishTime: time,
   };
   const after = settle(before, operation, decision);
-  const payment = after.version === before.version ? after : { ...after, updateTime: time };
-  const operated = { operation, payment };
-  return { execution, before, operated, body: respond(operated) };
+  const moved = after.version !== before.version;
+  const operated = { operation, payment: moved ? { ...after, updateTime: time } : after };
+  return { execution, operated, moved, body: respond(operated) };
 }
 
+/** Writes all of it in one round trip. */
 async function write(transaction: PoolClient, plans: readonly Plan[]): Promise<void> {
-  await finishOperations(
-    transaction,
-    plans.map(({ operated }) => operated.operation),
-  );
-  await updatePayments(
-    transaction,
-    plans.map(({ before, operated }) => ({ before, after: operated.payment })),
-  );
-  await book(
-    transaction,
-    plans.map(({ operated }) => operated).filter(({ operation }) => operation.state === "approved"),
-  );
-  await Promise.all(
-    plans.map(
+  const operated = plans.map((plan) => plan.operated);
+  const moved = plans.filter((plan) => plan.moved);
+  await Promise.all([
+    finishOperations(
+      transaction,
+      operated.map(({ operation }) => operation),
+    ),
+    updatePayments(
+      transaction,
+      operated.map(({ payment }) => payment),
+    ),
+    appendEvents(
+      transaction,
+      moved.map((plan) => plan.operated.payment),
+    ),
+    book(
+      transaction,
+      operated.filter(({ operation }) => operation.state === "approved"),
+    ),
+    ...plans.map(
       ({ execution, body }) => body === undefined || execution.completeWithin(transaction, body),
     ),
-  );
+  ]);
 }

@@ -17,11 +17,6 @@ interface OperationRow {
   readonly finish_time: Date | null;
 }
 
-export type NewOperation = Pick<
-  Operation,
-  "tenant" | "id" | "processorKey" | "paymentId" | "kind" | "minorUnits" | "currencyCode"
->;
-
 /** An operation that is stored, and how long ago it began on the database's clock. */
 export interface FoundOperation {
   readonly operation: Operation;
@@ -50,21 +45,20 @@ export async function findOperations(
   return rows.map((row) => ({ operation: operationOf(row), begunAgoMs: row.begun_ago_ms }));
 }
 
-/** Stores new operations. Each gets the time of the statement as its beginning. */
+/** Stores new operations. */
 export async function insertOperations(
   transaction: PoolClient,
-  operations: readonly NewOperation[],
-): Promise<readonly Operation[]> {
+  operations: readonly Operation[],
+): Promise<void> {
   if (operations.length === 0) {
-    return [];
+    return;
   }
-  const result = await transaction.query<{ begin_time: Date }>({
+  await transaction.query({
     name: "operations_insert",
     text: `INSERT INTO operations
-       (tenant, id, processor_key, payment_id, kind, minor_units, currency_code)
+       (tenant, id, processor_key, payment_id, kind, minor_units, currency_code, begin_time)
      SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[],
-       $6::bigint[], $7::text[])
-     RETURNING begin_time`,
+       $6::bigint[], $7::text[], $8::timestamptz[])`,
     values: [
       ...nameColumns(operations),
       ...columns(
@@ -74,18 +68,10 @@ export async function insertOperations(
         ({ kind }) => kind,
         ({ minorUnits }) => minorUnits,
         ({ currencyCode }) => currencyCode,
+        ({ beginTime }) => beginTime,
       ),
     ],
   });
-  mustTouch(operations.length, result);
-  // All rows of a statement have its time.
-  const beginTime = result.rows[0]?.begin_time ?? new Date();
-  return operations.map((operation) => ({
-    ...operation,
-    state: "pending",
-    declineCode: "",
-    beginTime,
-  }));
 }
 
 /** Stores the processor's answers. */

@@ -26,10 +26,8 @@ export function asOwners<Item extends Owned, Result>(
   items: readonly Item[],
   work: (transaction: PoolClient, owned: readonly Item[]) => Promise<readonly Settled<Result>[]>,
 ): Promise<readonly Settled<Result>[]> {
-  return inTransaction(pool, async (transaction) => {
-    if (items.length > 1) {
-      await transaction.query(`SET LOCAL lock_timeout = ${BATCH_LOCK_TIMEOUT_MS}`);
-    }
+  const options = items.length > 1 ? { lockTimeoutMs: BATCH_LOCK_TIMEOUT_MS } : {};
+  const workOnAll = async (transaction: PoolClient): Promise<readonly Settled<Result>[]> => {
     const assertions = await Promise.allSettled(
       items.map(({ execution }) => execution.assertOwner(transaction)),
     );
@@ -45,7 +43,8 @@ export function asOwners<Item extends Owned, Result>(
     );
     const next = results.values();
     return lost.map((error) => (error === undefined ? taken(next.next()) : { ok: false, error }));
-  });
+  };
+  return inTransaction(pool, workOnAll, options);
 }
 
 function taken<Result>({ value }: IteratorResult<Settled<Result>>): Settled<Result> {

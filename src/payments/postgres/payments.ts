@@ -3,8 +3,7 @@ import type { Pool, PoolClient } from "pg";
 import { PaymentSchema } from "../../gen/payonce/payments/v1/payments_pb.js";
 import { paymentMessage } from "../messages.js";
 import type { Page } from "../paging.js";
-import type { CaptureMethod, Payment, PaymentStatus, PaymentTerms } from "../payment.js";
-import { initialState } from "../state.js";
+import type { CaptureMethod, Payment, PaymentStatus } from "../payment.js";
 import { columns, mustTouch } from "./rows.js";
 
 /** The constraints of the table vouch for the closed sets; pg gives bigint as text. */
@@ -90,62 +89,56 @@ export async function lockPayments(
   return rows.map((row) => ({ payment: paymentOf(row), time: row.locked_time }));
 }
 
-/** A payment to be made. */
-export interface NewPayment extends PaymentName {
-  readonly terms: PaymentTerms;
-}
-
-/** Stores new payments and their first events. */
+/** Stores new payments. */
 export async function insertPayments(
   transaction: PoolClient,
-  payments: readonly NewPayment[],
-): Promise<readonly Payment[]> {
+  payments: readonly Payment[],
+): Promise<void> {
   if (payments.length === 0) {
-    return [];
+    return;
   }
-  const { rows } = await transaction.query<PaymentRow>({
+  await transaction.query({
     name: "payments_insert",
     text: `INSERT INTO payments (tenant, id, currency_code, amount, payment_method, capture_method,
        merchant_reference, description, metadata, status, version, authorized, captured,
-       capturing, refunded, refunding, canceling, decline_code)
-     SELECT *, $10, $11, $12, $13, $14, $15, $16, $17, $18
-     FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::text[], $6::text[],
-       $7::text[], $8::text[], $9::jsonb[])
-     RETURNING *`,
+       capturing, refunded, refunding, canceling, decline_code, create_time, update_time)
+     SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::text[], $6::text[],
+       $7::text[], $8::text[], $9::jsonb[], $10::text[], $11::bigint[], $12::bigint[],
+       $13::bigint[], $14::bigint[], $15::bigint[], $16::bigint[], $17::boolean[], $18::text[],
+       $19::timestamptz[], $20::timestamptz[])`,
     values: [
       ...nameColumns(payments),
       ...columns(
         payments,
-        ({ terms }) => terms.currencyCode,
-        ({ terms }) => terms.amount,
-        ({ terms }) => terms.paymentMethod,
-        ({ terms }) => terms.captureMethod,
-        ({ terms }) => terms.merchantReference,
-        ({ terms }) => terms.description,
-        ({ terms }) => JSON.stringify(terms.metadata),
+        ({ currencyCode }) => currencyCode,
+        ({ amount }) => amount,
+        ({ paymentMethod }) => paymentMethod,
+        ({ captureMethod }) => captureMethod,
+        ({ merchantReference }) => merchantReference,
+        ({ description }) => description,
+        ({ metadata }) => JSON.stringify(metadata),
+        ({ status }) => status,
+        ({ version }) => version,
+        ({ authorized }) => authorized,
+        ({ captured }) => captured,
+        ({ capturing }) => capturing,
+        ({ refunded }) => refunded,
+        ({ refunding }) => refunding,
+        ({ canceling }) => canceling,
+        ({ declineCode }) => declineCode,
+        ({ createTime }) => createTime,
+        ({ updateTime }) => updateTime,
       ),
-      initialState.status,
-      initialState.version,
-      initialState.authorized,
-      initialState.captured,
-      initialState.capturing,
-      initialState.refunded,
-      initialState.refunding,
-      initialState.canceling,
-      initialState.declineCode,
     ],
   });
-  const stored = rows.map(paymentOf);
-  await appendEvents(transaction, stored);
-  return stored;
 }
 
-/** Stores the new states of locked payments, and the events of those that made a transition. */
+/** Stores the new states of locked payments. */
 export async function updatePayments(
   transaction: PoolClient,
-  changes: readonly PaymentChange[],
+  payments: readonly Payment[],
 ): Promise<void> {
-  if (changes.length === 0) {
+  if (payments.length === 0) {
     return;
   }
   const result = await transaction.query({
@@ -160,60 +153,33 @@ export async function updatePayments(
          canceling, decline_code, update_time)
      WHERE p.tenant = after.tenant AND p.id = after.id`,
     values: [
-      ...nameColumns(changes.map(({ after }) => after)),
+      ...nameColumns(payments),
       ...columns(
-        changes,
-        ({ after }) => after.status,
-        ({ after }) => after.version,
-        ({ after }) => after.authorized,
-        ({ after }) => after.captured,
-        ({ after }) => after.capturing,
-        ({ after }) => after.refunded,
-        ({ after }) => after.refunding,
-        ({ after }) => after.canceling,
-        ({ after }) => after.declineCode,
-        ({ after }) => after.updateTime,
+        payments,
+        ({ status }) => status,
+        ({ version }) => version,
+        ({ authorized }) => authorized,
+        ({ captured }) => captured,
+        ({ capturing }) => capturing,
+        ({ refunded }) => refunded,
+        ({ refunding }) => refunding,
+        ({ canceling }) => canceling,
+        ({ declineCode }) => declineCode,
+        ({ updateTime }) => updateTime,
       ),
     ],
   });
-  mustTouch(changes.length, result);
-  const moved = changes.filter(({ before, after }) => after.version !== before.version);
-  await appendEvents(
-    transaction,
-    moved.map(({ after }) => after),
-  );
+  mustTouch(payments.length, result);
 }
 
-/** A locked payment, and what it is to become. */
-export interface PaymentChange {
-  readonly before: Payment;
-  readonly after: Payment;
-}
-
-/** Lists a tenant's payments, the newest first; one row more than the page holds, if there is one. */
-export async function listPayments(
-  pool: Pool,
-  filter: {
-    readonly tenant: string;
-    readonly merchantReference?: string;
-    readonly status?: PaymentStatus;
-  },
-  page: Page,
-): Promise<readonly Payment[]> {
-  const { rows } = await pool.query<PaymentRow>(
-    `SELECT * FROM payments
-     WHERE tenant = $1
-       AND ($2::text IS NULL OR merchant_reference = $2)
-       AND ($3::text IS NULL OR status = $3)
-       AND ($4::bigint IS NULL OR sequence < $4)
-     ORDER BY sequence DESC LIMIT $5`,
-    [filter.tenant, filter.merchantReference, filter.status, page.cursor, page.size + 1],
-  );
-  return rows.map(paymentOf);
-}
-
-/** Only after the transaction has written the payments: readers of events count on it. */
-async function appendEvents(transaction: PoolClient, payments: readonly Payment[]): Promise<void> {
+/**
+ * Stores the events of payments that have just made a transition. Only in a
+ * transaction that has written something before: readers of events count on it.
+ */
+export async function appendEvents(
+  transaction: PoolClient,
+  payments: readonly Payment[],
+): Promise<void> {
   if (payments.length === 0) {
     return;
   }
@@ -232,6 +198,35 @@ async function appendEvents(transaction: PoolClient, payments: readonly Payment[
   });
 }
 
+/** A payment in a list. */
+export interface ListedPayment {
+  readonly payment: Payment;
+  /** Orders a tenant's payments by the time they were created. */
+  readonly sequence: bigint;
+}
+
+/** Lists a tenant's payments, the newest first; one row more than the page holds, if there is one. */
+export async function listPayments(
+  pool: Pool,
+  filter: {
+    readonly tenant: string;
+    readonly merchantReference?: string;
+    readonly status?: PaymentStatus;
+  },
+  page: Page,
+): Promise<readonly ListedPayment[]> {
+  const { rows } = await pool.query<PaymentRow>(
+    `SELECT * FROM payments
+     WHERE tenant = $1
+       AND ($2::text IS NULL OR merchant_reference = $2)
+       AND ($3::text IS NULL OR status = $3)
+       AND ($4::bigint IS NULL OR sequence < $4)
+     ORDER BY sequence DESC LIMIT $5`,
+    [filter.tenant, filter.merchantReference, filter.status, page.cursor, page.size + 1],
+  );
+  return rows.map((row) => ({ payment: paymentOf(row), sequence: BigInt(row.sequence) }));
+}
+
 /** The payments that a statement is asked for. */
 const ASKED = "unnest($1::text[], $2::text[]) AS asked (tenant, id)";
 
@@ -247,7 +242,6 @@ function paymentOf(row: PaymentRow): Payment {
   return {
     tenant: row.tenant,
     id: row.id,
-    sequence: BigInt(row.sequence),
     currencyCode: row.currency_code,
     amount: BigInt(row.amount),
     paymentMethod: row.payment_method,

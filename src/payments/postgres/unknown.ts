@@ -4,7 +4,7 @@ import type { Operation } from "../operation.js";
 import { toUnknown } from "../state.js";
 import { markOperationsUnknown, paymentNameOf } from "./operations.js";
 import type { Owned } from "./owners.js";
-import { lockPayments, updatePayments } from "./payments.js";
+import { appendEvents, lockPayments, updatePayments } from "./payments.js";
 
 /** An operation whose processor was asked and did not answer. */
 export interface Unanswered extends Owned {
@@ -19,13 +19,14 @@ export async function markAllUnknown(
   const operations = unanswered.map(({ operation }) => operation);
   const creates = operations.filter(({ kind }) => kind === "create");
   const locked = await lockPayments(transaction, creates.map(paymentNameOf));
-  await markOperationsUnknown(transaction, operations);
-  await updatePayments(
-    transaction,
-    locked.map(({ payment: before, time: updateTime }) => {
-      const after = toUnknown(before);
-      return { before, after: after === before ? before : { ...after, updateTime } };
-    }),
-  );
+  const moved = locked.flatMap(({ payment, time: updateTime }) => {
+    const after = toUnknown(payment);
+    return after === payment ? [] : [{ ...after, updateTime }];
+  });
+  await Promise.all([
+    markOperationsUnknown(transaction, operations),
+    updatePayments(transaction, moved),
+    appendEvents(transaction, moved),
+  ]);
   return unanswered.map(() => ({ ok: true, value: undefined }));
 }

@@ -1,10 +1,11 @@
-import type { Pool } from "pg";
+import type { Pool, PoolClient } from "pg";
 import { StoreOverloaded } from "../../idempotency/errors.js";
 import { decodeOutcome } from "../../idempotency/outcome.js";
 import { scopeHash } from "../../idempotency/scope.js";
 import type { ClaimRequest, ClaimResult } from "../../idempotency/store.js";
 import { createBatches, QueueFull, type Settled } from "../../runtime/batches.js";
 import { mayBeOneRow } from "../../runtime/row-errors.js";
+import { inTransaction } from "../../runtime/transaction.js";
 import { CLAIM, type ClaimRow } from "./statements.js";
 
 /**
@@ -22,29 +23,41 @@ const MAX_BATCH_SIZE = 128;
 /** Several seconds of work. Who comes later is told to come back. */
 const MAX_WAITING = 10_000;
 
-/** Asks for claims, many in one statement where they come together. */
-export function createClaims(pool: Pool): (request: ClaimRequest) => Promise<ClaimResult> {
-  async function run(requests: readonly ClaimRequest[]): Promise<readonly Settled<ClaimResult>[]> {
-    const results = new Array<ClaimResult | undefined>(requests.length);
-    let asked = requests.map((request, index) => ({ request, index }));
-    for (let attempt = 0; attempt < CLAIM_ATTEMPTS && asked.length > 0; attempt += 1) {
-      const { rows } = await pool.query<ClaimRow>({
-        ...CLAIM,
-        values: claimColumns(asked.map(({ request }) => request)),
-      });
-      for (const row of rows) {
-        const found = asked[row.ordinal - 1];
-        if (found !== undefined) {
-          results[found.index] = toClaimResult(found.request, row);
-        }
-      }
-      asked = asked.filter(({ index }) => results[index] === undefined);
-    }
-    return results.map((value) => (value === undefined ? UNSETTLED : { ok: true, value }));
-  }
+/**
+ * How long a batch waits for a record that another process has inserted and
+ * not committed. Far longer than a healthy commit takes. Milliseconds.
+ */
+const LOCK_TIMEOUT_MS = 500;
 
+/** A claim on a key that nobody had used before. */
+export interface FirstClaim {
+  readonly request: ClaimRequest;
+  /** When it was granted, on the database's clock. */
+  readonly time: Date;
+}
+
+/**
+ * Work that begins in the commit of its claim, and so costs none of its own.
+ * It saves time and decides nothing: where it fails, the claim is made without
+ * it, and the handler does all of its work.
+ */
+export interface FirstWork {
+  /** Whether there is such work for a request. */
+  concerns(request: ClaimRequest): boolean;
+  /** Returns what is to be called once it is committed. Rejects if it cannot be done for one of them. */
+  begin(transaction: PoolClient, claims: readonly FirstClaim[]): Promise<() => void>;
+}
+
+/** Asks for claims, many in one statement where they come together. */
+export function createClaims(
+  pool: Pool,
+  firstWork?: FirstWork,
+): (request: ClaimRequest) => Promise<ClaimResult> {
   const batches = createBatches<ClaimRequest, ClaimResult>({
-    run,
+    run: (requests) =>
+      firstWork !== undefined && requests.some(firstWork.concerns)
+        ? claimAndBegin(pool, requests, firstWork)
+        : settledClaims(pool, requests),
     subjectOf: ({ scope }) => Buffer.from(scopeHash(scope)).toString("latin1"),
     lanes: LANES,
     maxBatchSize: MAX_BATCH_SIZE,
@@ -52,7 +65,6 @@ export function createClaims(pool: Pool): (request: ClaimRequest) => Promise<Cla
     mayRepeat: mayBeOneRow,
     share: { isSame: isSameRequest, follow: followerOf },
   });
-
   return async (request) => {
     try {
       return await batches.add(request);
@@ -62,6 +74,68 @@ export function createClaims(pool: Pool): (request: ClaimRequest) => Promise<Cla
         : error;
     }
   };
+}
+
+async function claimAndBegin(
+  pool: Pool,
+  requests: readonly ClaimRequest[],
+  firstWork: FirstWork,
+): Promise<readonly Settled<ClaimResult>[]> {
+  try {
+    const { results, onCommit } = await inTransaction(
+      pool,
+      async (transaction) => {
+        const { results, first } = await claimAll(transaction, requests);
+        const concerned = first.filter(({ request }) => firstWork.concerns(request));
+        const onCommit = concerned.length > 0 && (await firstWork.begin(transaction, concerned));
+        return { results, onCommit };
+      },
+      { lockTimeoutMs: LOCK_TIMEOUT_MS },
+    );
+    if (onCommit) {
+      onCommit();
+    }
+    return results;
+  } catch (error) {
+    if (requests.length === 1 && mayBeOneRow(error)) {
+      return settledClaims(pool, requests);
+    }
+    throw error;
+  }
+}
+
+async function settledClaims(pool: Pool, requests: readonly ClaimRequest[]) {
+  return (await claimAll(pool, requests)).results;
+}
+
+async function claimAll(
+  database: Pool | PoolClient,
+  requests: readonly ClaimRequest[],
+): Promise<{
+  readonly results: readonly Settled<ClaimResult>[];
+  readonly first: readonly FirstClaim[];
+}> {
+  const results = requests.map((): Settled<ClaimResult> => UNSETTLED);
+  const first: FirstClaim[] = [];
+  let asked = requests.map((request, index) => ({ request, index }));
+  for (let attempt = 0; attempt < CLAIM_ATTEMPTS && asked.length > 0; attempt += 1) {
+    const { rows } = await database.query<ClaimRow>({
+      ...CLAIM,
+      values: claimColumns(asked.map(({ request }) => request)),
+    });
+    for (const row of rows) {
+      const answered = asked[row.ordinal - 1];
+      if (answered !== undefined) {
+        const { request, index } = answered;
+        results[index] = { ok: true, value: toClaimResult(request, row) };
+        if (row.insert_time !== null) {
+          first.push({ request, time: row.insert_time });
+        }
+      }
+    }
+    asked = asked.filter(({ index }) => results[index] === UNSETTLED);
+  }
+  return { results, first };
 }
 
 const UNSETTLED: Settled<never> = {

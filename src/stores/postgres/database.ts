@@ -36,6 +36,8 @@ export function openDatabase(
     // Whatever the database's default: the statements count on seeing what others commit.
     options: "-c default_transaction_isolation=read\\ committed",
     keepAlive: true,
+    // Statements that do not wait for each other's results share a round trip.
+    pipeline: true,
     application_name: "payonce",
   });
   // An idle connection that breaks is replaced; without a listener it would end the process.

@@ -1,4 +1,5 @@
 export { inTransaction } from "../../runtime/transaction.js";
+export type { FirstClaim, FirstWork } from "./claims.js";
 export { assertDurable, type DatabaseOptions, openDatabase } from "./database.js";
 export {
   type Deployment,
@@ -8,4 +9,4 @@ export {
 } from "./deployment.js";
 export { migrate, pendingMigrations } from "./migrate.js";
 export { idempotencyMigrations, type Migration } from "./migrations.js";
-export { createPostgresStore } from "./store.js";
+export { createPostgresStore, type PostgresStoreOptions } from "./store.js";

@@ -20,6 +20,8 @@ export interface ClaimRow {
   /** Which of the asked, from 1 on. */
   readonly ordinal: number;
   readonly owned: boolean;
+  /** When this statement made the record, on the database's clock. */
+  readonly insert_time: Date | null;
   readonly fencing_token: string;
   readonly attempts: number;
   readonly same_request: boolean;
@@ -62,7 +64,7 @@ WITH asked AS MATERIALIZED (
     WHERE r.tenant = asked.tenant AND r.scope_hash = asked.scope_hash)
   ORDER BY tenant, scope_hash
   ON CONFLICT (tenant, scope_hash) DO NOTHING
-  RETURNING tenant, scope_hash, fencing_token, attempts
+  RETURNING tenant, scope_hash, claim_time AS insert_time, fencing_token, attempts
 ), lost AS (
   -- One that its owner's transaction holds is not lost: nobody waits for that to end.
   SELECT asked.tenant, asked.scope_hash, asked.claim_id, asked.lease_ms
@@ -77,19 +79,19 @@ WITH asked AS MATERIALIZED (
     lease_until = clock_timestamp() + lost.lease_ms * interval '1 millisecond'
   FROM lost
   WHERE r.tenant = lost.tenant AND r.scope_hash = lost.scope_hash AND r.state = 'executing'
-  RETURNING r.tenant, r.scope_hash, r.fencing_token, r.attempts
+  RETURNING r.tenant, r.scope_hash, NULL::timestamptz, r.fencing_token, r.attempts
 ), logged AS (
   INSERT INTO idempotency_events (tenant, scope_hash, type, fencing_token, detail)
   SELECT tenant, scope_hash, 'taken_over', fencing_token, 'by a duplicate call' FROM taken_over
 )
-SELECT asked.ordinal::int, true AS owned, mine.fencing_token, mine.attempts,
+SELECT asked.ordinal::int, true AS owned, mine.insert_time, mine.fencing_token, mine.attempts,
   true AS same_request, false AS expired, false AS held, NULL::bytea AS outcome,
   0::float8 AS elapsed_ms, 0::float8 AS lease_remaining_ms
 FROM asked JOIN (SELECT * FROM inserted UNION ALL SELECT * FROM taken_over) AS mine
   USING (tenant, scope_hash)
 UNION ALL
 SELECT asked.ordinal::int, r.state = 'executing' AND r.claim_id = asked.claim_id,
-  r.fencing_token, r.attempts, ${SAME_REQUEST},
+  NULL, r.fencing_token, r.attempts, ${SAME_REQUEST},
   r.state = 'expired' OR coalesce(r.expire_time < clock_timestamp(), false),
   ${isHeld("r")},
   r.outcome,

@@ -1,11 +1,16 @@
 import type { Pool, PoolClient } from "pg";
 import { scopeHash } from "../../idempotency/scope.js";
 import type { Claim, IdempotencyStore, TakenOver } from "../../idempotency/store.js";
-import { createClaims } from "./claims.js";
+import { createClaims, type FirstWork } from "./claims.js";
 import { createOwnerWrites } from "./owner-writes.js";
 import { getRecord, listRecords } from "./records.js";
 import type { TakenOverRow } from "./statements.js";
 import * as sql from "./statements.js";
+
+export interface PostgresStoreOptions {
+  /** What handlers begin in the commit of their first claims. Default: nothing. */
+  readonly firstWork?: FirstWork;
+}
 
 /**
  * The store of record. Its primary key is what makes a call execute once; its
@@ -13,7 +18,10 @@ import * as sql from "./statements.js";
  * come together share a statement and its commit. The schema is
  * `idempotencyMigrations`.
  */
-export function createPostgresStore(pool: Pool): IdempotencyStore<PoolClient> {
+export function createPostgresStore(
+  pool: Pool,
+  { firstWork }: PostgresStoreOptions = {},
+): IdempotencyStore<PoolClient> {
   const owners = createOwnerWrites(pool);
 
   /** Runs a write of one owner and tells whether it found the claim. */
@@ -30,7 +38,7 @@ export function createPostgresStore(pool: Pool): IdempotencyStore<PoolClient> {
   }
 
   return {
-    claim: createClaims(pool),
+    claim: createClaims(pool, firstWork),
     extend: (claim, leaseMs) => write(sql.EXTEND, claim, leaseMs),
     complete: (claim, outcome, retentionMs) => owners.complete({ claim, outcome, retentionMs }),
     completeWithin: (transaction, claim, outcome, retentionMs) =>

@@ -6,7 +6,6 @@ export function payment(change: Partial<Payment> = {}): Payment {
   return {
     tenant: "acme",
     id: "pay_1",
-    sequence: 1n,
     currencyCode: "EUR",
     amount: 1000n,
     paymentMethod: "tok_visa",

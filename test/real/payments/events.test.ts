@@ -6,7 +6,11 @@ import {
   type PaymentEvent,
   PaymentStatus,
 } from "../../../src/gen/payonce/payments/v1/payments_pb.js";
-import { lockPayments, updatePayments } from "../../../src/payments/postgres/payments.js";
+import {
+  appendEvents,
+  lockPayments,
+  updatePayments,
+} from "../../../src/payments/postgres/payments.js";
 import {
   type EventFilter,
   type EventReader,
@@ -75,9 +79,9 @@ async function openTransaction() {
 async function change(transaction: PoolClient, id: string): Promise<void> {
   const [locked] = await lockPayments(transaction, [{ tenant: "acme", id }]);
   const before = locked?.payment ?? fail();
-  await updatePayments(transaction, [
-    { before, after: { ...before, version: before.version + 1n } },
-  ]);
+  const after = { ...before, version: before.version + 1n };
+  await updatePayments(transaction, [after]);
+  await appendEvents(transaction, [after]);
 }
 
 const idsOf = (events: readonly PaymentEvent[]) => events.map(({ id }) => id);
