@@ -9,21 +9,24 @@ import {
   PaymentService,
   withReport,
 } from "../../src/client/index.js";
-import { runDriver } from "./driver.js";
+import { type DriverCall, runDriver } from "./driver.js";
 
 /** One connection for each target. */
 const clients = new Map<string, Client>();
 
-function clientOf(target: string): Client {
+function clientOf({ target, serviceConfig }: DriverCall): Client {
+  const channelOptions =
+    serviceConfig === undefined ? NATIVE_RETRIES_OFF : { "grpc.service_config": serviceConfig };
   const client =
-    clients.get(target) ?? new Client(target, credentials.createInsecure(), NATIVE_RETRIES_OFF);
+    clients.get(target) ?? new Client(target, credentials.createInsecure(), channelOptions);
   clients.set(target, client);
   return client;
 }
 
 runDriver(
-  ({ target, method, request, key, deadlineMs, options, signal }) =>
+  (call) =>
     new Promise((resolve) => {
+      const { method, request, key, deadlineMs, options, signal } = call;
       const metadata = new Metadata();
       if (key !== undefined) {
         metadata.set(KEY_METADATA, key);
@@ -39,7 +42,7 @@ runDriver(
           interceptors: [grpcInterceptor({ services: [PaymentService], ...options })],
         },
       );
-      const ongoing = clientOf(target).makeUnaryRequest(
+      const ongoing = clientOf(call).makeUnaryRequest(
         `/${method.parent.typeName}/${method.name}`,
         (message: typeof request) => Buffer.from(toBinary(method.input, message)),
         (bytes) => fromBinary(method.output, bytes),

@@ -22,6 +22,7 @@ interface Line {
   readonly key?: string;
   readonly deadlineMs: number;
   readonly cancelAfterMs?: number;
+  readonly serviceConfig?: string;
   readonly options?: Partial<RetrySettings>;
 }
 

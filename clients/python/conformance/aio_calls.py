@@ -8,7 +8,7 @@ import grpc
 from call import Call, Ending, read_call, write_answer
 
 from payonce.payments.v1 import payments_pb2_grpc
-from payonce_client import CHANNEL_OPTIONS, Options, reporting
+from payonce_client import Options, reporting
 from payonce_client.aio import IdempotencyInterceptor
 
 # Interceptors are the channel's, so each choice of options has one of its own; grpc lets all
@@ -44,7 +44,7 @@ def _channel(call: Call) -> Any:
     if name not in _channels:
         _channels[name] = grpc.aio.insecure_channel(
             call.target,
-            options=CHANNEL_OPTIONS,
+            options=call.channel_options,
             interceptors=[IdempotencyInterceptor(call.options)],
         )
     return _channels[name]

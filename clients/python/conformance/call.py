@@ -11,7 +11,7 @@ from google.protobuf import json_format, message_factory
 from google.rpc import error_details_pb2, status_pb2
 
 from payonce.payments.v1 import payments_pb2
-from payonce_client import KEY_METADATA, CallReport, Options
+from payonce_client import CHANNEL_OPTIONS, KEY_METADATA, CallReport, Options
 
 if TYPE_CHECKING:
     import grpc
@@ -29,6 +29,7 @@ class Call(NamedTuple):
     metadata: tuple[tuple[str, str], ...]
     timeout: float
     cancel_after: float | None
+    channel_options: tuple[tuple[str, str | int], ...]
     options: Options
 
 
@@ -57,6 +58,7 @@ def read_call(line: str) -> Call:
         metadata=() if key is None else ((KEY_METADATA, key),),
         timeout=fields["deadlineMs"] / 1000,
         cancel_after=_seconds(fields.get("cancelAfterMs")),
+        channel_options=_read_channel_options(fields.get("serviceConfig")),
         options=Options(**{name: value for name, value in names.items() if value is not None}),
     )
 
@@ -82,6 +84,12 @@ def _read_request(fields: dict[str, Any]) -> Any:
     json_format.ParseDict(fields["request"], request)
     request.MergeFromString(base64.b64decode(fields.get("requestBytes", "")))
     return request
+
+
+def _read_channel_options(service_config: str | None) -> tuple[tuple[str, str | int], ...]:
+    if service_config is None:
+        return CHANNEL_OPTIONS
+    return (("grpc.service_config", service_config),)
 
 
 def _reason(trailers: Any) -> str:

@@ -8,7 +8,7 @@ import grpc
 from call import Call, Ending, read_call, write_answer
 
 from payonce.payments.v1 import payments_pb2_grpc
-from payonce_client import CHANNEL_OPTIONS, IdempotencyInterceptor, reporting
+from payonce_client import IdempotencyInterceptor, reporting
 
 _channels: dict[str, grpc.Channel] = {}
 
@@ -17,7 +17,7 @@ def run() -> None:
     threads = []
     for line in sys.stdin:
         call = read_call(line)
-        threads.append(threading.Thread(target=_make, args=(call, _channel(call.target))))
+        threads.append(threading.Thread(target=_make, args=(call, _channel(call))))
         threads[-1].start()
     for thread in threads:
         thread.join()
@@ -50,7 +50,7 @@ def _end(call: Call, method: Any) -> Ending:
     return Ending(made.code(), made.trailing_metadata(), response)
 
 
-def _channel(target: str) -> grpc.Channel:
-    if target not in _channels:
-        _channels[target] = grpc.insecure_channel(target, options=CHANNEL_OPTIONS)
-    return _channels[target]
+def _channel(call: Call) -> grpc.Channel:
+    if call.target not in _channels:
+        _channels[call.target] = grpc.insecure_channel(call.target, options=call.channel_options)
+    return _channels[call.target]

@@ -4,15 +4,13 @@ import {
   type OrderService,
   PlaceOrderResponseSchema,
 } from "../../../examples/orders/gen/acme/orders/v1/orders_pb.js";
-import { deriveId, type ServiceHandlers } from "../../../src/index.js";
+import { deriveId, requireExecution, type ServiceHandlers } from "../../../src/index.js";
 import { inTransaction } from "../../../src/stores/postgres/index.js";
 
 export function createOrders(pool: Pool): ServiceHandlers<typeof OrderService, PoolClient> {
   return {
-    async placeOrder({ article, quantity }, { execution }) {
-      if (execution === undefined) {
-        throw new Error("unreachable: the method requires a key");
-      }
+    async placeOrder({ article, quantity }, context) {
+      const execution = requireExecution(context);
       // The same call makes the same id, on whatever attempt and whatever restored database.
       const order = { id: deriveId("order", execution.scope), article, quantity };
       const response = create(PlaceOrderResponseSchema, { order });

@@ -22,8 +22,12 @@ export function createPayment(target: string, call: Partial<Call> = {}): Call {
 }
 
 /** Starts a driver that is built and connected: it has had a call refused. */
-export async function startReadyDriver(program: string, target: string): Promise<Driver> {
+export async function startReadyDriver(
+  program: string,
+  target: string,
+  call: Partial<Call> = {},
+): Promise<Driver> {
   const driver = startDriver(program);
-  await driver.call({ ...createPayment(target), request: {} });
+  await driver.call({ ...createPayment(target, call), request: {} });
   return driver;
 }

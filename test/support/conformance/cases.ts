@@ -39,6 +39,14 @@ export interface Case {
     readonly attempts?: number;
   };
   readonly effects: number;
+  /** Where retries by the channel fall short; without it, they pass too. */
+  readonly native?: {
+    /** The clients that pass all the same. */
+    readonly passes: readonly string[];
+    readonly why: string;
+    /** What differs for the others, where that is not left to chance. */
+    readonly instead?: Partial<Pick<Case, "call" | "wire" | "answer" | "effects">>;
+  };
 }
 
 /** The stand-in for a fresh key. */

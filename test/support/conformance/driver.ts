@@ -13,6 +13,7 @@ export interface Call {
   readonly key?: string;
   readonly deadlineMs: number;
   readonly cancelAfterMs?: number;
+  readonly serviceConfig?: string;
   readonly options?: {
     readonly maxAttempts?: number;
     readonly initialBackoffMs?: number;

@@ -30,6 +30,7 @@ type call struct {
 	Key           *string
 	DeadlineMs    int64
 	CancelAfterMs *int64
+	ServiceConfig *string
 	Options       struct {
 		MaxAttempts      *int
 		InitialBackoffMs *int64

@@ -35,7 +35,7 @@ func run(in io.Reader, out io.Writer) error {
 		} else if err != nil {
 			return fmt.Errorf("a line that is not a call: %w", err)
 		}
-		conn, err := connections.to(line.Target)
+		conn, err := connections.to(line.Target, line.ServiceConfig)
 		if err != nil {
 			return err
 		}

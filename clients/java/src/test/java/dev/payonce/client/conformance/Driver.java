@@ -3,6 +3,7 @@ package dev.payonce.client.conformance;
 import static java.nio.charset.StandardCharsets.UTF_8;
 
 import com.google.gson.Gson;
+import com.google.gson.reflect.TypeToken;
 import com.google.protobuf.Message;
 import com.google.protobuf.util.JsonFormat;
 import dev.payonce.client.Idempotency;
@@ -64,7 +65,7 @@ public final class Driver {
     if (line.key() != null) {
       options = Idempotency.withKey(options, line.key());
     }
-    Channel channel = ClientInterceptors.intercept(channelTo(line.target()), interceptor(line));
+    Channel channel = ClientInterceptors.intercept(channelTo(line), interceptor(line));
     ClientCall<RequestT, ResponseT> call = channel.newCall(method, options);
     underWay.register();
     ClientCalls.asyncUnaryCall(call, requestOf(line, method), observer);
@@ -81,10 +82,19 @@ public final class Driver {
     underWay.arriveAndDeregister();
   }
 
-  private Channel channelTo(String target) {
+  private Channel channelTo(Line line) {
     return channels.computeIfAbsent(
-        target,
-        name -> ManagedChannelBuilder.forTarget(name).usePlaintext().disableRetry().build());
+        line.target(),
+        target -> {
+          ManagedChannelBuilder<?> builder = ManagedChannelBuilder.forTarget(target).usePlaintext();
+          return line.serviceConfig() == null
+              ? builder.disableRetry().build()
+              : builder.defaultServiceConfig(parsed(line.serviceConfig())).build();
+        });
+  }
+
+  private static Map<String, ?> parsed(String serviceConfig) {
+    return GSON.fromJson(serviceConfig, new TypeToken<Map<String, ?>>() {});
   }
 
   private static IdempotencyInterceptor interceptor(Line line) {

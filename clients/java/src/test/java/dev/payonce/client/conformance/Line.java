@@ -15,6 +15,7 @@ record Line(
     String key,
     long deadlineMs,
     Long cancelAfterMs,
+    String serviceConfig,
     Options options) {
 
   record Options(Integer maxAttempts, Long initialBackoffMs, Long maxBackoffMs) {}
