@@ -11,8 +11,9 @@ export interface Scope {
   readonly key: string;
 }
 
-// One call asks for it several times: at the gate, at each step of its record.
+// One call asks for them several times: at the gate, and at each step of its record.
 const hashes = new WeakMap<Scope, Uint8Array>();
+const derived = new WeakMap<Scope, Map<string, string>>();
 
 /** SHA-256 of the scope: its identity in every store. */
 export function scopeHash(scope: Scope): Uint8Array {
@@ -33,7 +34,18 @@ export function scopeHash(scope: Scope): Uint8Array {
  *
  * 160 bits: among 10^15 identifiers the chance of one collision is below 10^-18.
  */
-export function deriveId(label: string, { tenant, operation, key }: Scope): string {
-  const hash = digest(`payonce.id.${label}.v1`, tenant, operation, key);
-  return `${label}_${Buffer.from(hash.subarray(0, 20)).toString("hex")}`;
+export function deriveId(label: string, scope: Scope): string {
+  const { tenant, operation, key } = scope;
+  let ids = derived.get(scope);
+  if (ids === undefined) {
+    ids = new Map();
+    derived.set(scope, ids);
+  }
+  let id = ids.get(label);
+  if (id === undefined) {
+    const hash = digest(`payonce.id.${label}.v1`, tenant, operation, key);
+    id = `${label}_${Buffer.from(hash.subarray(0, 20)).toString("hex")}`;
+    ids.set(label, id);
+  }
+  return id;
 }

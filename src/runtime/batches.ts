@@ -38,6 +38,14 @@ export interface BatchesOptions<Item, Result> {
   /** Whether an item may succeed alone in a batch that failed with this error. Default: never. */
   readonly mayRepeat?: (error: unknown) => boolean;
   /**
+   * How an item is run that failed alone because it has to wait: once more, as
+   * long as it takes, one after another. What waits long holds up only its like.
+   */
+  readonly patience?: {
+    readonly hasToWait: (error: unknown) => boolean;
+    readonly run: (items: readonly Item[]) => Promise<readonly Settled<Result>[]>;
+  };
+  /**
    * Where an item is the same as one that waits, what it makes of that one's
    * result, instead of being sent itself. Default: each is sent.
    */
@@ -68,16 +76,16 @@ interface Waiting<Item, Result> {
 export function createBatches<Item, Result>(
   options: BatchesOptions<Item, Result>,
 ): Batches<Item, Result> {
-  const { run, subjectOf, lanes, maxBatchSize, maxWaiting, share } = options;
+  const { run, subjectOf, lanes, maxBatchSize, maxWaiting, share, patience } = options;
   const { mayRepeat = () => false, soon = setImmediate } = options;
   type Entry = Waiting<Item, Result>;
 
   let waiting: Entry[] = [];
   const newestOf = new Map<string, Entry>();
   const underWay = new Set<string>();
-  const alone: Entry[] = [];
+  const alone = createLine<Entry>(lanes, (entry) => runBatch([entry]).finally(start));
+  const patient = createLine<Entry>(1, (entry) => runPatiently(entry).finally(start));
   let lanesBusy = 0;
-  let singlesBusy = 0;
   let starting = false;
 
   function add(item: Item): Promise<Result> {
@@ -142,33 +150,35 @@ export function createBatches<Item, Result>(
 
   async function runBatch(batch: readonly Entry[]): Promise<void> {
     try {
-      const results = await run(batch.map(({ item }) => item));
-      batch.forEach((entry, index) => {
-        settle(entry, results[index]);
-      });
+      settleAll(batch, await run(batch.map(({ item }) => item)));
     } catch (error) {
       if (batch.length > 1 && mayRepeat(error)) {
-        alone.push(...batch);
-        startSingles();
+        alone(batch);
+      } else if (batch.length === 1 && patience?.hasToWait(error) === true) {
+        patient(batch);
       } else {
-        for (const entry of batch) {
-          settle(entry, { ok: false, error });
-        }
+        failAll(batch, error);
       }
     }
   }
 
-  function startSingles(): void {
-    for (; singlesBusy < lanes; singlesBusy += 1) {
-      const entry = alone.shift();
-      if (entry === undefined) {
-        return;
-      }
-      void runBatch([entry]).finally(() => {
-        singlesBusy -= 1;
-        startSingles();
-        start(); // what is about the same may go now
-      });
+  async function runPatiently(entry: Entry): Promise<void> {
+    try {
+      settleAll([entry], (await patience?.run([entry.item])) ?? []);
+    } catch (error) {
+      failAll([entry], error);
+    }
+  }
+
+  function settleAll(batch: readonly Entry[], results: readonly Settled<Result>[]): void {
+    batch.forEach((entry, index) => {
+      settle(entry, results[index]);
+    });
+  }
+
+  function failAll(batch: readonly Entry[], error: unknown): void {
+    for (const entry of batch) {
+      settle(entry, { ok: false, error });
     }
   }
 
@@ -184,6 +194,31 @@ export function createBatches<Item, Result>(
   }
 
   return { add };
+}
+
+/** Works on what it is given, `width` at once, in the order in which it came. */
+function createLine<Entry>(
+  width: number,
+  work: (entry: Entry) => Promise<void>,
+): (entries: readonly Entry[]) => void {
+  const queue: Entry[] = [];
+  let busy = 0;
+  function start(): void {
+    for (; busy < width; busy += 1) {
+      const entry = queue.shift();
+      if (entry === undefined) {
+        return;
+      }
+      void work(entry).finally(() => {
+        busy -= 1;
+        start();
+      });
+    }
+  }
+  return (entries) => {
+    queue.push(...entries);
+    start();
+  };
 }
 
 /** `Promise.withResolvers`, which Node 20 does not have yet. */

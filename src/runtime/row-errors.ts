@@ -2,13 +2,21 @@ import pg from "pg";
 
 /**
  * The SQLSTATEs that one row of a batch can cause for all of it: bad data (22),
- * a broken constraint (23), a deadlock (40), and a lock or a statement that
- * took too long. Postgres says of each that nothing was written.
- * postgresql.org/docs/current/errcodes-appendix.html
+ * a broken constraint (23, 44), a deadlock (40), a policy for rows (42501), too
+ * large for an index (54), a lock or a statement that took too long, and
+ * whatever a trigger raises (P0001). Postgres says of each that nothing was
+ * written. postgresql.org/docs/current/errcodes-appendix.html
  */
-const CAUSED_BY_A_ROW = /^(22...|23...|40001|40P01|55P03|57014)$/;
+const CAUSED_BY_A_ROW = /^(22...|23...|40001|40P01|42501|44...|54...|55P03|57014|P0001)$/;
+
+const LOCK_NOT_AVAILABLE = "55P03";
 
 /** Whether the rows of a batch that failed may be tried one by one. */
 export function mayBeOneRow(error: unknown): boolean {
   return error instanceof pg.DatabaseError && CAUSED_BY_A_ROW.test(error.code ?? "");
+}
+
+/** Whether a lock was not there within `lock_timeout`. */
+export function isLockTimeout(error: unknown): boolean {
+  return error instanceof pg.DatabaseError && error.code === LOCK_NOT_AVAILABLE;
 }

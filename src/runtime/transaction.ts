@@ -1,4 +1,4 @@
-import type { Pool, PoolClient } from "pg";
+import pg, { type Pool, type PoolClient } from "pg";
 
 /**
  * Runs work in one transaction: committed when it resolves, rolled back when
@@ -35,6 +35,26 @@ export async function inTransaction<Result>(
     client.off("error", ignore);
     client.release(broken);
   }
+}
+
+/**
+ * Waits for statements of one transaction that share a round trip. Rejects with
+ * the failure that the others follow from: they only say that the transaction
+ * is aborted, and may be heard of earlier.
+ */
+export async function allOf<Statements extends readonly unknown[] | []>(statements: Statements) {
+  const settled = await Promise.allSettled(statements);
+  const failures = settled.flatMap((one) => (one.status === "rejected" ? [one.reason] : []));
+  if (failures.length > 0) {
+    throw failures.find((failure) => !isAborted(failure)) ?? failures[0];
+  }
+  return Promise.all(statements);
+}
+
+const IN_FAILED_TRANSACTION = "25P02";
+
+function isAborted(error: unknown): boolean {
+  return error instanceof pg.DatabaseError && error.code === IN_FAILED_TRANSACTION;
 }
 
 /**

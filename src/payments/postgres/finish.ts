@@ -1,10 +1,11 @@
 import type { PoolClient } from "pg";
 import { type Settled, settled } from "../../runtime/batches.js";
+import { allOf } from "../../runtime/transaction.js";
 import type { Operated, Operation } from "../operation.js";
 import type { ProcessorDecision } from "../processor.js";
 import { settle } from "../state.js";
 import { book } from "./ledger.js";
-import { finishOperations, paymentNameOf } from "./operations.js";
+import { type FinishedOperation, finishOperations, paymentNameOf } from "./operations.js";
 import type { Owned } from "./owners.js";
 import { appendEvents, type LockedPayment, lockPayments, updatePayments } from "./payments.js";
 import { mustExist, nameKey } from "./rows.js";
@@ -19,7 +20,7 @@ export interface Finishing extends Owned {
 
 /** What a finished operation writes. */
 interface Plan extends Owned {
-  readonly operated: Operated;
+  readonly operated: Operated & { readonly operation: FinishedOperation };
   /** Whether the payment made a transition. */
   readonly moved: boolean;
   readonly body: Uint8Array | undefined;
@@ -54,7 +55,7 @@ function planOf(
     locked.get(nameKey(paymentNameOf(begun))),
     "a payment",
   );
-  const operation: Operation = {
+  const operation: FinishedOperation = {
     ...begun,
     state: decision.kind,
     declineCode: decision.kind === "declined" ? decision.declineCode : "",
@@ -70,7 +71,7 @@ function planOf(
 async function write(transaction: PoolClient, plans: readonly Plan[]): Promise<void> {
   const operated = plans.map((plan) => plan.operated);
   const moved = plans.filter((plan) => plan.moved);
-  await Promise.all([
+  await allOf([
     finishOperations(
       transaction,
       operated.map(({ operation }) => operation),

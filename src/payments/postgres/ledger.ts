@@ -1,8 +1,8 @@
 import type { Pool, PoolClient } from "pg";
+import { bigint, columns, text } from "../../runtime/columns.js";
 import { type Account, bookingsOf, type LedgerEntry } from "../ledger.js";
 import type { Operated } from "../operation.js";
 import type { Page } from "../paging.js";
-import { columns } from "./rows.js";
 
 /** The constraints of the table vouch for the closed sets; pg gives bigint as text. */
 interface LedgerRow {
@@ -30,12 +30,12 @@ export async function book(transaction: PoolClient, approved: readonly Operated[
      SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[])`,
     values: columns(
       bookings,
-      ({ operation }) => operation.tenant,
-      ({ operation }) => operation.id,
-      ({ operation }) => operation.paymentId,
-      ({ operation }) => operation.currencyCode,
-      ({ account }) => account,
-      ({ minorUnits }) => minorUnits,
+      text(({ operation }) => operation.tenant),
+      text(({ operation }) => operation.id),
+      text(({ operation }) => operation.paymentId),
+      text(({ operation }) => operation.currencyCode),
+      text(({ account }) => account),
+      bigint(({ minorUnits }) => minorUnits),
     ),
   });
 }

@@ -1,6 +1,7 @@
 import type { PoolClient } from "pg";
+import { bigint, columns, text, timestamptz } from "../../runtime/columns.js";
 import type { Operation, OperationKind } from "../operation.js";
-import { columns, mustTouch } from "./rows.js";
+import { mustTouch } from "./rows.js";
 
 /** The constraints of the table vouch for the closed sets; pg gives bigint as text. */
 interface OperationRow {
@@ -63,21 +64,24 @@ export async function insertOperations(
       ...nameColumns(operations),
       ...columns(
         operations,
-        ({ processorKey }) => processorKey,
-        ({ paymentId }) => paymentId,
-        ({ kind }) => kind,
-        ({ minorUnits }) => minorUnits,
-        ({ currencyCode }) => currencyCode,
-        ({ beginTime }) => beginTime,
+        text(({ processorKey }) => processorKey),
+        text(({ paymentId }) => paymentId),
+        text(({ kind }) => kind),
+        bigint(({ minorUnits }) => minorUnits),
+        text(({ currencyCode }) => currencyCode),
+        timestamptz(({ beginTime }) => beginTime),
       ),
     ],
   });
 }
 
+/** An operation with its processor's answer. */
+export type FinishedOperation = Operation & Required<Pick<Operation, "finishTime">>;
+
 /** Stores the processor's answers. */
 export async function finishOperations(
   transaction: PoolClient,
-  operations: readonly Operation[],
+  operations: readonly FinishedOperation[],
 ): Promise<void> {
   const result = await transaction.query({
     name: "operations_finish",
@@ -91,9 +95,9 @@ export async function finishOperations(
       ...nameColumns(operations),
       ...columns(
         operations,
-        ({ state }) => state,
-        ({ declineCode }) => declineCode,
-        ({ finishTime }) => finishTime,
+        text(({ state }) => state),
+        text(({ declineCode }) => declineCode),
+        timestamptz(({ finishTime }) => finishTime),
       ),
     ],
   });
@@ -131,11 +135,11 @@ export async function restartOperation(
 /** The operations that a statement is asked for. */
 const ASKED = "unnest($1::text[], $2::text[]) AS asked (tenant, id)";
 
-function nameColumns(names: readonly OperationName[]): unknown[][] {
+function nameColumns(names: readonly OperationName[]): Buffer[] {
   return columns(
     names,
-    ({ tenant }) => tenant,
-    ({ id }) => id,
+    text(({ tenant }) => tenant),
+    text(({ id }) => id),
   );
 }
 

@@ -9,12 +9,15 @@ export interface Owned {
   readonly execution: Execution<PoolClient>;
 }
 
-/**
- * How long the items of a batch wait for a lock before each tries alone: a
- * payment whose lock a stopped process holds must not hold up the others.
- * Far longer than a healthy transaction takes. Milliseconds.
- */
-const BATCH_LOCK_TIMEOUT_MS = 500;
+export interface AsOwnersOptions<Item extends Owned, Result> {
+  readonly items: readonly Item[];
+  readonly work: (
+    transaction: PoolClient,
+    owned: readonly Item[],
+  ) => Promise<readonly Settled<Result>[]>;
+  /** Bounds each wait for a lock. Default: only the statement's own limit does. */
+  readonly lockTimeoutMs?: number;
+}
 
 /**
  * Does the work of many owners in one transaction, which holds their claims:
@@ -23,10 +26,8 @@ const BATCH_LOCK_TIMEOUT_MS = 500;
  */
 export function asOwners<Item extends Owned, Result>(
   pool: Pool,
-  items: readonly Item[],
-  work: (transaction: PoolClient, owned: readonly Item[]) => Promise<readonly Settled<Result>[]>,
+  { items, work, ...options }: AsOwnersOptions<Item, Result>,
 ): Promise<readonly Settled<Result>[]> {
-  const options = items.length > 1 ? { lockTimeoutMs: BATCH_LOCK_TIMEOUT_MS } : {};
   const workOnAll = async (transaction: PoolClient): Promise<readonly Settled<Result>[]> => {
     const assertions = await Promise.allSettled(
       items.map(({ execution }) => execution.assertOwner(transaction)),

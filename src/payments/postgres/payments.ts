@@ -1,10 +1,11 @@
 import { toBinary } from "@bufbuild/protobuf";
 import type { Pool, PoolClient } from "pg";
 import { PaymentSchema } from "../../gen/payonce/payments/v1/payments_pb.js";
+import { bigint, boolean, bytea, columns, text, timestamptz } from "../../runtime/columns.js";
 import { paymentMessage } from "../messages.js";
 import type { Page } from "../paging.js";
 import type { CaptureMethod, Payment, PaymentStatus } from "../payment.js";
-import { columns, mustTouch } from "./rows.js";
+import { mustTouch } from "./rows.js";
 
 /** The constraints of the table vouch for the closed sets; pg gives bigint as text. */
 interface PaymentRow {
@@ -102,32 +103,38 @@ export async function insertPayments(
     text: `INSERT INTO payments (tenant, id, currency_code, amount, payment_method, capture_method,
        merchant_reference, description, metadata, status, version, authorized, captured,
        capturing, refunded, refunding, canceling, decline_code, create_time, update_time)
-     SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::text[], $6::text[],
-       $7::text[], $8::text[], $9::jsonb[], $10::text[], $11::bigint[], $12::bigint[],
+     SELECT tenant, id, currency_code, amount, payment_method, capture_method, merchant_reference,
+       description, metadata::jsonb, status, version, authorized, captured, capturing, refunded,
+       refunding, canceling, decline_code, create_time, update_time
+     FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::text[], $6::text[],
+       $7::text[], $8::text[], $9::text[], $10::text[], $11::bigint[], $12::bigint[],
        $13::bigint[], $14::bigint[], $15::bigint[], $16::bigint[], $17::boolean[], $18::text[],
-       $19::timestamptz[], $20::timestamptz[])`,
+       $19::timestamptz[], $20::timestamptz[])
+       AS created (tenant, id, currency_code, amount, payment_method, capture_method,
+         merchant_reference, description, metadata, status, version, authorized, captured,
+         capturing, refunded, refunding, canceling, decline_code, create_time, update_time)`,
     values: [
       ...nameColumns(payments),
       ...columns(
         payments,
-        ({ currencyCode }) => currencyCode,
-        ({ amount }) => amount,
-        ({ paymentMethod }) => paymentMethod,
-        ({ captureMethod }) => captureMethod,
-        ({ merchantReference }) => merchantReference,
-        ({ description }) => description,
-        ({ metadata }) => JSON.stringify(metadata),
-        ({ status }) => status,
-        ({ version }) => version,
-        ({ authorized }) => authorized,
-        ({ captured }) => captured,
-        ({ capturing }) => capturing,
-        ({ refunded }) => refunded,
-        ({ refunding }) => refunding,
-        ({ canceling }) => canceling,
-        ({ declineCode }) => declineCode,
-        ({ createTime }) => createTime,
-        ({ updateTime }) => updateTime,
+        text(({ currencyCode }) => currencyCode),
+        bigint(({ amount }) => amount),
+        text(({ paymentMethod }) => paymentMethod),
+        text(({ captureMethod }) => captureMethod),
+        text(({ merchantReference }) => merchantReference),
+        text(({ description }) => description),
+        text(({ metadata }) => JSON.stringify(metadata)),
+        text(({ status }) => status),
+        bigint(({ version }) => version),
+        bigint(({ authorized }) => authorized),
+        bigint(({ captured }) => captured),
+        bigint(({ capturing }) => capturing),
+        bigint(({ refunded }) => refunded),
+        bigint(({ refunding }) => refunding),
+        boolean(({ canceling }) => canceling),
+        text(({ declineCode }) => declineCode),
+        timestamptz(({ createTime }) => createTime),
+        timestamptz(({ updateTime }) => updateTime),
       ),
     ],
   });
@@ -156,16 +163,16 @@ export async function updatePayments(
       ...nameColumns(payments),
       ...columns(
         payments,
-        ({ status }) => status,
-        ({ version }) => version,
-        ({ authorized }) => authorized,
-        ({ captured }) => captured,
-        ({ capturing }) => capturing,
-        ({ refunded }) => refunded,
-        ({ refunding }) => refunding,
-        ({ canceling }) => canceling,
-        ({ declineCode }) => declineCode,
-        ({ updateTime }) => updateTime,
+        text(({ status }) => status),
+        bigint(({ version }) => version),
+        bigint(({ authorized }) => authorized),
+        bigint(({ captured }) => captured),
+        bigint(({ capturing }) => capturing),
+        bigint(({ refunded }) => refunded),
+        bigint(({ refunding }) => refunding),
+        boolean(({ canceling }) => canceling),
+        text(({ declineCode }) => declineCode),
+        timestamptz(({ updateTime }) => updateTime),
       ),
     ],
   });
@@ -191,8 +198,8 @@ export async function appendEvents(
       ...nameColumns(payments),
       ...columns(
         payments,
-        ({ version }) => version,
-        (payment) => toBinary(PaymentSchema, paymentMessage(payment)),
+        bigint(({ version }) => version),
+        bytea((payment) => toBinary(PaymentSchema, paymentMessage(payment))),
       ),
     ],
   });
@@ -230,11 +237,11 @@ export async function listPayments(
 /** The payments that a statement is asked for. */
 const ASKED = "unnest($1::text[], $2::text[]) AS asked (tenant, id)";
 
-function nameColumns(names: readonly PaymentName[]): unknown[][] {
+function nameColumns(names: readonly PaymentName[]): Buffer[] {
   return columns(
     names,
-    ({ tenant }) => tenant,
-    ({ id }) => id,
+    text(({ tenant }) => tenant),
+    text(({ id }) => id),
   );
 }
 

@@ -1,11 +1,3 @@
-/** The parameters of a statement on many rows: one array for each column. */
-export function columns<Item>(
-  items: readonly Item[],
-  ...values: readonly ((item: Item) => unknown)[]
-): unknown[][] {
-  return values.map((value) => items.map(value));
-}
-
 /** @throws if a statement did not touch all the rows it was meant for. */
 export function mustTouch(count: number, { rowCount }: { readonly rowCount: number | null }): void {
   if (rowCount !== count) {

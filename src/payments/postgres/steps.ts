@@ -1,10 +1,10 @@
-import type { Pool, PoolClient } from "pg";
-import { type Batches, createBatches, type Settled, settled } from "../../runtime/batches.js";
-import { mayBeOneRow } from "../../runtime/row-errors.js";
+import type { Pool } from "pg";
+import { type Batches, createBatches, settled } from "../../runtime/batches.js";
+import { isLockTimeout, mayBeOneRow } from "../../runtime/row-errors.js";
 import { type Intent, type Operated, operationIdOf } from "../operation.js";
 import { type Beginning, type Begun, beginAll } from "./begin.js";
 import { type Finishing, finishAll } from "./finish.js";
-import { asOwners, type Owned } from "./owners.js";
+import { type AsOwnersOptions, asOwners, type Owned } from "./owners.js";
 import { markAllUnknown, type Unanswered } from "./unknown.js";
 
 /** Two, so that a batch that waits for a lock does not hold up the next one. */
@@ -17,9 +17,18 @@ const MAX_BATCH_SIZE = 128;
 const MAX_WAITING = 10_000;
 
 /**
+ * How long a batch waits for a lock before its items are tried one by one: a
+ * payment whose lock a stopped process holds must not hold up the others. Far
+ * longer than a healthy transaction takes. Milliseconds.
+ */
+const LOCK_TIMEOUT_MS = 500;
+
+/**
  * The transactions of operations, each shared by those that come together. An
  * item that is refused fails alone. Where a transaction fails, its items are
  * tried one by one, so what one of them has spoiled costs the others time only.
+ * What has to wait for a lock waits patiently: giving up would leave an outcome
+ * unknown, and finding it out costs more than the wait.
  */
 export interface Steps {
   /** See `beginAll`. `readIntent` throws if the request is not valid. */
@@ -30,17 +39,18 @@ export interface Steps {
 
 export function createSteps(pool: Pool): Steps {
   function batchesOf<Item extends Owned, Result>(
-    work: (transaction: PoolClient, items: readonly Item[]) => Promise<readonly Settled<Result>[]>,
+    work: AsOwnersOptions<Item, Result>["work"],
     paymentIdOf: (item: Item) => string,
   ): Batches<Item, Result> {
     return createBatches({
-      run: (items) => asOwners(pool, items, work),
+      run: (items) => asOwners(pool, { items, work, lockTimeoutMs: LOCK_TIMEOUT_MS }),
       // Two operations of one transaction would not see what the other reserves.
       subjectOf: (item) => `${item.execution.scope.tenant} ${paymentIdOf(item)}`,
       lanes: LANES,
       maxBatchSize: MAX_BATCH_SIZE,
       maxWaiting: MAX_WAITING,
       mayRepeat: mayBeOneRow,
+      patience: { hasToWait: isLockTimeout, run: (items) => asOwners(pool, { items, work }) },
     });
   }
 

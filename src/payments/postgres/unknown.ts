@@ -1,5 +1,6 @@
 import type { PoolClient } from "pg";
 import type { Settled } from "../../runtime/batches.js";
+import { allOf } from "../../runtime/transaction.js";
 import type { Operation } from "../operation.js";
 import { toUnknown } from "../state.js";
 import { markOperationsUnknown, paymentNameOf } from "./operations.js";
@@ -23,7 +24,7 @@ export async function markAllUnknown(
     const after = toUnknown(payment);
     return after === payment ? [] : [{ ...after, updateTime }];
   });
-  await Promise.all([
+  await allOf([
     markOperationsUnknown(transaction, operations),
     updatePayments(transaction, moved),
     appendEvents(transaction, moved),

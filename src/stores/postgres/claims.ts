@@ -4,6 +4,7 @@ import { decodeOutcome } from "../../idempotency/outcome.js";
 import { scopeHash } from "../../idempotency/scope.js";
 import type { ClaimRequest, ClaimResult } from "../../idempotency/store.js";
 import { createBatches, QueueFull, type Settled } from "../../runtime/batches.js";
+import { bytea, columns, float8, smallint, text } from "../../runtime/columns.js";
 import { mayBeOneRow } from "../../runtime/row-errors.js";
 import { inTransaction } from "../../runtime/transaction.js";
 import { CLAIM, type ClaimRow } from "./statements.js";
@@ -20,14 +21,8 @@ const LANES = 2;
 /** One statement's work: a few milliseconds. More at once would only make all of them wait. */
 const MAX_BATCH_SIZE = 128;
 
-/** Several seconds of work. Who comes later is told to come back. */
+/** Several seconds of work. */
 const MAX_WAITING = 10_000;
-
-/**
- * How long a batch waits for a record that another process has inserted and
- * not committed. Far longer than a healthy commit takes. Milliseconds.
- */
-const LOCK_TIMEOUT_MS = 500;
 
 /** A claim on a key that nobody had used before. */
 export interface FirstClaim {
@@ -48,10 +43,17 @@ export interface FirstWork {
   begin(transaction: PoolClient, claims: readonly FirstClaim[]): Promise<() => void>;
 }
 
+export interface ClaimsOptions {
+  /** What handlers begin in the commit of their first claims. Default: nothing. */
+  readonly firstWork?: FirstWork;
+  /** How many claims may wait for those under way. Who comes later is told to come back. Default 10,000. */
+  readonly maxWaitingClaims?: number;
+}
+
 /** Asks for claims, many in one statement where they come together. */
 export function createClaims(
   pool: Pool,
-  firstWork?: FirstWork,
+  { firstWork, maxWaitingClaims = MAX_WAITING }: ClaimsOptions,
 ): (request: ClaimRequest) => Promise<ClaimResult> {
   const batches = createBatches<ClaimRequest, ClaimResult>({
     run: (requests) =>
@@ -61,7 +63,7 @@ export function createClaims(
     subjectOf: ({ scope }) => Buffer.from(scopeHash(scope)).toString("latin1"),
     lanes: LANES,
     maxBatchSize: MAX_BATCH_SIZE,
-    maxWaiting: MAX_WAITING,
+    maxWaiting: maxWaitingClaims,
     mayRepeat: mayBeOneRow,
     share: { isSame: isSameRequest, follow: followerOf },
   });
@@ -82,16 +84,12 @@ async function claimAndBegin(
   firstWork: FirstWork,
 ): Promise<readonly Settled<ClaimResult>[]> {
   try {
-    const { results, onCommit } = await inTransaction(
-      pool,
-      async (transaction) => {
-        const { results, first } = await claimAll(transaction, requests);
-        const concerned = first.filter(({ request }) => firstWork.concerns(request));
-        const onCommit = concerned.length > 0 && (await firstWork.begin(transaction, concerned));
-        return { results, onCommit };
-      },
-      { lockTimeoutMs: LOCK_TIMEOUT_MS },
-    );
+    const { results, onCommit } = await inTransaction(pool, async (transaction) => {
+      const { results, first } = await claimAll(transaction, requests);
+      const concerned = first.filter(({ request }) => firstWork.concerns(request));
+      const onCommit = concerned.length > 0 && (await firstWork.begin(transaction, concerned));
+      return { results, onCommit };
+    });
     if (onCommit) {
       onCommit();
     }
@@ -144,20 +142,21 @@ const UNSETTLED: Settled<never> = {
 };
 
 /** The parameters of CLAIM. */
-export function claimColumns(requests: readonly ClaimRequest[]): unknown[] {
-  return [
-    requests.map(({ scope }) => scope.tenant),
-    requests.map(({ scope }) => scopeHash(scope)),
-    requests.map(({ scope }) => scope.operation),
-    requests.map(({ scope }) => scope.key),
-    requests.map(({ fingerprint }) => fingerprint.version),
-    requests.map(({ fingerprint }) => fingerprint.canonical),
-    requests.map(({ fingerprint }) => fingerprint.raw),
-    requests.map(({ claimId }) => claimId),
-    requests.map(({ onLostOwner }) => onLostOwner),
-    requests.map(({ leaseMs }) => leaseMs),
-    requests.map(({ request }) => request),
-  ];
+export function claimColumns(requests: readonly ClaimRequest[]): Buffer[] {
+  return columns(
+    requests,
+    text(({ scope }) => scope.tenant),
+    bytea(({ scope }) => scopeHash(scope)),
+    text(({ scope }) => scope.operation),
+    text(({ scope }) => scope.key),
+    smallint(({ fingerprint }) => fingerprint.version),
+    bytea(({ fingerprint }) => fingerprint.canonical),
+    bytea(({ fingerprint }) => fingerprint.raw),
+    text(({ claimId }) => claimId),
+    text(({ onLostOwner }) => onLostOwner),
+    float8(({ leaseMs }) => leaseMs),
+    bytea(({ request }) => request),
+  );
 }
 
 /** Whether two calls of one scope ask for the same in every way that a record can tell. */

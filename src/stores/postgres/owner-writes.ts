@@ -3,6 +3,7 @@ import { encodeOutcome, type Outcome } from "../../idempotency/outcome.js";
 import { scopeHash } from "../../idempotency/scope.js";
 import type { Claim } from "../../idempotency/store.js";
 import { type Batches, createBatches, type Settled } from "../../runtime/batches.js";
+import { bigint, bytea, columns, float8, text } from "../../runtime/columns.js";
 import { mayBeOneRow } from "../../runtime/row-errors.js";
 import { COMPLETE, COMPLETE_WITHIN, HOLD_OWNERSHIP, type OwnerRow } from "./statements.js";
 
@@ -27,7 +28,7 @@ export interface OwnerWrites {
 
 export function createOwnerWrites(pool: Pool): OwnerWrites {
   const completions = createBatches<Completion, boolean>({
-    run: (batch) => ask(pool, COMPLETE, outcomeColumns(batch)),
+    run: (batch) => ask(pool, COMPLETE, askedOutcomes(batch)),
     subjectOf: ({ claim }) => subjectOf(claim),
     lanes: LANES,
     maxBatchSize: MAX_BATCH_SIZE,
@@ -35,11 +36,11 @@ export function createOwnerWrites(pool: Pool): OwnerWrites {
     mayRepeat: mayBeOneRow,
   });
   const completedWithin = perTransaction<Completion>({
-    run: (transaction, batch) => ask(transaction, COMPLETE_WITHIN, outcomeColumns(batch)),
+    run: (transaction, batch) => ask(transaction, COMPLETE_WITHIN, askedOutcomes(batch)),
     subjectOf: ({ claim }) => subjectOf(claim),
   });
   const heldWithin = perTransaction<Claim>({
-    run: (transaction, claims) => ask(transaction, HOLD_OWNERSHIP, ownerColumns(claims)),
+    run: (transaction, claims) => ask(transaction, HOLD_OWNERSHIP, askedOwners(claims)),
     subjectOf,
   });
   return {
@@ -82,27 +83,34 @@ function perTransaction<Item>({
 async function ask(
   database: Pool | PoolClient,
   statement: { readonly name: string; readonly text: string },
-  values: readonly unknown[][],
+  asked: { readonly count: number; readonly values: Buffer[] },
 ): Promise<readonly Settled<boolean>[]> {
-  const { rows } = await database.query<OwnerRow>({ ...statement, values: [...values] });
+  const { rows } = await database.query<OwnerRow>({ ...statement, values: asked.values });
   const found = new Set(rows.map(({ ordinal }) => ordinal));
-  return (values[0] ?? []).map((_, index) => ({ ok: true, value: found.has(index + 1) }));
+  return Array.from({ length: asked.count }, (_, index) => ({
+    ok: true,
+    value: found.has(index + 1),
+  }));
 }
 
-function ownerColumns(claims: readonly Claim[]): unknown[][] {
-  return [
-    claims.map(({ scope }) => scope.tenant),
-    claims.map(({ scope }) => scopeHash(scope)),
-    claims.map(({ fencingToken }) => fencingToken),
-  ];
+function askedOwners(claims: readonly Claim[]) {
+  const values = columns(
+    claims,
+    text(({ scope }) => scope.tenant),
+    bytea(({ scope }) => scopeHash(scope)),
+    bigint(({ fencingToken }) => fencingToken),
+  );
+  return { count: claims.length, values };
 }
 
-function outcomeColumns(completions: readonly Completion[]): unknown[][] {
-  return [
-    ...ownerColumns(completions.map(({ claim }) => claim)),
-    completions.map(({ outcome }) => encodeOutcome(outcome)),
-    completions.map(({ retentionMs }) => retentionMs),
-  ];
+function askedOutcomes(completions: readonly Completion[]) {
+  const { count, values } = askedOwners(completions.map(({ claim }) => claim));
+  const outcomes = columns(
+    completions,
+    bytea(({ outcome }) => encodeOutcome(outcome)),
+    float8(({ retentionMs }) => retentionMs),
+  );
+  return { count, values: [...values, ...outcomes] };
 }
 
 function subjectOf({ scope }: Claim): string {

@@ -5,6 +5,13 @@
 
 const OWNED = "tenant = $1 AND scope_hash = $2 AND fencing_token = $3";
 
+/**
+ * How long a claim waits for a record that another process has inserted and not
+ * committed; those that share its statement wait with it. Far longer than a
+ * healthy commit takes. Milliseconds.
+ */
+const LOCK_TIMEOUT_MS = 500;
+
 /** A record whose owner is gone and whose handler must not be repeated counts as held. */
 export const IS_HELD = isHeld("idempotency_records");
 
@@ -40,14 +47,18 @@ const SAME_REQUEST = `(r.raw_hash = asked.raw_hash OR
  * stands in the way. No row at all for one that was asked: another's insert was
  * not committed yet when the statement began; it has to be asked again and
  * never counts as claimed. No scope may be asked twice. Rows are inserted in the
- * order of their keys, so that two batches do not wait for each other.
+ * order of their keys, so that two batches do not wait for each other. Fails
+ * with `lock_not_available` past LOCK_TIMEOUT_MS, which also holds for the rest
+ * of the transaction that it runs in.
  */
 export const CLAIM = {
   name: "idempotency_claim",
   text: `
-WITH asked AS MATERIALIZED (
-  SELECT * FROM unnest($1::text[], $2::bytea[], $3::text[], $4::text[], $5::smallint[],
-    $6::bytea[], $7::bytea[], $8::uuid[], $9::text[], $10::float8[], $11::bytea[]) WITH ORDINALITY
+WITH bounded AS MATERIALIZED (
+  SELECT set_config('lock_timeout', '${LOCK_TIMEOUT_MS}ms', true)
+), asked AS MATERIALIZED (
+  SELECT asked.* FROM bounded, unnest($1::text[], $2::bytea[], $3::text[], $4::text[], $5::smallint[],
+    $6::bytea[], $7::bytea[], $8::text[], $9::text[], $10::float8[], $11::bytea[]) WITH ORDINALITY
     AS asked (tenant, scope_hash, operation, idempotency_key, fingerprint_version,
       fingerprint, raw_hash, claim_id, on_lost_owner, lease_ms, request, ordinal)
 ), inserted AS (
@@ -55,7 +66,7 @@ WITH asked AS MATERIALIZED (
     tenant, scope_hash, operation, idempotency_key, state, fingerprint_version, fingerprint,
     raw_hash, fencing_token, claim_id, attempts, on_lost_owner, lease_until, request)
   SELECT tenant, scope_hash, operation, idempotency_key, 'executing', fingerprint_version,
-    fingerprint, raw_hash, nextval('idempotency_fencing_tokens'), claim_id, 1, on_lost_owner,
+    fingerprint, raw_hash, nextval('idempotency_fencing_tokens'), claim_id::uuid, 1, on_lost_owner,
     clock_timestamp() + lease_ms * interval '1 millisecond', request
   FROM asked
   -- An insert would wait for a transaction that is just completing the record.
@@ -74,7 +85,7 @@ WITH asked AS MATERIALIZED (
   FOR NO KEY UPDATE OF r SKIP LOCKED
 ), taken_over AS (
   UPDATE idempotency_records AS r
-  SET fencing_token = nextval('idempotency_fencing_tokens'), claim_id = lost.claim_id,
+  SET fencing_token = nextval('idempotency_fencing_tokens'), claim_id = lost.claim_id::uuid,
     attempts = r.attempts + 1, claim_time = clock_timestamp(),
     lease_until = clock_timestamp() + lost.lease_ms * interval '1 millisecond'
   FROM lost
@@ -90,7 +101,7 @@ SELECT asked.ordinal::int, true AS owned, mine.insert_time, mine.fencing_token, 
 FROM asked JOIN (SELECT * FROM inserted UNION ALL SELECT * FROM taken_over) AS mine
   USING (tenant, scope_hash)
 UNION ALL
-SELECT asked.ordinal::int, r.state = 'executing' AND r.claim_id = asked.claim_id,
+SELECT asked.ordinal::int, r.state = 'executing' AND r.claim_id = asked.claim_id::uuid,
   NULL, r.fencing_token, r.attempts, ${SAME_REQUEST},
   r.state = 'expired' OR coalesce(r.expire_time < clock_timestamp(), false),
   ${isHeld("r")},

@@ -1,16 +1,13 @@
 import type { Pool, PoolClient } from "pg";
 import { scopeHash } from "../../idempotency/scope.js";
 import type { Claim, IdempotencyStore, TakenOver } from "../../idempotency/store.js";
-import { createClaims, type FirstWork } from "./claims.js";
+import { type ClaimsOptions, createClaims } from "./claims.js";
 import { createOwnerWrites } from "./owner-writes.js";
 import { getRecord, listRecords } from "./records.js";
 import type { TakenOverRow } from "./statements.js";
 import * as sql from "./statements.js";
 
-export interface PostgresStoreOptions {
-  /** What handlers begin in the commit of their first claims. Default: nothing. */
-  readonly firstWork?: FirstWork;
-}
+export type PostgresStoreOptions = ClaimsOptions;
 
 /**
  * The store of record. Its primary key is what makes a call execute once; its
@@ -20,7 +17,7 @@ export interface PostgresStoreOptions {
  */
 export function createPostgresStore(
   pool: Pool,
-  { firstWork }: PostgresStoreOptions = {},
+  options: PostgresStoreOptions = {},
 ): IdempotencyStore<PoolClient> {
   const owners = createOwnerWrites(pool);
 
@@ -38,7 +35,7 @@ export function createPostgresStore(
   }
 
   return {
-    claim: createClaims(pool, firstWork),
+    claim: createClaims(pool, options),
     extend: (claim, leaseMs) => write(sql.EXTEND, claim, leaseMs),
     complete: (claim, outcome, retentionMs) => owners.complete({ claim, outcome, retentionMs }),
     completeWithin: (transaction, claim, outcome, retentionMs) =>

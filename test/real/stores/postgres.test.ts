@@ -262,7 +262,7 @@ describe("claims of one key", () => {
   async function uncommittedClaim(request: ClaimRequest) {
     const client = await other.connect();
     await client.query("BEGIN");
-    await client.query({ ...CLAIM, values: claimColumns([request]) });
+    await client.query({ ...CLAIM, values: [...claimColumns([request])] });
     return async (end: "COMMIT" | "ROLLBACK") => {
       await client.query(end);
       client.release();

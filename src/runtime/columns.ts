@@ -1,0 +1,93 @@
+/**
+ * Parameters for statements on many rows: each column of them is one array, in
+ * Postgres' binary form (`array_send` of src/backend/utils/adt/arrayfuncs.c).
+ * As text, each value would be escaped here and parsed there: a quarter of the
+ * time of both.
+ */
+export type Column<Item> = (items: readonly Item[]) => Buffer;
+
+/** The columns of rows, as parameters in this order. */
+export function columns<Item>(items: readonly Item[], ...made: readonly Column<Item>[]): Buffer[] {
+  return made.map((column) => column(items));
+}
+
+/** How one value of a type is written. No value is NULL. */
+interface ElementType<Value> {
+  /** The type's number in pg_type. */
+  readonly oid: number;
+  sizeOf(value: Value): number;
+  write(buffer: Buffer, value: Value, offset: number): void;
+}
+
+/** Before the elements: dimensions, whether any is NULL, their type, their number, the first index. */
+const HEADER_BYTES = 20;
+const LENGTH_BYTES = 4;
+
+function columnOf<Value>(type: ElementType<Value>) {
+  return <Item>(read: (item: Item) => Value): Column<Item> =>
+    (items) => {
+      const values = items.map(read);
+      const sizes = values.map(type.sizeOf);
+      const buffer = Buffer.allocUnsafe(
+        sizes.reduce((total, size) => total + LENGTH_BYTES + size, HEADER_BYTES),
+      );
+      let offset = buffer.writeInt32BE(1, 0);
+      offset = buffer.writeInt32BE(0, offset);
+      offset = buffer.writeInt32BE(type.oid, offset);
+      offset = buffer.writeInt32BE(values.length, offset);
+      offset = buffer.writeInt32BE(1, offset);
+      values.forEach((value, index) => {
+        const size = sizes[index] ?? 0;
+        offset = buffer.writeInt32BE(size, offset);
+        type.write(buffer, value, offset);
+        offset += size;
+      });
+      return buffer;
+    };
+}
+
+export const text = columnOf<string>({
+  oid: 25,
+  sizeOf: (value) => Buffer.byteLength(value),
+  write: (buffer, value, offset) => buffer.write(value, offset),
+});
+
+export const bytea = columnOf<Uint8Array>({
+  oid: 17,
+  sizeOf: (value) => value.length,
+  write: (buffer, value, offset) => buffer.set(value, offset),
+});
+
+export const bigint = columnOf<bigint>({
+  oid: 20,
+  sizeOf: () => 8,
+  write: (buffer, value, offset) => buffer.writeBigInt64BE(value, offset),
+});
+
+export const smallint = columnOf<number>({
+  oid: 21,
+  sizeOf: () => 2,
+  write: (buffer, value, offset) => buffer.writeInt16BE(value, offset),
+});
+
+export const float8 = columnOf<number>({
+  oid: 701,
+  sizeOf: () => 8,
+  write: (buffer, value, offset) => buffer.writeDoubleBE(value, offset),
+});
+
+export const boolean = columnOf<boolean>({
+  oid: 16,
+  sizeOf: () => 1,
+  write: (buffer, value, offset) => buffer.writeUInt8(value ? 1 : 0, offset),
+});
+
+/** Postgres counts microseconds from 2000-01-01, JavaScript milliseconds from 1970-01-01. */
+const POSTGRES_EPOCH_MS = Date.UTC(2000, 0, 1);
+
+export const timestamptz = columnOf<Date>({
+  oid: 1184,
+  sizeOf: () => 8,
+  write: (buffer, value, offset) =>
+    buffer.writeBigInt64BE(BigInt(value.getTime() - POSTGRES_EPOCH_MS) * 1_000n, offset),
+});
