@@ -1,0 +1,34 @@
+import { mkdtemp } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Closers } from "../../src/server/closers.js";
+import { guard } from "../../test/support/servers/guard.js";
+import type { Answered, Plan } from "../load/plan.js";
+import { createDatabases, type Databases } from "./databases.js";
+import { type Program, startProgram } from "./program.js";
+import { startPostgres, startRedis } from "./servers.js";
+
+/** The servers that all rows share, and the load generator. */
+export interface Lab {
+  readonly generator: Program<Plan, Answered>;
+  readonly redis: { readonly urls: readonly string[]; readonly pids: readonly number[] };
+  readonly postgres: { readonly pid: number; readonly databases: Databases };
+  /** A folder for the data of whatever is started. */
+  readonly dataDir: string;
+  /** Ends what was started since. */
+  readonly closers: Closers;
+}
+
+/** Starts all of it. What ends it goes to the closers. */
+export async function openLab(closers: Closers): Promise<Lab> {
+  const dataDir = await mkdtemp(join(tmpdir(), "payonce-bench-"));
+  const guarded = guard({ directory: dataDir });
+  closers.add(() => guarded.close());
+  const generator = await startProgram<Plan, Answered>("generator");
+  closers.add(() => generator.stop());
+  const nodes = await startRedis(closers);
+  const redis = { urls: nodes.map(({ url }) => url), pids: nodes.map(({ pid }) => pid) };
+  const { url, pid } = await startPostgres(closers);
+  const databases = createDatabases({ url, redisUrls: redis.urls, dataDir, generator });
+  return { generator, redis, postgres: { pid, databases }, dataDir, closers };
+}

@@ -1,0 +1,39 @@
+import { chmod, mkdtemp } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Closers } from "../../src/server/closers.js";
+import {
+  type EmbeddedPostgres,
+  startEmbeddedPostgres,
+} from "../../src/server/embedded/postgres.js";
+import { type RedisNode, startRedisNode } from "../../src/server/embedded/redis.js";
+import { guard } from "../../test/support/servers/guard.js";
+import { requireRedisServer } from "../../test/support/servers/redis.js";
+
+const REDIS_NODES = 3;
+
+/** Starts the Redis nodes of a bench. They never outlive this process. */
+export function startRedis(closers: Closers): Promise<readonly RedisNode[]> {
+  const binary = requireRedisServer();
+  return Promise.all(
+    Array.from({ length: REDIS_NODES }, async () => {
+      const directory = await mkdtemp(join(tmpdir(), "payonce-bench-redis-"));
+      const node = await startRedisNode({ binary, directory, log: () => {} });
+      const guarded = guard({ pid: node.pid, directory });
+      closers.add(() => guarded.close());
+      closers.add(() => node.stop());
+      return node;
+    }),
+  );
+}
+
+/** Starts a Postgres with all of its durability. It never outlives this process. */
+export async function startPostgres(closers: Closers): Promise<EmbeddedPostgres> {
+  const directory = await mkdtemp(join(tmpdir(), "payonce-bench-postgres-"));
+  await chmod(directory, 0o755); // started by root, Postgres runs as another user
+  const postgres = await startEmbeddedPostgres({ dataDir: directory, log: () => {} });
+  const guarded = guard({ pid: postgres.pid, signal: "QUIT", directory });
+  closers.add(() => guarded.close());
+  closers.add(() => postgres.stop());
+  return postgres;
+}

@@ -1,0 +1,82 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { create, toBinary } from "@bufbuild/protobuf";
+import { Client, credentials, Metadata, type ServiceError, status } from "@grpc/grpc-js";
+import {
+  CreatePaymentRequestSchema,
+  PaymentService,
+} from "../../src/gen/payonce/payments/v1/payments_pb.js";
+import { KEY_METADATA } from "../../src/idempotency/key.js";
+
+const PATH = `/${PaymentService.typeName}/CreatePayment`;
+
+/** Every call carries these bytes, made once: the load generator should cost little. */
+const REQUEST = Buffer.from(
+  toBinary(
+    CreatePaymentRequestSchema,
+    create(CreatePaymentRequestSchema, {
+      amount: { currencyCode: "EUR", minorUnits: 1999n },
+      paymentMethod: "tok_visa",
+      merchantReference: "order-4711",
+    }),
+  ),
+);
+
+export interface Answer {
+  readonly isReplayed: boolean;
+  /** How often the caller was told to come again. */
+  readonly retries: number;
+}
+
+/** A connection of its own. */
+export function createClient(target: string): Client {
+  return new Client(target, credentials.createInsecure(), {
+    "grpc.use_local_subchannel_pool": 1,
+    "grpc.enable_retries": 0,
+  });
+}
+
+/**
+ * Sends a call until it is answered, as often as it is told to come again.
+ * @throws if it is answered with an error.
+ */
+export async function callUntilAnswered(client: Client, key: string): Promise<Answer> {
+  for (let retries = 0; ; retries += 1) {
+    const attempt = await send(client, key);
+    if (attempt.error === undefined) {
+      return { isReplayed: attempt.isReplayed, retries };
+    }
+    await sleep(retryDelayMs(attempt.error));
+  }
+}
+
+interface Attempt {
+  readonly isReplayed: boolean;
+  readonly error?: ServiceError;
+}
+
+function send(client: Client, key: string): Promise<Attempt> {
+  const metadata = new Metadata();
+  metadata.set(KEY_METADATA, key);
+  return new Promise((resolve) => {
+    let isReplayed = false;
+    const call = client.makeUnaryRequest(PATH, asIs, asIs, REQUEST, metadata, (error) =>
+      resolve(error === null ? { isReplayed } : { isReplayed, error }),
+    );
+    call.on("metadata", (headers: Metadata) => {
+      isReplayed = headers.get("idempotency-replayed").length > 0;
+    });
+  });
+}
+
+function asIs(bytes: Buffer): Buffer {
+  return bytes;
+}
+
+/** Only a call that is in flight elsewhere may be sent again: every other error is wrong work. */
+function retryDelayMs(error: ServiceError): number {
+  const [pushback] = error.metadata.get("grpc-retry-pushback-ms");
+  if (error.code !== status.ABORTED || pushback === undefined) {
+    throw error;
+  }
+  return Number(pushback);
+}

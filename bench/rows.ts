@@ -1,0 +1,102 @@
+import type { Figure } from "./report/figures.js";
+import type { SideName } from "./sides/sides.js";
+
+/** One line of the result: a side against its baseline, measured in the same run. */
+export interface Row {
+  /**
+   * Rows of one group share their servers, and take turns in the same rounds.
+   * Two pgbench in one group would need more connections than Postgres has.
+   */
+  readonly group: string;
+  readonly figure: Figure;
+  readonly measured: SideName;
+  /** Absent where the figure needs none. */
+  readonly baseline?: SideName;
+  /** Calls at once. */
+  readonly atOnce: number;
+  /** What must be reached, and what should be. */
+  readonly floor?: number;
+  readonly goal?: number;
+}
+
+type Targets = Pick<Row, "floor" | "goal">;
+
+/** The same row with few and with many calls at once. */
+function atEach(
+  row: Omit<Row, "atOnce" | "figure" | keyof Targets>,
+  targets: { readonly 16?: Targets; readonly 128?: Targets } = {},
+): readonly Row[] {
+  return ([16, 128] as const).map((atOnce) => ({
+    ...row,
+    figure: "throughput",
+    atOnce,
+    ...targets[atOnce],
+  }));
+}
+
+function latency(row: Pick<Row, "measured" | "baseline"> & Targets): Row {
+  return { ...row, group: "latency", figure: "latency", atOnce: 1 };
+}
+
+const gate = { group: "gate", baseline: "bare handler" } as const;
+const payment = { group: "payment", measured: "payment, new keys" } as const;
+const mixed = { group: "mixed", baseline: "payment, new keys" } as const;
+const contended = { group: "contended", figure: "throughput", atOnce: 128 } as const;
+
+export const rows: readonly Row[] = [
+  ...atEach({ group: "generator", measured: "bare handler", baseline: "no-op server" }),
+
+  ...atEach(
+    { ...gate, measured: "gate, new keys" },
+    { 16: { floor: 0.5, goal: 0.7 }, 128: { floor: 0.6, goal: 0.8 } },
+  ),
+  ...atEach({ ...gate, measured: "gate, replays" }, { 128: { floor: 0.85, goal: 1 } }),
+  ...atEach({ ...gate, measured: "redlock gate, new keys" }),
+  ...atEach({ ...gate, measured: "redlock gate, replays" }),
+
+  ...atEach(
+    { ...payment, baseline: "pgbench, one transaction" },
+    { 128: { floor: 1.2, goal: 2.2 } },
+  ),
+  ...atEach({ ...payment, baseline: "payment before, new keys" }, { 128: { floor: 4, goal: 8 } }),
+  ...atEach({ ...payment, baseline: "bare handler" }),
+  ...atEach({
+    ...payment,
+    measured: "payment before, new keys",
+    baseline: "pgbench, one transaction",
+  }),
+
+  ...atEach(
+    { ...payment, group: "statement", baseline: "pgbench, one statement" },
+    { 128: { floor: 0.5, goal: 0.9 } },
+  ),
+
+  ...atEach(
+    { group: "processes", measured: "payment, two processes", baseline: "payment, new keys" },
+    { 128: { floor: 1, goal: 1.2 } },
+  ),
+
+  latency({
+    measured: "core call, new key",
+    baseline: "two rounds to three nodes",
+    floor: 1.8,
+    goal: 1.3,
+  }),
+  latency({ measured: "core call, replay", baseline: "one GET", floor: 1.6, goal: 1.2 }),
+  latency({ measured: "payment, new keys", baseline: "two rounds and two commits" }),
+  latency({ measured: "payment, replays", baseline: "one GET" }),
+
+  { ...contended, measured: "payment, one key", baseline: "bare handler" },
+  { ...contended, measured: "payment, one key", baseline: "payment before, one key" },
+  {
+    group: "storm",
+    figure: "executions",
+    measured: "payment, three processes, one key",
+    atOnce: 1_000,
+    floor: 1,
+    goal: 1,
+  },
+
+  ...atEach({ ...mixed, measured: "payment, 1 % duplicates" }),
+  ...atEach({ ...mixed, measured: "payment, 20 % duplicates" }),
+];

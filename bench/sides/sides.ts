@@ -1,0 +1,82 @@
+import type { Lab } from "../lab/lab.js";
+import type { Traffic } from "../load/plan.js";
+import type { CoreWork } from "../programs/core-calls.js";
+import { createCallingSide } from "./calling.js";
+import { type CoreProgram, createCoreSide, startCore } from "./core.js";
+import { createPgbenchSide } from "./pgbench.js";
+import type { Side } from "./side.js";
+import { type Target, type TargetName, targets } from "./target.js";
+
+/** What the sides of one group share: each thing is started once, when it is first needed. */
+export interface Bench {
+  readonly lab: Lab;
+  target(name: TargetName): Promise<Target>;
+  core(): Promise<CoreProgram>;
+}
+
+export function createBench(lab: Lab): Bench {
+  const started = new Map<TargetName, Promise<Target>>();
+  let core: Promise<CoreProgram> | undefined;
+  return {
+    lab,
+    target(name) {
+      const target = started.get(name) ?? targets[name](lab);
+      started.set(name, target);
+      return target;
+    },
+    core() {
+      core ??= startCore(lab);
+      return core;
+    },
+  };
+}
+
+type StartSide = (bench: Bench) => Promise<Side>;
+
+const newKeys: Traffic = { kind: "new keys" };
+const replays: Traffic = { kind: "replays", keys: 2_000 };
+const oneKey: Traffic = { kind: "one key" };
+
+/** Everything that is measured, by its name. */
+export const sides = {
+  "no-op server": calls("no-op server", newKeys),
+  "bare handler": calls("bare handler", newKeys),
+
+  "gate, new keys": calls("gate", newKeys),
+  "gate, replays": calls("gate", replays),
+  "redlock gate, new keys": calls("redlock gate", newKeys),
+  "redlock gate, replays": calls("redlock gate", replays),
+
+  "payment, new keys": calls("payments", newKeys),
+  "payment, replays": calls("payments", replays),
+  "payment, 1 % duplicates": calls("payments", { kind: "mixed", duplicates: 0.01 }),
+  "payment, 20 % duplicates": calls("payments", { kind: "mixed", duplicates: 0.2 }),
+  "payment, one key": calls("payments", oneKey),
+  "payment, two processes": calls("payments, two processes", newKeys),
+  "payment, three processes, one key": calls("payments, three processes", oneKey),
+  "payment before, new keys": calls("payments before", newKeys),
+  "payment before, one key": calls("payments before", oneKey),
+
+  "pgbench, one transaction": pgbench("payment-in-one-transaction.sql"),
+  "pgbench, one statement": pgbench("payment-in-one-statement.sql"),
+
+  "core call, new key": core("new key"),
+  "core call, replay": core("replay"),
+  "one GET": core("GET"),
+  "two rounds to three nodes": core("two rounds to three nodes"),
+  "two rounds and two commits": core("two rounds and two commits"),
+} satisfies Record<string, StartSide>;
+
+export type SideName = keyof typeof sides;
+
+function calls(target: TargetName, traffic: Traffic): StartSide {
+  return async (bench) => createCallingSide(bench.lab, await bench.target(target), traffic);
+}
+
+function core(work: CoreWork): StartSide {
+  return async (bench) => createCoreSide(bench.lab, await bench.core(), work);
+}
+
+function pgbench(script: string): StartSide {
+  return ({ lab }) => createPgbenchSide(lab, script);
+}
