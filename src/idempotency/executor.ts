@@ -154,7 +154,8 @@ export function createExecutor<Transaction = never>(
     // Asked again after a lost reply, the store recognises the claim's id.
     const ask = async () => {
       unanswered += 1;
-      const result = await store.claim(claimRequest).catch(notAsked);
+      const mayBeOwner = unanswered > 1;
+      const result = await store.claim({ ...claimRequest, mayBeOwner }).catch(notAsked);
       unanswered -= 1;
       return result;
     };

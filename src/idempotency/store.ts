@@ -15,6 +15,8 @@ export interface ClaimRequest {
   readonly fingerprint: Fingerprint;
   /** The request's bytes, kept until completion so that another attempt can repeat it. */
   readonly request: Uint8Array;
+  /** It was asked for before and not answered: its caller may be the owner without knowing it. */
+  readonly mayBeOwner?: boolean;
   /** The request as the handler gets it, for a store that begins the handler's work with the claim. */
   readonly message?: object;
   readonly onLostOwner: OnLostOwner;

@@ -9,9 +9,9 @@ import { type BuildUnderTest, runOn } from "./build.js";
 const ARRIVAL_LIMIT_MS = 20_000;
 
 /**
- * An owner reads a payment of which nothing is captured yet, and is stopped
- * before it refuses the refund. By the time it wakes up the payment is captured,
- * and another owner of the same key has refunded it.
+ * An owner refuses a refund, since nothing is captured yet, and is stopped
+ * before that answer is stored. By the time it wakes up the payment is
+ * captured, and another owner of the same key has refunded it.
  */
 async function refuseLate({ start, database, pool, violations }: BuildUnderTest) {
   const [owner, other] = await Promise.all([start(), start()]);
@@ -19,12 +19,24 @@ async function refuseLate({ start, database, pool, violations }: BuildUnderTest)
   const { response } = await other.client.createPayment(request, "payment");
   const paymentId = response?.payment?.id ?? "";
 
-  const payment = await holdPayment(database.url, paymentId);
+  const payment = await hold(database.url, "SELECT FROM payments FOR UPDATE");
+  await payment.held;
   const late = owner.client.refundPayment({ paymentId }, "refund");
-  const connection = await waitingFor(pool, payment.pid);
-  owner.service.kill("SIGSTOP");
+  await waitUntil(async () => (await waitingFor(pool, payment)).length > 0, ARRIVAL_LIMIT_MS);
+  // Has its turn between the owner's refusal and its storing of it.
+  const record = await hold(
+    database.url,
+    "SELECT FROM idempotency_records WHERE idempotency_key = 'refund' FOR UPDATE",
+  );
   await payment.release();
-  await endIdle(pool, connection);
+  await record.held;
+  await waitUntil(async () => {
+    const waiting = await waitingFor(pool, record);
+    return waiting.some(({ query }) => query.includes("'completed'"));
+  }, ARRIVAL_LIMIT_MS);
+  owner.service.kill("SIGSTOP");
+  await endAll(pool, await waitingFor(pool, record));
+  await record.release();
 
   await other.client.capturePayment({ paymentId }, "capture");
   const { answer } = await untilAnswered(() => other.client.refundPayment({ paymentId }, "refund"));
@@ -36,45 +48,48 @@ async function refuseLate({ start, database, pool, violations }: BuildUnderTest)
   };
 }
 
-/** Locks a payment's row, so that an operation on it waits. */
-async function holdPayment(databaseUrl: string, paymentId: string) {
+/** A connection of the test's own that locks rows. */
+interface Holder {
+  readonly pid: number | undefined;
+  /** Resolves once it has them. */
+  readonly held: Promise<unknown>;
+  release(): Promise<void>;
+}
+
+async function hold(databaseUrl: string, select: string): Promise<Holder> {
   const holder = new pg.Client({ connectionString: databaseUrl });
   holder.on("error", () => {}); // a test that fails drops the database under it
   await holder.connect();
+  const { rows } = await holder.query<{ pid: number }>("SELECT pg_backend_pid() AS pid");
   await holder.query("BEGIN");
-  const { rows } = await holder.query<{ pid: number }>(
-    "SELECT pg_backend_pid() AS pid FROM payments WHERE id = $1 FOR UPDATE",
-    [paymentId],
+  return { pid: rows[0]?.pid, held: holder.query(select), release: () => holder.end() };
+}
+
+interface Waiting {
+  readonly pid: number;
+  readonly query: string;
+}
+
+/** The connections that wait for what another one holds. */
+async function waitingFor(pool: pg.Pool, { pid }: Holder): Promise<readonly Waiting[]> {
+  const { rows } = await pool.query<Waiting>(
+    "SELECT pid, query FROM pg_stat_activity WHERE $1 = ANY (pg_blocking_pids(pid))",
+    [pid],
   );
-  return { pid: rows[0]?.pid, release: () => holder.end() };
+  return rows;
 }
 
-/** Resolves with the connection that waits for what another one holds. */
-async function waitingFor(pool: pg.Pool, holder: number | undefined): Promise<number> {
-  let waiting: number | undefined;
+/** Ends connections as a database does that restarts: what they were asked for is not done. */
+async function endAll(pool: pg.Pool, connections: readonly Waiting[]): Promise<void> {
+  const pids = connections.map(({ pid }) => pid);
+  await pool.query("SELECT pg_terminate_backend(pid) FROM unnest($1::int[]) AS pid", [pids]);
   await waitUntil(async () => {
-    const { rows } = await pool.query<{ pid: number }>(
-      "SELECT pid FROM pg_stat_activity WHERE $1 = ANY (pg_blocking_pids(pid))",
-      [holder],
+    const { rowCount } = await pool.query(
+      "SELECT FROM pg_stat_activity WHERE pid = ANY ($1::int[])",
+      [pids],
     );
-    waiting = rows[0]?.pid;
-    return waiting !== undefined;
+    return rowCount === 0;
   }, ARRIVAL_LIMIT_MS);
-  return waiting ?? 0;
-}
-
-/** Ends a connection that has got its row, as Postgres itself does with one that stays idle. */
-async function endIdle(pool: pg.Pool, pid: number): Promise<void> {
-  const stateOf = async () => {
-    const { rows } = await pool.query<{ state: string }>(
-      "SELECT state FROM pg_stat_activity WHERE pid = $1",
-      [pid],
-    );
-    return rows[0]?.state;
-  };
-  await waitUntil(async () => (await stateOf()) === "idle in transaction", ARRIVAL_LIMIT_MS);
-  await pool.query("SELECT pg_terminate_backend($1)", [pid]);
-  await waitUntil(async () => (await stateOf()) === undefined, ARRIVAL_LIMIT_MS);
 }
 
 describe("an owner that wakes up with an answer after another one has given another", () => {

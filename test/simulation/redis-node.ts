@@ -1,12 +1,12 @@
-import { createHash } from "node:crypto";
 import type { Redis } from "ioredis";
+import { gateScript, MARK, OPERATION_CODES } from "../../src/stores/redis/script.js";
 import type { Caller, Network, Server } from "./network.js";
 import { createServer } from "./network.js";
 import type { Random } from "./random.js";
 import type { Scheduler } from "./scheduler.js";
 
-/** As `connectRedisNodes` has it. Milliseconds. */
-const COMMAND_TIMEOUT_MS = 250;
+/** A connection without a reply for so long is left, as `connectRedisNodes` has it. Milliseconds. */
+const SILENCE_TIMEOUT_MS = 2_000;
 
 /** One Redis node: its data, its own clock, and what may happen to both. */
 export interface RedisNode {
@@ -32,7 +32,7 @@ export function createRedisNode(options: {
   const { name, scheduler, random } = options;
   const server = createServer(name);
   const entries = new Map<string, Entry>();
-  const scripts = new Map<string, string>();
+  let knowsScript = false;
   let clockOffsetMs = 0;
   let damage = 0;
 
@@ -47,28 +47,65 @@ export function createRedisNode(options: {
     entries.set(key, { value, expiresAtMs: nowMs() + ttlMs });
   }
 
-  /** The three scripts of redlock, told apart by what only each of them does. */
-  function evaluate(script: string, keys: readonly string[], [value, ttl]: readonly string[]) {
-    if (value === undefined) {
-      throw new Error("redlock sends the lock's value with every script");
-    }
-    if (script.includes('"del"')) {
-      const own = keys.filter((key) => get(key) === value);
-      for (const key of own) {
-        entries.delete(key);
+  /** What the gate's script does, operation by operation. */
+  function evaluate(batch: readonly (string | Buffer)[], nameCount: number): unknown[] {
+    const names = batch.slice(0, nameCount).map(String);
+    const [kinds, ...rest] = batch.slice(nameCount);
+    const next = (values: (string | Buffer)[]) => {
+      const value = values.shift();
+      if (value === undefined) {
+        throw new Error("the batch ends within an operation");
       }
-      return own.length;
-    }
-    const isFree = script.includes('"exists"')
-      ? keys.every((key) => get(key) === null)
-      : keys.every((key) => get(key) === value);
-    if (!isFree) {
-      return 0;
-    }
-    for (const key of keys) {
-      set(key, value, Number(ttl));
-    }
-    return keys.length;
+      return value;
+    };
+    const { claim, mark, extend, release, put } = OPERATION_CODES;
+    return Array.from(String(kinds), (kind) => {
+      const name = String(next(names));
+      switch (kind) {
+        case claim: {
+          const copy = damaged(get(String(next(names))));
+          const [value, ttlMs] = [String(next(rest)), Number(next(rest))];
+          if (copy !== null) {
+            return [copy];
+          }
+          const holder = get(name);
+          if (holder !== null) {
+            return Buffer.from(holder);
+          }
+          set(name, value, ttlMs);
+          return 1;
+        }
+        case put:
+          set(name, next(rest), Number(next(rest)));
+          return 0;
+        case mark: {
+          const value = String(next(rest));
+          const entry = entries.get(name);
+          if (entry !== undefined && get(name) === value) {
+            entries.set(name, { ...entry, value: `${value}${MARK}` });
+          }
+          return 0;
+        }
+        case extend: {
+          const [value, ttlMs] = [String(next(rest)), Number(next(rest))];
+          const holder = get(name);
+          if (holder === value || holder === `${value}${MARK}`) {
+            set(name, holder, ttlMs);
+          }
+          return 0;
+        }
+        case release: {
+          const value = String(next(rest));
+          const holder = get(name);
+          if (holder === value || holder === `${value}${MARK}`) {
+            entries.delete(name);
+          }
+          return 0;
+        }
+        default:
+          throw new Error(`there is no operation ${kind}`);
+      }
+    });
   }
 
   function damaged(value: string | Buffer | null): Buffer | null {
@@ -82,7 +119,10 @@ export function createRedisNode(options: {
 
   return {
     server,
-    wipe: () => entries.clear(),
+    wipe() {
+      entries.clear();
+      knowsScript = false;
+    },
     moveClock(byMs) {
       clockOffsetMs += byMs;
     },
@@ -90,39 +130,27 @@ export function createRedisNode(options: {
       damage = rate;
     },
     connect(from, network) {
-      const command = <Result>(what: string, execute: () => Result): Promise<Result> =>
-        network.call({
-          from,
-          to: server,
-          what,
-          about: "redis",
-          timeoutMs: COMMAND_TIMEOUT_MS,
-          execute: async () => execute(),
-        });
-      const run = (script: string, count: number, values: readonly unknown[]) => {
-        const texts = values.map(String);
-        return evaluate(script, texts.slice(0, count), texts.slice(count));
-      };
       const commands = {
-        getBuffer: (key: string) => command("get copy", () => damaged(get(key))),
-        get: (key: string) => command("get holder", () => get(key)),
-        set: (key: string, value: Buffer, _unit: "PX", ttlMs: number) =>
-          command("set copy", () => set(key, value, ttlMs)),
-        evalsha: (hash: string, count: number, values: readonly unknown[]) =>
-          command("evalsha", () => {
-            const script = scripts.get(hash);
-            if (script === undefined) {
-              throw new Error("NOSCRIPT No matching script");
-            }
-            return run(script, count, values);
-          }),
-        eval: (script: string, count: number, values: readonly unknown[]) =>
-          command("eval", () => {
-            scripts.set(createHash("sha1").update(script).digest("hex"), script);
-            return run(script, count, values);
+        callBuffer: (
+          name: "evalsha" | "eval",
+          [script, nameCount, ...batch]: [string, number, ...(string | Buffer)[]],
+        ) =>
+          network.call({
+            from,
+            to: server,
+            what: name,
+            about: "redis",
+            timeoutMs: SILENCE_TIMEOUT_MS,
+            async execute() {
+              knowsScript ||= name === "eval" && script === gateScript.text;
+              if (!knowsScript || (name === "evalsha" && script !== gateScript.sha1)) {
+                throw new Error("NOSCRIPT No matching script");
+              }
+              return evaluate(batch, nameCount);
+            },
           }),
       };
-      // The gate and redlock use these commands of a client, and no others.
+      // The gate uses this command of a client, and no other.
       return commands as unknown as Redis;
     },
   };

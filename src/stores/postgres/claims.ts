@@ -1,13 +1,14 @@
 import type { Pool, PoolClient } from "pg";
+import { duplicateClaims } from "../../idempotency/duplicate-claims.js";
 import { StoreOverloaded } from "../../idempotency/errors.js";
 import { decodeOutcome } from "../../idempotency/outcome.js";
 import { scopeHash } from "../../idempotency/scope.js";
 import type { ClaimRequest, ClaimResult } from "../../idempotency/store.js";
 import { createBatches, QueueFull, type Settled } from "../../runtime/batches.js";
 import { bytea, columns, float8, smallint, text } from "../../runtime/columns.js";
-import { mayBeOneRow } from "../../runtime/row-errors.js";
+import { isLockTimeout, mayBeOneRow } from "../../runtime/row-errors.js";
 import { inTransaction } from "../../runtime/transaction.js";
-import { CLAIM, type ClaimRow } from "./statements.js";
+import { CLAIM, type ClaimRow, LOCK_TIMEOUT_MS } from "./statements.js";
 
 /**
  * How often a claim is asked again that saw neither its own row nor another's:
@@ -65,7 +66,7 @@ export function createClaims(
     maxBatchSize: MAX_BATCH_SIZE,
     maxWaiting: maxWaitingClaims,
     mayRepeat: mayBeOneRow,
-    share: { isSame: isSameRequest, follow: followerOf },
+    share: duplicateClaims,
   });
   return async (request) => {
     try {
@@ -84,18 +85,22 @@ async function claimAndBegin(
   firstWork: FirstWork,
 ): Promise<readonly Settled<ClaimResult>[]> {
   try {
-    const { results, onCommit } = await inTransaction(pool, async (transaction) => {
-      const { results, first } = await claimAll(transaction, requests);
-      const concerned = first.filter(({ request }) => firstWork.concerns(request));
-      const onCommit = concerned.length > 0 && (await firstWork.begin(transaction, concerned));
-      return { results, onCommit };
-    });
+    const { results, onCommit } = await inTransaction(
+      pool,
+      async (transaction) => {
+        const { results, first } = await claimAll(transaction, requests);
+        const concerned = first.filter(({ request }) => firstWork.concerns(request));
+        const onCommit = concerned.length > 0 && (await firstWork.begin(transaction, concerned));
+        return { results, onCommit };
+      },
+      { lockTimeoutMs: LOCK_TIMEOUT_MS },
+    );
     if (onCommit) {
       onCommit();
     }
     return results;
   } catch (error) {
-    if (requests.length === 1 && mayBeOneRow(error)) {
+    if (requests.length === 1 && mayBeOneRow(error) && !isLockTimeout(error)) {
       return settledClaims(pool, requests);
     }
     throw error;
@@ -157,26 +162,6 @@ export function claimColumns(requests: readonly ClaimRequest[]): Buffer[] {
     float8(({ leaseMs }) => leaseMs),
     bytea(({ request }) => request),
   );
-}
-
-/** Whether two calls of one scope ask for the same in every way that a record can tell. */
-function isSameRequest(
-  { claimId, fingerprint: a }: ClaimRequest,
-  { claimId: otherClaimId, fingerprint: b }: ClaimRequest,
-): boolean {
-  return (
-    claimId !== otherClaimId &&
-    a.version === b.version &&
-    Buffer.compare(a.raw, b.raw) === 0 &&
-    Buffer.compare(a.canonical, b.canonical) === 0
-  );
-}
-
-/** What a duplicate is told that was not asked for itself. */
-function followerOf(result: ClaimResult, { leaseMs }: ClaimRequest): ClaimResult {
-  return result.kind === "claimed"
-    ? { kind: "in_progress", elapsedMs: 0, leaseRemainingMs: leaseMs }
-    : result;
 }
 
 function toClaimResult({ scope, claimId, fingerprint }: ClaimRequest, row: ClaimRow): ClaimResult {

@@ -10,7 +10,7 @@ const OWNED = "tenant = $1 AND scope_hash = $2 AND fencing_token = $3";
  * committed; those that share its statement wait with it. Far longer than a
  * healthy commit takes. Milliseconds.
  */
-const LOCK_TIMEOUT_MS = 500;
+export const LOCK_TIMEOUT_MS = 500;
 
 /** A record whose owner is gone and whose handler must not be repeated counts as held. */
 export const IS_HELD = isHeld("idempotency_records");
@@ -48,8 +48,7 @@ const SAME_REQUEST = `(r.raw_hash = asked.raw_hash OR
  * not committed yet when the statement began; it has to be asked again and
  * never counts as claimed. No scope may be asked twice. Rows are inserted in the
  * order of their keys, so that two batches do not wait for each other. Fails
- * with `lock_not_available` past LOCK_TIMEOUT_MS, which also holds for the rest
- * of the transaction that it runs in.
+ * with `lock_not_available` past LOCK_TIMEOUT_MS.
  */
 export const CLAIM = {
   name: "idempotency_claim",

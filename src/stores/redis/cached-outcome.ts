@@ -1,9 +1,6 @@
 import { createHash, createHmac, timingSafeEqual } from "node:crypto";
-import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
-import {
-  CachedOutcomeSchema,
-  type Fingerprint as FingerprintMessage,
-} from "../../gen/payonce/idempotency/v1/outcome_pb.js";
+import { fromBinary } from "@bufbuild/protobuf";
+import { CachedOutcomeSchema } from "../../gen/payonce/idempotency/v1/outcome_pb.js";
 import { type Fingerprint, sameRequest } from "../../idempotency/fingerprint.js";
 import { decodeOutcome, encodeOutcome, type Outcome } from "../../idempotency/outcome.js";
 import { type Scope, scopeHash } from "../../idempotency/scope.js";
@@ -21,20 +18,23 @@ export interface CachedOutcomes {
 export function createCachedOutcomes({
   namespace,
   secret,
+  hashOf = scopeHash,
 }: {
   /** Names the deployment and its generation. */
   readonly namespace: () => string;
   /** Makes the checksum an HMAC, for a cache that others can write to. */
   readonly secret?: string;
+  /** `scopeHash`, unless the caller has it already. */
+  readonly hashOf?: (scope: Scope) => Uint8Array;
 }): CachedOutcomes {
-  function checksum(scope: Scope, fingerprint: FingerprintMessage, outcome: Uint8Array): Buffer {
+  function checksum(scope: Scope, fingerprint: Fingerprint, outcome: Uint8Array): Buffer {
     const hash = secret === undefined ? createHash("sha256") : createHmac("sha256", secret);
     const parts = [
       Buffer.from(namespace()),
-      scopeHash(scope),
+      hashOf(scope),
       Buffer.from(String(fingerprint.version)),
-      fingerprint.canonicalSha256,
-      fingerprint.rawSha256,
+      fingerprint.canonical,
+      fingerprint.raw,
       outcome,
     ];
     for (const part of parts) {
@@ -45,15 +45,9 @@ export function createCachedOutcomes({
   }
 
   return {
-    encode(scope, { version, canonical, raw }, outcome) {
-      const copy = create(CachedOutcomeSchema, {
-        outcome: encodeOutcome(outcome),
-        fingerprint: { version, canonicalSha256: canonical, rawSha256: raw },
-      });
-      if (copy.fingerprint !== undefined) {
-        copy.checksum = checksum(scope, copy.fingerprint, copy.outcome);
-      }
-      return toBinary(CachedOutcomeSchema, copy);
+    encode(scope, fingerprint, outcome) {
+      const bytes = encodeOutcome(outcome);
+      return encodeCopy(fingerprint, bytes, checksum(scope, fingerprint, bytes));
     },
 
     verify(scope, fingerprint, copy) {
@@ -62,11 +56,12 @@ export function createCachedOutcomes({
         if (cached.fingerprint === undefined) {
           return undefined;
         }
-        const expected = checksum(scope, cached.fingerprint, cached.outcome);
         const { version, canonicalSha256: canonical, rawSha256: raw } = cached.fingerprint;
+        const answered = { version, canonical, raw };
+        const expected = checksum(scope, answered, cached.outcome);
         const proven =
           cached.checksum.length === expected.length && timingSafeEqual(cached.checksum, expected);
-        return proven && sameRequest({ version, canonical, raw }, fingerprint)
+        return proven && sameRequest(answered, fingerprint)
           ? decodeOutcome(cached.outcome)
           : undefined;
       } catch {
@@ -74,4 +69,55 @@ export function createCachedOutcomes({
       }
     },
   };
+}
+
+/** More than the tags and lengths of all fields take. Bytes. */
+const MAX_OVERHEAD_BYTES = 64;
+
+/** A `CachedOutcome`, written by hand: reflection would take longer than all the rest. */
+function encodeCopy(
+  { version, canonical, raw }: Fingerprint,
+  outcome: Uint8Array,
+  checksum: Uint8Array,
+): Uint8Array {
+  const request = Buffer.allocUnsafe(canonical.length + raw.length + MAX_OVERHEAD_BYTES);
+  request[0] = (1 << 3) | VARINT;
+  let requestEnd = writeVarint(request, 1, version);
+  requestEnd = writeBytes(request, requestEnd, { field: 2, value: canonical });
+  requestEnd = writeBytes(request, requestEnd, { field: 3, value: raw });
+
+  const size = outcome.length + requestEnd + checksum.length + MAX_OVERHEAD_BYTES;
+  const copy = Buffer.allocUnsafe(size);
+  let end = writeBytes(copy, 0, { field: 1, value: outcome });
+  end = writeBytes(copy, end, { field: 2, value: request.subarray(0, requestEnd) });
+  end = writeBytes(copy, end, { field: 3, value: checksum });
+  return copy.subarray(0, end);
+}
+
+// Protobuf's wire format: https://protobuf.dev/programming-guides/encoding/
+
+const VARINT = 0;
+const LENGTH_DELIMITED = 2;
+
+/** Returns where the next field begins. */
+function writeBytes(
+  target: Buffer,
+  at: number,
+  { field, value }: { readonly field: number; readonly value: Uint8Array },
+): number {
+  target[at] = (field << 3) | LENGTH_DELIMITED;
+  const valueAt = writeVarint(target, at + 1, value.length);
+  target.set(value, valueAt);
+  return valueAt + value.length;
+}
+
+function writeVarint(target: Buffer, at: number, value: number): number {
+  let rest = value;
+  let end = at;
+  for (; rest > 0x7f; rest >>>= 7) {
+    target[end] = (rest & 0x7f) | 0x80;
+    end += 1;
+  }
+  target[end] = rest;
+  return end + 1;
 }

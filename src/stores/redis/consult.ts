@@ -1,105 +1,130 @@
-import type { Redis } from "ioredis";
-import type Redlock from "redlock";
-import type { Lock } from "redlock";
+import type { Clock } from "../../idempotency/clock.js";
+import type { NodeBatches } from "./node-batches.js";
+import {
+  countGrant,
+  countHolder,
+  countRefusal,
+  countSilence,
+  createTally,
+  isStillHeld,
+  judge,
+  type Tally,
+  type Verdict,
+} from "./quorum.js";
+import { executing, type Lock, lockValue } from "./script.js";
 
-/** What the nodes say about a key, taken together. */
-export type Verdict<Answer> =
+/** What the nodes say about a claim, taken together. */
+export type Consultation<Answer> =
   /** One node holds a copy that proves itself. */
   | { readonly kind: "hit"; readonly answer: Answer }
-  /** A majority names one owner, with the same fingerprint. */
-  | { readonly kind: "held" }
-  /** The lock is ours. */
-  | { readonly kind: "granted"; readonly lock: Lock }
-  /** The nodes are split, or the holder has another request. */
-  | { readonly kind: "undecided" }
-  /** Fewer than a majority answered. */
-  | { readonly kind: "no_quorum" };
+  | { readonly kind: "granted"; readonly lock: OwnedLock }
+  | { readonly kind: Exclude<Verdict, "granted"> };
 
-export interface ConsultOptions<Answer> {
-  readonly nodes: readonly Redis[];
-  readonly redlock: Redlock;
-  readonly resources: string[];
-  /** The owner's second lock, whose name only calls with the same fingerprint know. */
-  readonly holderKey: string;
-  readonly copyKey: string;
-  readonly lockDurationMs: number;
+/** A lock that a majority gave us. */
+export interface OwnedLock extends Lock {
+  /** Whether we want it still. A node may give it long after that. */
+  isWanted: boolean;
+}
+
+export interface Question<Answer> {
+  readonly lockName: string;
+  readonly copyName: string;
+  /** The request, in a form that its duplicates have in common. */
+  readonly request: string;
+  /** Unique to this claim. */
+  readonly token: string;
+  readonly ttlMs: number;
+  /** The answer in a copy, if it proves itself. */
   readonly verify: (copy: Uint8Array) => Answer | undefined;
+  /** Called once, when the question leaves. */
+  readonly onSent: () => void;
 }
 
 /**
- * Asks all nodes in one tick for a copy of the answer, for the lock's holder
- * and for the lock, and decides as soon as their replies allow. A lock granted
- * after that is given back.
+ * Asks all nodes for a copy of the answer, else for the lock, else for its
+ * holder. A copy beats everything; the rest is decided as soon as the replies
+ * allow. A lock granted by a minority, or too late, is given back.
  */
-export function consult<Answer>(options: ConsultOptions<Answer>): Promise<Verdict<Answer>> {
-  const { nodes, redlock, resources, holderKey, copyKey, lockDurationMs, verify } = options;
-  const majority = Math.floor(nodes.length / 2) + 1;
-  const holders = new Map<string, number>();
-  let unheard = nodes.length;
-  let silent = 0;
+export function consult<Answer>(
+  question: Question<Answer>,
+  on: { readonly nodeCount: number; readonly batches: NodeBatches; readonly clock: Clock },
+): Promise<Consultation<Answer>> {
+  const { lockName, copyName, request, token, ttlMs } = question;
+  const { batches, clock } = on;
+  const lock: OwnedLock = { name: lockName, value: lockValue(token, request), isWanted: true };
+  const tally = createTally(on.nodeCount);
+  let sentAtMs = 0;
+  let isDecided = false;
 
   return new Promise((resolve) => {
-    let decided = false;
-    let refused = false;
-    const decide = (verdict: Verdict<Answer>) => {
-      decided = true;
-      resolve(verdict);
-    };
-    /** Decides against the lock once no reply can change that; waiting for a dead node would. */
-    const conclude = () => {
-      const canBeHeld = Math.max(0, ...holders.values()) + unheard >= majority;
-      if (silent >= majority) {
-        decide({ kind: "no_quorum" });
-      } else if (refused && !canBeHeld) {
-        decide({ kind: "undecided" });
+    const decide = (consultation: Consultation<Answer>) => {
+      isDecided = true;
+      if (consultation.kind !== "granted") {
+        lock.isWanted = false;
+        if (tally.granted > 0) {
+          batches.add({ kind: "release", lock });
+        }
       }
+      resolve(consultation);
     };
-
-    // Asked before the lock, so that they see who held it before us.
-    for (const node of nodes) {
-      Promise.all([node.getBuffer(copyKey), node.get(holderKey)]).then(
-        ([copy, holder]) => {
-          unheard -= 1;
-          const answer = copy === null ? undefined : verify(copy);
-          if (answer !== undefined) {
-            decide({ kind: "hit", answer });
-          } else if (holder !== null) {
-            const votes = (holders.get(holder) ?? 0) + 1;
-            holders.set(holder, votes);
-            if (votes >= majority) {
-              decide({ kind: "held" });
-            }
+    batches.add({
+      kind: "claim",
+      lock,
+      copyName,
+      ttlMs,
+      onSent(atMs) {
+        sentAtMs = atMs;
+        question.onSent();
+      },
+      onReply(reply) {
+        if (isDecided) {
+          if (reply === GRANTED && !lock.isWanted) {
+            batches.add({ kind: "release", lock });
           }
-          conclude();
-        },
-        () => {
-          unheard -= 1;
-          silent += 1;
-          conclude();
-        },
-      );
-    }
-
-    redlock.acquire(resources, lockDurationMs).then(
-      (lock) => {
-        if (decided) {
-          release(lock);
-        } else {
-          decide({ kind: "granted", lock });
+          return;
+        }
+        count(tally, reply, request);
+        const copy = copyIn(reply);
+        const answer = copy && question.verify(copy);
+        if (answer !== undefined) {
+          decide({ kind: "hit", answer });
         }
       },
-      () => {
-        refused = true;
-        conclude();
+      onMajority() {
+        const verdict = isDecided ? undefined : judge(tally);
+        if (verdict === "granted") {
+          const isHeld = isStillHeld({ sentAtMs, ttlMs, nowMs: clock.nowMs() });
+          decide(isHeld ? { kind: "granted", lock } : { kind: "undecided" });
+        } else if (verdict !== undefined) {
+          decide({ kind: verdict });
+        }
       },
-    );
+    });
   });
 }
 
-/** Gives a lock back. What fails expires by itself. */
-export function release(lock: Lock): Promise<void> {
-  return lock.release().then(
-    () => {},
-    () => {},
-  );
+// A node's reply to a claim, as the script has it.
+
+const GRANTED = 1;
+
+function copyIn(reply: unknown): Buffer | undefined {
+  const [copy] = Array.isArray(reply) ? reply : [];
+  return Buffer.isBuffer(copy) ? copy : undefined;
+}
+
+function count(tally: Tally, reply: unknown, request: string): void {
+  if (reply === GRANTED) {
+    countGrant(tally);
+  } else if (Array.isArray(reply)) {
+    countRefusal(tally);
+  } else if (Buffer.isBuffer(reply)) {
+    const holder = reply.toString("latin1");
+    if (holder.endsWith(executing(request))) {
+      countHolder(tally, holder);
+    } else {
+      countRefusal(tally);
+    }
+  } else {
+    countSilence(tally);
+  }
 }

@@ -1,8 +1,6 @@
 import type { Redis } from "ioredis";
-import Redlock, { type Lock } from "redlock";
-import { systemClock } from "../../idempotency/clock.js";
+import { type Clock, systemClock } from "../../idempotency/clock.js";
 import type { Outcome } from "../../idempotency/outcome.js";
-import { scopeHash } from "../../idempotency/scope.js";
 import type {
   Claim,
   ClaimRequest,
@@ -10,9 +8,12 @@ import type {
   IdempotencyStore,
 } from "../../idempotency/store.js";
 import { createCachedOutcomes } from "./cached-outcome.js";
-import { consult, release } from "./consult.js";
+import type { OwnedLock } from "./consult.js";
 import { createFirstSeen } from "./first-seen.js";
-import { createOwnerLocks } from "./owner-locks.js";
+import { createFollowers } from "./followers.js";
+import { createLocks } from "./locks.js";
+import { createNames, requestName } from "./names.js";
+import { createNodeBatches } from "./node-batches.js";
 
 /** Larger answers are replayed from the store of record. Bytes. */
 const MAX_COPY_BYTES = 64 * 1024;
@@ -36,7 +37,9 @@ export interface RedisGateOptions<Transaction> {
   readonly copyTtlMs: number;
   /** When set, copies carry an HMAC under it instead of a plain checksum. */
   readonly secret?: string;
-  readonly nowMs?: () => number;
+  readonly clock?: Clock;
+  /** Calls back soon, after what has just arrived. Default `setImmediate`. */
+  readonly soon?: (callback: () => void) => void;
   readonly onEvent?: (event: RedisGateEvent) => void;
 }
 
@@ -45,127 +48,116 @@ export type RedisGateEvent =
   /** No quorum: for a while the store of record decides alone. */
   | { readonly type: "stepped_aside" };
 
-function lockDurationMs(leaseMs: number): number {
+function lockTtlMs(leaseMs: number): number {
   return Math.max(1, Math.floor(leaseMs / LOCKS_PER_LEASE));
-}
-
-/**
- * Resolves once most of the writes have ended, in whatever way: a node that
- * hangs must not hold up an answer, and a copy that is not kept costs a later
- * replay a call of the store of record, no more.
- */
-function majorityEnded(writes: readonly Promise<unknown>[]): Promise<void> {
-  return new Promise((resolve) => {
-    let ended = 0;
-    const end = () => {
-      ended += 1;
-      if (ended > writes.length / 2) {
-        resolve();
-      }
-    };
-    for (const write of writes) {
-      write.then(end, end);
-    }
-    if (writes.length === 0) {
-      resolve();
-    }
-  });
 }
 
 /**
  * Keeps duplicates from the store of record: a duplicate in flight meets the
  * lock, a later one finds a copy of the answer. Nothing rests on it: where the
  * nodes disagree, or are gone, or lie, the store of record decides alone.
+ *
+ * @throws RangeError if there is no node.
  */
 export function redisGate<Transaction>(
   options: RedisGateOptions<Transaction>,
 ): IdempotencyStore<Transaction> {
-  const { store, nodes, namespace, copyTtlMs } = options;
-  const { nowMs = systemClock.nowMs, onEvent = () => {} } = options;
-  // One attempt: a refusal is an answer here, and a retry would only delay it.
-  const redlock = new Redlock(nodes, { retryCount: 0 });
-  const copies = createCachedOutcomes(options);
-  const firstSeen = createFirstSeen(nowMs);
-  const locks = createOwnerLocks(redlock);
+  const { store, nodes, copyTtlMs, clock = systemClock } = options;
+  const { soon = setImmediate, onEvent = () => {} } = options;
+  if (nodes.length === 0) {
+    throw new RangeError("nodes must name at least one Redis node");
+  }
+  const names = createNames(options.namespace);
+  const copies = createCachedOutcomes({ ...options, hashOf: names.hashOf });
+  const batches = createNodeBatches({ nodes, clock, soon });
+  const locks = createLocks({ nodeCount: nodes.length, batches, clock });
+  const followers = createFollowers();
+  const firstSeen = createFirstSeen(clock.nowMs);
+  const owned = new WeakMap<Claim, OwnedLock>();
   let asideUntilMs = Number.NEGATIVE_INFINITY;
 
-  function namesOf({ scope, fingerprint }: Pick<ClaimRequest, "scope" | "fingerprint">) {
-    const prefix = namespace();
-    const key = Buffer.from(scopeHash(scope)).toString("hex");
-    const request = Buffer.from(fingerprint.canonical).toString("hex");
-    return {
-      lock: `${prefix}:lock:${key}`,
-      holder: `${prefix}:lock:${key}:${fingerprint.version}:${request}`,
-      copy: `${prefix}:copy:${key}`,
-    };
-  }
-
-  async function claim(request: ClaimRequest): Promise<ClaimResult> {
-    if (nowMs() < asideUntilMs) {
+  function claim(request: ClaimRequest): Promise<ClaimResult> {
+    if (clock.nowMs() < asideUntilMs || batches.isFull()) {
       return store.claim(request);
     }
-    const names = namesOf(request);
-    const durationMs = lockDurationMs(request.leaseMs);
-    const verdict = await consult<Outcome>({
-      nodes,
-      redlock,
-      resources: [names.lock],
-      holderKey: names.holder,
-      copyKey: names.copy,
-      lockDurationMs: durationMs,
+    const lockName = names.lockOf(request.scope);
+    return followers.join(lockName, request, (onSent) =>
+      claimThroughNodes(request, { lockName, onSent }),
+    );
+  }
+
+  async function claimThroughNodes(
+    request: ClaimRequest,
+    { lockName, onSent }: { readonly lockName: string; readonly onSent: () => void },
+  ): Promise<ClaimResult> {
+    const consultation = await locks.consult<Outcome>({
+      lockName,
+      copyName: names.copyOf(request.scope),
+      request: requestName(request.fingerprint),
+      ttlMs: lockTtlMs(request.leaseMs),
       verify: (copy) => copies.verify(request.scope, request.fingerprint, copy),
+      onSent,
     });
-    if (verdict.kind === "no_quorum") {
-      asideUntilMs = nowMs() + STEP_ASIDE_MS;
+    if (consultation.kind === "no_quorum") {
+      asideUntilMs = clock.nowMs() + STEP_ASIDE_MS;
       onEvent({ type: "stepped_aside" });
       return store.claim(request);
     }
-    onEvent({ type: verdict.kind });
-    if (verdict.kind === "held") {
-      const elapsedMs = firstSeen.elapsedMs(names.lock);
+    onEvent({ type: consultation.kind });
+    if (consultation.kind === "held") {
+      const elapsedMs = firstSeen.elapsedMs(lockName);
       return { kind: "in_progress", elapsedMs, leaseRemainingMs: request.leaseMs };
     }
-    firstSeen.forget(names.lock);
-    switch (verdict.kind) {
+    firstSeen.forget(lockName);
+    switch (consultation.kind) {
       case "hit":
-        return { kind: "replay", outcome: verdict.answer };
+        return { kind: "replay", outcome: consultation.answer };
       case "undecided":
         return store.claim(request);
       case "granted":
-        return claimUnder(verdict.lock, request, { holderKey: names.holder, durationMs });
+        return claimUnder(consultation.lock, request);
     }
   }
 
-  async function claimUnder(
-    lock: Lock,
-    request: ClaimRequest,
-    holder: { readonly holderKey: string; readonly durationMs: number },
-  ): Promise<ClaimResult> {
+  async function claimUnder(lock: OwnedLock, request: ClaimRequest): Promise<ClaimResult> {
     try {
       const result = await store.claim(request);
       if (result.kind === "claimed") {
-        locks.keep(result.claim, lock, holder);
+        owned.set(result.claim, lock);
+        locks.keep(lock);
       } else {
-        void release(lock);
+        void locks.release(lock);
       }
       return result;
     } catch (error) {
       // Waited for: the same caller asks again, and must not meet its own lock.
-      await release(lock);
+      await locks.release(lock);
       throw error;
     }
   }
 
-  /** Sends the copy and gives the lock back in one round trip. */
+  /** Resolves once no duplicate is told any more that the call is executing. */
+  async function release(claim: Claim): Promise<void> {
+    const lock = owned.get(claim);
+    if (lock !== undefined) {
+      owned.delete(claim);
+      await locks.release(lock);
+    }
+  }
+
+  /**
+   * Sends the copy, and with it the lock's release. A copy that is not there
+   * yet costs a replay in another process a call of the store of record, no more.
+   */
   async function publish(claim: Claim, outcome: Outcome, retentionMs: number): Promise<void> {
-    const copy = copies.encode(claim.scope, claim.fingerprint, outcome);
-    const isKept = copy.length <= MAX_COPY_BYTES && nowMs() >= asideUntilMs;
-    const ttlMs = Math.floor(Math.min(copyTtlMs, retentionMs));
-    const name = namesOf(claim).copy;
-    const writes = isKept
-      ? nodes.map((node) => node.set(name, Buffer.from(copy), "PX", ttlMs))
-      : [];
-    await Promise.all([locks.release(claim), majorityEnded(writes)]);
+    if (clock.nowMs() >= asideUntilMs) {
+      const copy = copies.encode(claim.scope, claim.fingerprint, outcome);
+      if (copy.length <= MAX_COPY_BYTES) {
+        const ttlMs = Math.floor(Math.min(copyTtlMs, retentionMs));
+        batches.add({ kind: "put", copyName: names.copyOf(claim.scope), copy, ttlMs });
+      }
+    }
+    await release(claim);
   }
 
   return {
@@ -173,38 +165,37 @@ export function redisGate<Transaction>(
     claim,
 
     async extend(claim, leaseMs) {
+      const lock = owned.get(claim);
       const [extended] = await Promise.all([
         store.extend(claim, leaseMs),
-        locks.extend(claim, lockDurationMs(leaseMs)),
+        lock && locks.extend(lock, lockTtlMs(leaseMs)),
       ]);
       if (!extended) {
-        await locks.release(claim);
+        await release(claim);
       }
       return extended;
     },
 
     async complete(claim, outcome, retentionMs) {
       const completed = await store.complete(claim, outcome, retentionMs);
-      await (completed ? publish(claim, outcome, retentionMs) : locks.release(claim));
+      await (completed ? publish(claim, outcome, retentionMs) : release(claim));
       return completed;
     },
 
     async committed(claim, outcome, retentionMs) {
-      await Promise.all([
-        store.committed(claim, outcome, retentionMs),
-        publish(claim, outcome, retentionMs),
-      ]);
+      await store.committed(claim, outcome, retentionMs);
+      await publish(claim, outcome, retentionMs);
     },
 
     async release(claim) {
       const released = await store.release(claim);
-      await locks.release(claim);
+      await release(claim);
       return released;
     },
 
     async suspend(claim, suspension) {
       const suspended = await store.suspend(claim, suspension);
-      await locks.release(claim);
+      await release(claim);
       return suspended;
     },
   };

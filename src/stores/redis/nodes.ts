@@ -1,12 +1,6 @@
 import { Redis } from "ioredis";
 
 /**
- * How long one node may take. A node that is slower counts as absent: the
- * store of record answers sooner. Milliseconds.
- */
-const COMMAND_TIMEOUT_MS = 250;
-
-/**
  * A node that says nothing for this long, though it was asked, is left: its
  * connection would keep every command since. Milliseconds.
  */
@@ -16,8 +10,8 @@ const SILENCE_TIMEOUT_MS = 2_000;
 const MAX_RECONNECT_DELAY_MS = 1_000;
 
 /**
- * Connects to independent nodes. Commands sent in one tick share a round trip;
- * those to a node that is away fail at once instead of queueing.
+ * Connects to independent nodes. Commands to a node that is away fail at once
+ * instead of queueing.
  */
 export function connectRedisNodes(
   urls: readonly string[],
@@ -25,10 +19,8 @@ export function connectRedisNodes(
 ): readonly Redis[] {
   return urls.map((url) => {
     const node = new Redis(url, {
-      enableAutoPipelining: true,
       enableOfflineQueue: false,
       maxRetriesPerRequest: 0,
-      commandTimeout: COMMAND_TIMEOUT_MS,
       socketTimeout: SILENCE_TIMEOUT_MS,
       connectTimeout: MAX_RECONNECT_DELAY_MS,
       retryStrategy: (times) => Math.min(50 * times, MAX_RECONNECT_DELAY_MS),

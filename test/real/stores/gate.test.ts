@@ -7,6 +7,8 @@ import { scopeHash } from "../../../src/idempotency/scope.js";
 import type { ClaimRequest, ClaimResult } from "../../../src/idempotency/store.js";
 import { createMemoryStore } from "../../../src/stores/memory/index.js";
 import { createCachedOutcomes } from "../../../src/stores/redis/cached-outcome.js";
+import { requestName } from "../../../src/stores/redis/names.js";
+import { executing } from "../../../src/stores/redis/script.js";
 import {
   type GateUnderTest,
   gateOpener,
@@ -46,8 +48,6 @@ const copyName = ({ namespace }: GateUnderTest, request: ClaimRequest) =>
   `${namespace}:copy:${hashOf(request)}`;
 const lockName = ({ namespace }: GateUnderTest, request: ClaimRequest) =>
   `${namespace}:lock:${hashOf(request)}`;
-const holderName = (gate: GateUnderTest, request: ClaimRequest) =>
-  `${lockName(gate, request)}:${request.fingerprint.version}:${Buffer.from(request.fingerprint.canonical).toString("hex")}`;
 
 /** Completes a call behind the gate. */
 async function complete(under: GateUnderTest, request: ClaimRequest, outcome = answer) {
@@ -372,10 +372,7 @@ describe("what the gate writes to Redis", () => {
     const short = { ...request, leaseMs: 50 };
     const claim = claimOf(await under.gate.claim(short));
     // The lock outlives the claim, as when clocks run apart.
-    await redis.onNodes(async (node) => {
-      await node.pexpire(lockName(under, request), LEASE_MS);
-      await node.pexpire(holderName(under, request), LEASE_MS);
-    });
+    await redis.onNodes((node) => node.pexpire(lockName(under, request), LEASE_MS));
     await sleep(60);
     claimOf(await under.record.store.claim({ ...again(request), leaseMs: LEASE_MS }));
     return claim;
@@ -461,12 +458,13 @@ describe("the gate's lock", () => {
   it("is decided by the store of record when the nodes name different holders", async () => {
     const under = await gates.open();
     const request = newRequest();
-    for (const [index, value] of ["one", "two"].entries()) {
+    // Both say that this very request is executing.
+    const holders = ["one", "two"].map(
+      (token) => token + executing(requestName(request.fingerprint)),
+    );
+    for (const [index, holder] of holders.entries()) {
       await redis.onNodes(
-        async (node) => {
-          await node.set(lockName(under, request), value, "PX", LEASE_MS);
-          await node.set(holderName(under, request), value, "PX", LEASE_MS);
-        },
+        (node) => node.set(lockName(under, request), holder, "PX", LEASE_MS),
         [index],
       );
     }
@@ -480,7 +478,7 @@ describe("the gate's lock", () => {
     // Nothing of the attempts stays on the third node, and nothing foreign was removed.
     await expect
       .poll(() => redis.onNodes((node) => node.get(lockName(under, request))))
-      .toEqual(["one", "two", null]);
+      .toEqual([...holders, null]);
   });
 
   it("makes no second owner when it is flushed while its owner works", async () => {

@@ -12,7 +12,8 @@ function withoutUniqueClaim(store: IdempotencyStore<PoolClient>): IdempotencySto
   const own = (claim: Claim): Claim => ownClaims.get(claim) ?? claim;
   return {
     ...store,
-    async claim(request) {
+    // Without the message nothing begins with the claim: all work is done under the caller's scope.
+    async claim({ message: _, ...request }) {
       const scope: Scope = { ...request.scope, key: `${request.scope.key}#${request.claimId}` };
       const result = await store.claim({ ...request, scope });
       if (result.kind !== "claimed") {
