@@ -38,11 +38,23 @@ export async function inTransaction<Result>(
 }
 
 /**
- * Waits for statements of one transaction that share a round trip. Rejects with
- * the failure that the others follow from: they only say that the transaction
- * is aborted, and may be heard of earlier.
+ * Sends statements of one transaction in one round trip and waits for all of
+ * them. Rejects with the failure that the others follow from: they only say
+ * that the transaction is aborted, and may be heard of earlier.
  */
-export async function allOf<Statements extends readonly unknown[] | []>(statements: Statements) {
+export async function together<Statements extends readonly unknown[] | []>(
+  { connection: { stream } }: PoolClient,
+  send: () => Statements,
+) {
+  // One write to the socket for all, which costs a system call: also for those
+  // that gather for a moment, like the completions of many owners.
+  stream.cork();
+  let statements: Statements;
+  try {
+    statements = send();
+  } finally {
+    queueMicrotask(() => stream.uncork());
+  }
   const settled = await Promise.allSettled(statements);
   const failures = settled.flatMap((one) => (one.status === "rejected" ? [one.reason] : []));
   if (failures.length > 0) {

@@ -15,6 +15,8 @@ export type Meaning =
   | "not_executed"
   | "key_reused"
   | "key_expired"
+  /** This call was not executed, nor will it be: ask again. */
+  | "not_asked"
   /** Nothing yet: ask again. */
   | "indeterminate";
 
@@ -23,6 +25,7 @@ const meanings: ReadonlyMap<string | undefined, Meaning> = new Map([
   [NOT_EXECUTED_REASON, "not_executed"],
   ["IDEMPOTENCY_KEY_REUSED", "key_reused"],
   ["IDEMPOTENCY_KEY_EXPIRED", "key_expired"],
+  ["OVERLOADED", "not_asked"],
   ["REQUEST_IN_PROGRESS", "indeterminate"],
   ["CLAIM_LOST", "indeterminate"],
   ["OUTCOME_UNKNOWN", "indeterminate"],

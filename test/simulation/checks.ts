@@ -84,7 +84,7 @@ function checkHistory(scope: Scope, entries: readonly HistoryEntry[], observer: 
   for (const { call, answer } of answered.filter(({ call }) => call.sentAtMs > knownFromMs)) {
     const isOther = call.request !== first.call.request;
     const allowed = isOther ? ["key_reused"] : ["final", "key_expired"];
-    if (![...allowed, "indeterminate"].includes(answer.meaning)) {
+    if (![...allowed, "indeterminate", "not_asked"].includes(answer.meaning)) {
       observer.report(
         "history_not_linearizable",
         scope,

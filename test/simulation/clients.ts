@@ -76,7 +76,7 @@ export async function runClient(
 }
 
 function isDefinite(answer: Answer | undefined): boolean {
-  return answer !== undefined && answer.meaning !== "indeterminate";
+  return answer !== undefined && !["indeterminate", "not_asked"].includes(answer.meaning);
 }
 
 async function firstDefinite(

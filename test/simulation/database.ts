@@ -1,6 +1,7 @@
 import type { Clock } from "../../src/idempotency/clock.js";
 import { ClaimLost } from "../../src/idempotency/errors.js";
 import type { Claim, IdempotencyStore } from "../../src/idempotency/store.js";
+import type { Settled } from "../../src/runtime/batches.js";
 import { createMemoryStore } from "../../src/stores/memory/index.js";
 
 /** An operation as the payment service keeps it, cut down to what its answer needs. */
@@ -31,14 +32,18 @@ export interface Transaction {
   atCommit(write: () => Promise<boolean>): void;
 }
 
+/** What a transaction does. */
+export type Work = (transaction: Transaction) => Promise<void>;
+
 /** The store of record and the rows beside it, in one database. */
 export interface Database {
   readonly store: IdempotencyStore<Transaction>;
-  /** Runs work in one transaction, all of it in the one moment in which the request arrives. */
-  transact<Result>(
-    work: (transaction: Transaction) => Promise<Result>,
-    end: "commit" | "roll_back",
-  ): Promise<Result>;
+  /**
+   * Runs works in one commit, all of it in the one moment in which the request
+   * arrives. None sees what the others write. Each fails by itself, unless the
+   * commit does.
+   */
+  transact(works: readonly Work[], end: "commit" | "roll_back"): Promise<readonly Settled<void>[]>;
 }
 
 export function createDatabase(options: {
@@ -66,28 +71,29 @@ export function createDatabase(options: {
     },
   };
 
-  return {
-    store,
-    async transact(work, end) {
-      const written = new Map<string, Operation>();
-      let writtenPayment = payment;
-      const commits: (() => Promise<boolean>)[] = [];
-      const transaction: Transaction = {
-        find: (id) => written.get(id) ?? operations.get(id),
-        put: (id, operation) => written.set(id, operation),
-        findPayment: () => writtenPayment,
-        putPayment(after) {
-          writtenPayment = after;
-        },
-        atCommit: (write) => commits.push(write),
-      };
-      const result = await work(transaction);
-      if (end === "roll_back") {
-        throw new Error("the database went away before the commit");
-      }
+  /** Runs the work on the rows as they are; what it returns makes its writes count, or says why not. */
+  async function prepare(work: Work): Promise<() => Promise<Settled<void>>> {
+    const written = new Map<string, Operation>();
+    let writtenPayment = payment;
+    const commits: (() => Promise<boolean>)[] = [];
+    const transaction: Transaction = {
+      find: (id) => written.get(id) ?? operations.get(id),
+      put: (id, operation) => written.set(id, operation),
+      findPayment: () => writtenPayment,
+      putPayment(after) {
+        writtenPayment = after;
+      },
+      atCommit: (write) => commits.push(write),
+    };
+    try {
+      await work(transaction);
+    } catch (error) {
+      return async () => ({ ok: false, error });
+    }
+    return async () => {
       for (const commit of commits) {
         if (!(await commit())) {
-          throw new ClaimLost();
+          return { ok: false, error: new ClaimLost() };
         }
       }
       payment = writtenPayment;
@@ -98,7 +104,44 @@ export function createDatabase(options: {
           options.onWrite(id, owner);
         }
       }
-      return result;
+      return { ok: true, value: undefined };
+    };
+  }
+
+  return {
+    store,
+    async transact(works, end) {
+      const commits: Awaited<ReturnType<typeof prepare>>[] = [];
+      for (const work of works) {
+        commits.push(await prepare(work));
+      }
+      if (end === "roll_back") {
+        throw new Error("the database went away before the commit");
+      }
+      const results: Settled<void>[] = [];
+      for (const commit of commits) {
+        results.push(await commit());
+      }
+      return results;
+    },
+  };
+}
+
+/** Work whose result is kept for after the commit. */
+export function keepResult<Result>(work: (transaction: Transaction) => Promise<Result>): {
+  readonly work: Work;
+  result(): Result;
+} {
+  let kept: { readonly result: Result } | undefined;
+  return {
+    async work(transaction) {
+      kept = { result: await work(transaction) };
+    },
+    result() {
+      if (kept === undefined) {
+        throw new Error("the work has not run");
+      }
+      return kept.result;
     },
   };
 }

@@ -41,8 +41,8 @@ interface Route {
 export interface Call<Result> extends Route {
   readonly from: Caller;
   readonly what: string;
-  /** What it concerns, for the trace. */
-  readonly about: string;
+  /** What it concerns, for the trace; without it, everything. */
+  readonly about?: string;
   /** How long the caller waits, on its own clock. Milliseconds. */
   readonly timeoutMs: number;
   /** What the message does where it arrives, and what comes back. */

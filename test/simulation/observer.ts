@@ -208,6 +208,9 @@ export function createObserver(scheduler: Scheduler, trace: Trace): Observer {
             report("answer_out_of_nowhere", scope, `${call.id} is told key expired`);
           }
           break;
+        case "not_asked":
+          refusedCalls.add(call.id);
+          break;
         case "indeterminate":
           break;
       }

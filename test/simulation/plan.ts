@@ -12,6 +12,8 @@ export interface Plan {
   readonly keys: readonly { readonly kind: Kind; readonly key: string }[];
   readonly clientsPerKey: number;
   readonly gate: GateName;
+  /** How many calls of the database may wait to share a message. Absent where each is sent by itself. */
+  readonly maxWaitingCalls?: number;
   readonly times: PolicyTimes;
   readonly weather: Weather;
   /** How many calls the processor does not simply answer, and handlers end in some other way. */
@@ -32,17 +34,23 @@ export interface Plan {
 
 const LONG_MS = 3_600_000;
 
-export function drawPlan(random: Random): Plan {
+/** `own` draws what came later, so that the seeds of before are still the worlds they were. */
+export function drawPlan(random: Random, own: Random): Plan {
   const { integer, pick, chance } = random;
+  const sharesMessages = own.chance(0.5);
   const some = (most: number) => (chance(0.4) ? 0 : integer(1, most));
   return {
     processes: integer(2, 4),
-    keys: Array.from({ length: integer(1, 3) }, (_, index) => ({
-      kind: pick(KINDS),
-      key: `key${index}`,
-    })),
+    keys: [
+      ...newKeys(integer(1, 3), "key", () => pick(KINDS)),
+      // Calls of one key never share a message, and captures compete.
+      ...newKeys(sharesMessages ? own.integer(2, 4) : 0, "more", () =>
+        own.pick([...KINDS, "payment"]),
+      ),
+    ],
     clientsPerKey: integer(2, 6),
     gate: pick(["none", "memory", "redis"]),
+    ...(sharesMessages ? { maxWaitingCalls: own.pick([1, 100]) } : {}),
     times: {
       inFlightWaitMs: pick([0, 0, 3_000]),
       retentionMs: chance(0.1) ? 15_000 : LONG_MS,
@@ -63,4 +71,8 @@ export function drawPlan(random: Random): Plan {
     redisFaults: some(6),
     skewedClocks: chance(0.5),
   };
+}
+
+function newKeys(count: number, name: string, kind: () => Kind): Plan["keys"] {
+  return Array.from({ length: count }, (_, index) => ({ kind: kind(), key: `${name}${index}` }));
 }

@@ -1,12 +1,12 @@
 import type { Scope } from "../../src/idempotency/scope.js";
 import type { Claim, IdempotencyStore } from "../../src/idempotency/store.js";
 import { nameOf } from "./calls.js";
-import type { Database, Transaction } from "./database.js";
+import { type Database, keepResult, type Transaction } from "./database.js";
 import type { Caller, Network, Server } from "./network.js";
 import type { Random } from "./random.js";
 
 /** How long a process waits for the database. Milliseconds. */
-const TIMEOUT_MS = 2_000;
+export const DATABASE_TIMEOUT_MS = 2_000;
 
 /** How a process reaches the database. */
 export interface RemoteDatabase {
@@ -36,7 +36,15 @@ export function connectDatabase(options: {
     execute: () => Promise<Result>,
     describe: (result: Result) => string = String,
   ): Promise<Result> {
-    return network.call({ from, to, what, about, timeoutMs: TIMEOUT_MS, execute, describe });
+    return network.call({
+      from,
+      to,
+      what,
+      about,
+      timeoutMs: DATABASE_TIMEOUT_MS,
+      execute,
+      describe,
+    });
   }
 
   /** A write of an owner. */
@@ -73,12 +81,21 @@ export function connectDatabase(options: {
         ),
       reap: (limit) => call("reaper", "reap", () => store.reap(limit)),
     },
-    transact: (scope, work) =>
-      call(
+    async transact(scope, work) {
+      const kept = keepResult(work);
+      await call(
         nameOf(scope),
         "transaction",
-        () => database.transact(work, random.chance(rollBackRate()) ? "roll_back" : "commit"),
+        async () => {
+          const end = random.chance(rollBackRate()) ? "roll_back" : "commit";
+          const [settled] = await database.transact([kept.work], end);
+          if (settled?.ok === false) {
+            throw settled.error;
+          }
+        },
         () => "committed",
-      ),
+      );
+      return kept.result();
+    },
   };
 }

@@ -4,6 +4,7 @@ import type { Claim, IdempotencyStore } from "../../src/idempotency/store.js";
 import { NOT_EXECUTED_REASON } from "./answers.js";
 import type { Kind } from "./calls.js";
 import type { Payment, Transaction } from "./database.js";
+import type { ChangeBatches } from "./database-batches.js";
 import type { Handlers } from "./handlers.js";
 
 /** One of the rules that everything rests on, broken. */
@@ -12,6 +13,7 @@ export interface Sabotage {
   readonly processorKeyOf?: (kind: Kind, claim: Pick<Claim, "scope" | "fencingToken">) => string;
   readonly reserve?: (payment: Payment) => Payment;
   readonly handlers?: (handlers: Handlers) => Handlers;
+  readonly batches?: ChangeBatches;
 }
 
 const SEPARATOR = "#";
@@ -94,6 +96,39 @@ export const withRandomProcessorKey: Sabotage = {
 /** Nothing is set aside for what is in flight. */
 export const withoutReservation: Sabotage = {
   reserve: (payment) => payment,
+};
+
+/** Each item of a batch gets the result of another. */
+export const mixingUpResults: Sabotage = {
+  batches: ({ run, ...options }) => ({
+    ...options,
+    async run(items) {
+      const [first, ...others] = await run(items);
+      return first === undefined ? others : [...others, first];
+    },
+  }),
+};
+
+/** Duplicates that wait for one claim are told that they are its owner. */
+export const withManyOwners: Sabotage = {
+  batches: ({ share, ...options }) => ({
+    ...options,
+    ...(share === undefined ? {} : { share: { ...share, follow: (result) => result } }),
+  }),
+};
+
+/** A batch holds several transactions on one payment, of which none sees what the others reserve. */
+export const batchingOnePayment: Sabotage = {
+  batches(options) {
+    let items = 0;
+    return {
+      ...options,
+      subjectOf() {
+        items += 1;
+        return String(items);
+      },
+    };
+  },
 };
 
 /** What is not known counts as not executed. */

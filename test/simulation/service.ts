@@ -56,7 +56,7 @@ export function createGate(
     case "redis":
       return redisGate({
         ...options,
-        nowMs: options.clock.nowMs,
+        soon: (callback) => options.clock.setTimer(0, callback),
         namespace: () => "simulation",
         copyTtlMs: COPY_TTL_MS,
         onEvent: ({ type }) => options.saw(`gate ${type}`),

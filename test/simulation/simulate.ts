@@ -34,18 +34,12 @@ export async function simulate(seed: number, sabotage: Sabotage = {}): Promise<S
   const { scheduler, plan, observer, processor, trace } = world;
   const scopes = plan.keys.map(({ kind, key }) => scopeOf(kind, key));
   const history: HistoryEntry[] = [];
-  const realNow = Date.now;
-  Date.now = scheduler.nowMs; // redlock reads it
-  try {
-    const clients = startClients(world, scopes, history);
-    await scheduler.runUntil(FAULTS_UNTIL_MS);
-    world.endFaults();
-    await scheduler.runUntil(FAULTS_UNTIL_MS + LATE_MS);
-    await becomeQuiet(world, clients);
-    await lookAfterwards(world, scopes, history);
-  } finally {
-    Date.now = realNow;
-  }
+  const clients = startClients(world, scopes, history);
+  await scheduler.runUntil(FAULTS_UNTIL_MS);
+  world.endFaults();
+  await scheduler.runUntil(FAULTS_UNTIL_MS + LATE_MS);
+  await becomeQuiet(world, clients);
+  await lookAfterwards(world, scopes, history);
   check({ scopes, observer, history, journal: processor.journal() });
   const violations = observer.violations();
   return {

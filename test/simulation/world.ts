@@ -1,5 +1,6 @@
 import { nameOf } from "./calls.js";
 import { createDatabase, type Database } from "./database.js";
+import { batchCalls } from "./database-batches.js";
 import { planFaults } from "./faults.js";
 import { createHandlers, type Handlers, processorKeyOf, reserve } from "./handlers.js";
 import { createHost, type Host, type Strike } from "./host.js";
@@ -9,7 +10,7 @@ import { drawPlan, type Plan } from "./plan.js";
 import { createProcessor, type Processor } from "./processor.js";
 import { createRandom, type Random } from "./random.js";
 import { createRedisNode } from "./redis-node.js";
-import { connectDatabase } from "./remote-database.js";
+import { connectDatabase, DATABASE_TIMEOUT_MS, type RemoteDatabase } from "./remote-database.js";
 import type { Sabotage } from "./sabotage.js";
 import { createScheduler, type Scheduler } from "./scheduler.js";
 import { createGate, type Service, startService } from "./service.js";
@@ -17,6 +18,9 @@ import { createTrace, type Trace } from "./trace.js";
 
 /** How long a process waits for the processor. Milliseconds. */
 const PROCESSOR_TIMEOUT_MS = 2_000;
+
+/** How long a process may take to send what comes together: its event loop is busy. */
+const GATHERING_MS = 100;
 
 const RESTART_MS = { least: 100, most: 5_000 };
 
@@ -50,7 +54,7 @@ export function createWorld(seed: number, sabotage: Sabotage): World {
   const trace = createTrace(scheduler);
   const observer = createObserver(scheduler, trace);
   const network = createNetwork({ scheduler, random, trace });
-  const plan = drawPlan(random);
+  const plan = drawPlan(random, createRandom(~seed));
   const services: Service[] = [];
   let isFaulty = true;
   let lives = 0;
@@ -91,7 +95,7 @@ export function createWorld(seed: number, sabotage: Sabotage): World {
     });
   }
 
-  function handlersOf(host: Host, remote: ReturnType<typeof connectDatabase>): Handlers {
+  function handlersOf(host: Host, remote: RemoteDatabase): Handlers {
     return createHandlers({
       database: remote,
       databaseNowMs,
@@ -115,17 +119,33 @@ export function createWorld(seed: number, sabotage: Sabotage): World {
     });
   }
 
+  function connect(host: Host): RemoteDatabase {
+    const route = { from: host, to: databaseServer };
+    const rollBackRate = () => (isFaulty ? plan.rollBackRate : 0);
+    const remote = connectDatabase({ ...route, database, network, random, rollBackRate });
+    const { maxWaitingCalls: maxWaiting } = plan;
+    return maxWaiting === undefined
+      ? remote
+      : batchCalls({
+          remote,
+          database,
+          send: (what, execute) =>
+            network.call({ ...route, what, execute, timeoutMs: DATABASE_TIMEOUT_MS }),
+          scheduler,
+          random,
+          soon: (callback) => host.clock.setTimer(random.integer(0, GATHERING_MS), callback),
+          maxWaiting,
+          isFaulty: () => isFaulty,
+          rollBackRate,
+          change: sabotage.batches ?? ((unchanged) => unchanged),
+          saw: observer.saw,
+        });
+  }
+
   function start(place: number): void {
     const host = startHost(place);
     trace.add(`${host.name} starts`);
-    const remote = connectDatabase({
-      database,
-      network,
-      from: host,
-      to: databaseServer,
-      random,
-      rollBackRate: () => (isFaulty ? plan.rollBackRate : 0),
-    });
+    const remote = connect(host);
     const handlers = handlersOf(host, remote);
     services[place] = startService({
       host,

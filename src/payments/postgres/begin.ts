@@ -1,7 +1,7 @@
 import type { PoolClient } from "pg";
 import type { Scope } from "../../idempotency/scope.js";
 import { type Settled, settled } from "../../runtime/batches.js";
-import { allOf } from "../../runtime/transaction.js";
+import { together } from "../../runtime/transaction.js";
 import { admit } from "../admission.js";
 import { busy, refused } from "../errors.js";
 import { type ChangeIntent, type Intent, type Operated, operationIdOf } from "../operation.js";
@@ -34,7 +34,7 @@ export async function beginAll(
   transaction: PoolClient,
   beginnings: readonly Beginning[],
 ): Promise<readonly Settled<Begun>[]> {
-  const [begun, locked, time] = await allOf([
+  const [begun, locked, time] = await together(transaction, () => [
     findBegun(transaction, beginnings.map(scopeOf)),
     lockChanged(transaction, beginnings),
     readClock(transaction),

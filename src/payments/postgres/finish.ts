@@ -1,6 +1,6 @@
 import type { PoolClient } from "pg";
 import { type Settled, settled } from "../../runtime/batches.js";
-import { allOf } from "../../runtime/transaction.js";
+import { together } from "../../runtime/transaction.js";
 import type { Operated, Operation } from "../operation.js";
 import type { ProcessorDecision } from "../processor.js";
 import { settle } from "../state.js";
@@ -71,7 +71,7 @@ function planOf(
 async function write(transaction: PoolClient, plans: readonly Plan[]): Promise<void> {
   const operated = plans.map((plan) => plan.operated);
   const moved = plans.filter((plan) => plan.moved);
-  await allOf([
+  await together(transaction, () => [
     finishOperations(
       transaction,
       operated.map(({ operation }) => operation),

@@ -1,6 +1,6 @@
 import type { PoolClient } from "pg";
 import type { Scope } from "../../idempotency/scope.js";
-import { allOf } from "../../runtime/transaction.js";
+import { together } from "../../runtime/transaction.js";
 import {
   type Operation,
   type OperationKind,
@@ -51,7 +51,7 @@ export function creationOf(scope: Scope, terms: PaymentTerms, time: Date): Plan 
 export async function writePlans(transaction: PoolClient, plans: readonly Plan[]): Promise<void> {
   const created = plans.filter(isCreation).map(({ payment }) => payment);
   const reserved = plans.filter((plan) => !isCreation(plan)).map(({ payment }) => payment);
-  await allOf([
+  await together(transaction, () => [
     insertPayments(transaction, created),
     updatePayments(transaction, reserved),
     appendEvents(transaction, created), // a reservation is no transition

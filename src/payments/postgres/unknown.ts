@@ -1,6 +1,6 @@
 import type { PoolClient } from "pg";
 import type { Settled } from "../../runtime/batches.js";
-import { allOf } from "../../runtime/transaction.js";
+import { together } from "../../runtime/transaction.js";
 import type { Operation } from "../operation.js";
 import { toUnknown } from "../state.js";
 import { markOperationsUnknown, paymentNameOf } from "./operations.js";
@@ -24,7 +24,7 @@ export async function markAllUnknown(
     const after = toUnknown(payment);
     return after === payment ? [] : [{ ...after, updateTime }];
   });
-  await allOf([
+  await together(transaction, () => [
     markOperationsUnknown(transaction, operations),
     updatePayments(transaction, moved),
     appendEvents(transaction, moved),

@@ -1,7 +1,12 @@
 import { describe, expect, it } from "vitest";
 import type { Run } from "../../../src/idempotency/attempt.js";
 import { Code } from "../../../src/idempotency/code.js";
-import { ClaimLost, NotExecuted, Parked } from "../../../src/idempotency/errors.js";
+import {
+  ClaimLost,
+  NotExecuted,
+  Parked,
+  StoreOverloaded,
+} from "../../../src/idempotency/errors.js";
 import { createExecutor, type ExecutorEvent } from "../../../src/idempotency/executor.js";
 import type { Outcome } from "../../../src/idempotency/outcome.js";
 import type { IdempotencyStore } from "../../../src/idempotency/store.js";
@@ -296,6 +301,51 @@ describe("a handler that completes in a transaction of its own", () => {
     expect(stopped).toEqual([expect.any(ClaimLost)]);
     expect(taken.body).toEqual(ok("winner").body);
     expect(await executor.execute(call)).toMatchObject({ body: ok("winner").body, replayed: true });
+  });
+});
+
+describe("a store with too much to do", () => {
+  /** Refuses claims without asking, as long as it is told to. */
+  function setupBusy() {
+    const { clock, tap, events } = setup();
+    let busy = true;
+    const store: typeof tap.store = {
+      ...tap.store,
+      claim: (request) =>
+        busy ? Promise.reject(new StoreOverloaded("too many claims")) : tap.store.claim(request),
+    };
+    const setBusy = (next: boolean) => {
+      busy = next;
+    };
+    return { clock, tap, events, setBusy, executor: createExecutor({ store, clock }) };
+  }
+
+  it("is not asked again: nothing is claimed, and the same key works afterwards", async () => {
+    const { clock, tap, executor, setBusy } = setupBusy();
+    const call = callOf({ run: runs.answers });
+    const refused = await executor.execute(call);
+    expect(refused.code).toBe(Code.RESOURCE_EXHAUSTED);
+    expect(errorOf(refused)).toMatchObject({
+      reason: "OVERLOADED",
+      next: "retry_same_key",
+      retryDelayMs: 1_000,
+      pushbacks: ["1000"],
+    });
+    expect(tap.calls("claim")).toBe(0);
+    expect(clock.waitingTimers()).toBe(0);
+    setBusy(false);
+    expect(await executor.execute(call)).toMatchObject({ code: Code.OK, replayed: false });
+  });
+
+  it("after a claim that may arrive yet, vouches for nothing", async () => {
+    const { clock, tap, executor, setBusy } = setupBusy();
+    setBusy(false);
+    tap.lose("claim", "request", 1);
+    const reply = executor.execute(callOf({ run: runs.answers }));
+    await settled();
+    setBusy(true);
+    await clock.advance(STORE_RETRIES_MS);
+    expect(reasonOf(await reply)).toBe("STORE_UNAVAILABLE");
   });
 });
 

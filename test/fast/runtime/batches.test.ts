@@ -47,6 +47,15 @@ function underTest(change: Partial<Parameters<typeof createBatches<Item, number>
 
 const subjectsOf = (batch: readonly Item[] | undefined) => batch?.map(({ subject }) => subject);
 
+/** `Promise.withResolvers`, which Node 20 does not have yet. */
+function withResolvers() {
+  let resolve = () => {};
+  const promise = new Promise<void>((resolved) => {
+    resolve = resolved;
+  });
+  return { promise, resolve: () => resolve() };
+}
+
 describe("items that come together", () => {
   it("go in one batch, and each gets its own result", async () => {
     const { add, turn, end, sent } = underTest();
@@ -152,6 +161,47 @@ describe("an item that fails", () => {
     await end(lost);
     expect(sent).toHaveLength(1);
     expect(await results).toMatchObject([{ reason: lost }, { reason: lost }]);
+  });
+
+  it("alone because it has to wait, waits beside all others, those about the same behind it", async () => {
+    const locked = new Error("a lock is held");
+    const patiently: string[] = [];
+    const unlocked = withResolvers();
+    const { add, turn, end, sent } = underTest({
+      mayRepeat: (error) => error === locked,
+      patience: {
+        hasToWait: (error) => error === locked,
+        async run(items) {
+          patiently.push(...(subjectsOf(items) ?? []));
+          await unlocked.promise;
+          return items.map(({ value }) => ({ ok: true, value }));
+        },
+      },
+    });
+    const results = Promise.all([add("held", 1), add("also held", 2), add("free", 3)]);
+    turn();
+    await end(locked);
+    await end(locked);
+    await end(locked);
+    await end(); // the free one, once the two are out of its way
+    const behind = add("held", 4);
+    const beside = add("other", 5);
+    turn();
+    expect(sent.map(subjectsOf)).toEqual([
+      ["held", "also held", "free"],
+      ["held"],
+      ["also held"],
+      ["free"],
+      ["other"],
+    ]);
+    await end();
+    expect(await beside).toBe(5);
+    expect(patiently).toEqual(["held"]);
+    unlocked.resolve();
+    expect(await results).toEqual([1, 2, 3]);
+    await end();
+    expect(await behind).toBe(4);
+    expect(patiently).toEqual(["held", "also held"]);
   });
 
   it("lets those that are about the same go on", async () => {

@@ -170,6 +170,40 @@ describe("an owner that slept past its lease", () => {
     expect(await entriesOf(payments.pool, id)).toHaveLength(2);
   });
 
+  it("among others of one batch: it alone fails, and changes nothing", async () => {
+    const ids = await Promise.all(
+      Array.from({ length: 20 }, (_, index) => payments.createPayment(`late-among-${index}`)),
+    );
+    const contexts = await Promise.all(
+      ids.map((id) => payments.claim("CapturePayment", `late-among-${id}`)),
+    );
+    const [late, ...others] = contexts;
+    const [id = "", ...otherIds] = ids;
+    if (late === undefined) {
+      throw new Error("unreachable");
+    }
+    const next = await payments.takeOver(late);
+    const processor = scripted(approve);
+    const service = payments.serve(processor);
+    const [lost, ...captures] = await Promise.allSettled(
+      [late, ...others].map((context, index) =>
+        service.capturePayment(captureRequest(ids[index] ?? ""), context),
+      ),
+    );
+    expect(lost).toMatchObject({ status: "rejected", reason: expect.any(ClaimLost) });
+    expect(captures.map(({ status }) => status)).toEqual(others.map(() => "fulfilled"));
+    expect(processor.calls).toHaveLength(others.length);
+    expect(await count("operations", id)).toBe(1);
+    expect(await eventsOf(payments.pool, id)).toEqual(created);
+    const { rows } = await payments.pool.query(
+      "SELECT count(DISTINCT xmin::text) FROM operations WHERE kind = 'capture' AND payment_id = ANY($1)",
+      [otherIds],
+    );
+    expect(rows).toEqual([{ count: "1" }]);
+    await service.capturePayment(captureRequest(id), next);
+    expect(await eventsOf(payments.pool, id)).toEqual([...created, "3 CAPTURED"]);
+  });
+
   it("makes nothing unknown that its successor knows", async () => {
     const late = await payments.claim("CreatePayment", "late-unknown");
     const held = heldAnswer();

@@ -1,0 +1,169 @@
+import { duplicateClaims } from "../../src/idempotency/duplicate-claims.js";
+import { StoreOverloaded } from "../../src/idempotency/errors.js";
+import type { Outcome } from "../../src/idempotency/outcome.js";
+import type { Claim, ClaimRequest } from "../../src/idempotency/store.js";
+import {
+  type BatchesOptions,
+  createBatches,
+  QueueFull,
+  type Settled,
+} from "../../src/runtime/batches.js";
+import { nameOf } from "./calls.js";
+import { type Database, keepResult, type Work } from "./database.js";
+import { SLOWEST_MS } from "./network.js";
+import type { Random } from "./random.js";
+import type { RemoteDatabase } from "./remote-database.js";
+import type { Scheduler } from "./scheduler.js";
+
+/** As in the store of record, and few enough that batches fill up. */
+const LANES = 2;
+const MAX_BATCH_SIZE = 4;
+
+/** How many batches hold a row that the database refuses, and how many have to wait for one. */
+const TROUBLE_RATE = 0.2;
+
+/** Changes how calls are gathered, to break it. */
+export type ChangeBatches = <Item, Result>(
+  options: BatchesOptions<Item, Result>,
+) => BatchesOptions<Item, Result>;
+
+export interface DatabaseBatchesOptions {
+  /** For the calls that share no message. */
+  readonly remote: RemoteDatabase;
+  readonly database: Database;
+  /** Sends a message, and executes it where it arrives. */
+  readonly send: <Result>(what: string, execute: () => Promise<Result>) => Promise<Result>;
+  readonly scheduler: Scheduler;
+  readonly random: Random;
+  /** Calls back soon, on the process's own clock. */
+  readonly soon: (callback: () => void) => void;
+  readonly maxWaiting: number;
+  readonly isFaulty: () => boolean;
+  readonly rollBackRate: () => number;
+  readonly change: ChangeBatches;
+  readonly saw: (what: string) => void;
+}
+
+interface Completion {
+  readonly claim: Claim;
+  readonly outcome: Outcome;
+  readonly retentionMs: number;
+}
+
+/**
+ * The database as a process of the service reaches it: calls that come together
+ * share a message and its commit, gathered by the real `createBatches` with the
+ * rules of the store of record and of the payments' steps.
+ */
+export function batchCalls(options: DatabaseBatchesOptions): RemoteDatabase {
+  const { remote, database, scheduler, random, isFaulty, saw } = options;
+  const { store } = database;
+  const trouble = () => isFaulty() && random.chance(TROUBLE_RATE);
+
+  function batchesOf<Item extends object, Result>(
+    what: string,
+    execute: (items: readonly Item[]) => Promise<readonly Settled<Result>[]>,
+    more: Pick<BatchesOptions<Item, Result>, "subjectOf" | "share">,
+  ) {
+    const bad = new WeakSet<Item>();
+    return createBatches(
+      options.change<Item, Result>({
+        ...more,
+        run: (items) =>
+          options.send(`${items.length} ${what}`, async () => {
+            refuseBadRow(items, bad);
+            if (items.length > 1) {
+              saw(`batch of ${what}`);
+            }
+            return execute(items);
+          }),
+        lanes: LANES,
+        maxBatchSize: MAX_BATCH_SIZE,
+        maxWaiting: options.maxWaiting,
+        mayRepeat: (error) => error instanceof RowRefused,
+        soon: options.soon,
+      }),
+    );
+  }
+
+  /** At times one of several spoils them all, and then fails alone. @throws RowRefused */
+  function refuseBadRow<Item extends object>(items: readonly Item[], bad: WeakSet<Item>): void {
+    if (items.length > 1 && trouble()) {
+      bad.add(random.pick(items));
+      saw("batch with a row that is refused");
+      throw new RowRefused("a row of the batch is refused");
+    }
+    const [first] = items;
+    if (items.length === 1 && first !== undefined && bad.delete(first)) {
+      throw new RowRefused("the row is refused");
+    }
+  }
+
+  /** Executes them in one moment, but at times the second half of them long after the first. */
+  async function each<Item, Result>(
+    items: readonly Item[],
+    execute: (item: Item) => Promise<Result>,
+  ): Promise<readonly Settled<Result>[]> {
+    const lateFrom = items.length > 1 && trouble() ? Math.ceil(items.length / 2) : undefined;
+    const results: Settled<Result>[] = [];
+    for (const [index, item] of items.entries()) {
+      if (index === lateFrom) {
+        saw("batch half of which is late");
+        const waitMs = random.integer(0, SLOWEST_MS / 2);
+        await new Promise<void>((resolve) => scheduler.after(waitMs, resolve));
+      }
+      results.push({ ok: true, value: await execute(item) });
+    }
+    return results;
+  }
+
+  const claims = batchesOf(
+    "claims",
+    (requests: readonly ClaimRequest[]) => each(requests, (request) => store.claim(request)),
+    {
+      subjectOf: ({ scope }) => nameOf(scope),
+      share: {
+        ...duplicateClaims,
+        follow(result, request) {
+          saw("claim that follows another");
+          return duplicateClaims.follow(result, request);
+        },
+      },
+    },
+  );
+  const completions = batchesOf(
+    "completions",
+    (batch: readonly Completion[]) =>
+      each(batch, ({ claim, outcome, retentionMs }) => store.complete(claim, outcome, retentionMs)),
+    { subjectOf: ({ claim }) => nameOf(claim.scope) },
+  );
+  const transactions = batchesOf(
+    "transactions",
+    (works: readonly Work[]) =>
+      database.transact(works, random.chance(options.rollBackRate()) ? "roll_back" : "commit"),
+    // All are operations on the world's one payment.
+    { subjectOf: () => "the payment" },
+  );
+
+  return {
+    store: {
+      ...remote.store,
+      async claim(request) {
+        try {
+          return await claims.add(request);
+        } catch (error) {
+          throw error instanceof QueueFull ? new StoreOverloaded(error.message) : error;
+        }
+      },
+      complete: (claim, outcome, retentionMs) => completions.add({ claim, outcome, retentionMs }),
+    },
+    async transact(_scope, work) {
+      const kept = keepResult(work);
+      await transactions.add(kept.work);
+      return kept.result();
+    },
+  };
+}
+
+/** The database refuses a row, and with it all that its message holds. */
+class RowRefused extends Error {}
