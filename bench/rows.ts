@@ -1,3 +1,4 @@
+import { type PeerName, peers } from "./peers/peers.js";
 import type { Figure } from "./report/figures.js";
 import type { SideName } from "./sides/sides.js";
 
@@ -17,6 +18,8 @@ export interface Row {
   /** What must be reached, and what should be. */
   readonly floor?: number;
   readonly goal?: number;
+  /** Where a peer is measured against ours. */
+  readonly peers?: { readonly measured: PeerName; readonly baseline: PeerName };
 }
 
 type Targets = Pick<Row, "floor" | "goal">;
@@ -38,9 +41,26 @@ function latency(row: Pick<Row, "measured" | "baseline"> & Targets): Row {
   return { ...row, group: "latency", figure: "latency", atOnce: 1 };
 }
 
+/** New keys and replays of a peer against ours on the same server. The fastest one counts. */
+function peerRows(name: Exclude<PeerName, `payonce${string}`>, targets: Targets): readonly Row[] {
+  const ours = `payonce on ${peers[name].on}` as const;
+  return ([16, 128] as const).flatMap((atOnce) =>
+    (["new keys", "replays"] as const).map((traffic) => ({
+      group: "peers",
+      figure: "peer's throughput",
+      measured: `${name}, ${traffic}`,
+      baseline: `${ours}, ${traffic}`,
+      atOnce,
+      ...targets,
+      peers: { measured: name, baseline: ours },
+    })),
+  );
+}
+
 const gate = { group: "gate", baseline: "bare handler" } as const;
 const payment = { group: "payment", measured: "payment, new keys" } as const;
 const mixed = { group: "mixed", baseline: "payment, new keys" } as const;
+const onRedis = { floor: 1, goal: 0.7 };
 const contended = { group: "contended", figure: "throughput", atOnce: 128 } as const;
 
 export const rows: readonly Row[] = [
@@ -99,4 +119,9 @@ export const rows: readonly Row[] = [
 
   ...atEach({ ...mixed, measured: "payment, 1 % duplicates" }),
   ...atEach({ ...mixed, measured: "payment, 20 % duplicates" }),
+
+  ...peerRows("node-idempotency", onRedis),
+  ...peerRows("powertools", onRedis),
+  ...peerRows("redlock by hand", onRedis),
+  ...peerRows("DBOS", {}),
 ];

@@ -30,10 +30,13 @@ export interface Measured {
   readonly latency?: Latency;
 }
 
-/** What came of a plan. Every call was answered with OK. */
-export interface Answered extends Measured {
+export interface PlanDone extends Measured {
   /** Keys that had not been sent before. */
   readonly newKeys: number;
+}
+
+/** What came of a plan. Every call was answered with OK. */
+export interface Answered extends PlanDone {
   /** Answers that say they were given before. */
   readonly replayed: number;
   /** Attempts that were told to come again. */

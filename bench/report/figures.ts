@@ -1,7 +1,7 @@
 import type { Sample } from "../sides/side.js";
 
 /** What a row compares. */
-export type Figure = "throughput" | "latency" | "executions";
+export type Figure = "throughput" | "peer's throughput" | "latency" | "executions";
 
 interface FigureDescription {
   readonly unit: string;
@@ -9,8 +9,11 @@ interface FigureDescription {
   of(sample: Sample): number;
 }
 
+const throughput = ({ calls, seconds }: Sample) => calls / seconds;
+
 export const figures: Record<Figure, FigureDescription> = {
-  throughput: { unit: "calls/s", better: "more", of: ({ calls, seconds }) => calls / seconds },
+  throughput: { unit: "calls/s", better: "more", of: throughput },
+  "peer's throughput": { unit: "calls/s", better: "less", of: throughput },
   // The mean, of callers that wait for one answer after the other.
   latency: { unit: "ms", better: "less", of: ({ calls, seconds }) => (seconds * 1000) / calls },
   executions: {

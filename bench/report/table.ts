@@ -1,4 +1,5 @@
 import { PARTS } from "../lab/cpu.js";
+import { lacksOf } from "../peers/peers.js";
 import type { LeftOutRow, MeasuredRow } from "../run-group.js";
 import type { Sample } from "../sides/side.js";
 import { figures, summaryOf } from "./figures.js";
@@ -9,7 +10,10 @@ export function markdown(rows: readonly (MeasuredRow | LeftOutRow)[]): string {
   const leftOut = rows.filter((row) => "leftOut" in row);
   return [
     ...table(
-      ["measured", "against", "at once", "figure", "min", "median", "max", "floor", "goal", ""],
+      [
+        ...["measured", "against", "at once", "figure", "min", "median", "max", "floor", "goal"],
+        ...["", "what it does not do"],
+      ],
       measured.map(resultCells),
     ),
     "",
@@ -19,10 +23,8 @@ export function markdown(rows: readonly (MeasuredRow | LeftOutRow)[]): string {
       ["side", "at once", "calls/s", "p50 ms", "p99 ms", ...PARTS.map((part) => `${part} CPU`)],
       sideCells(measured),
     ),
-    ...leftOut.map(
-      ({ measured, baseline, leftOut }) =>
-        `\nLeft out: ${measured} against ${baseline} (${leftOut})`,
-    ),
+    ...lackTable(measured),
+    ...leftOutLines(leftOut),
   ].join("\n");
 }
 
@@ -36,7 +38,32 @@ function resultCells(row: MeasuredRow): readonly string[] {
     figure,
     ...[min, median, max, floor, goal].map(rounded),
     verdictOf(row, median),
+    row.peers === undefined
+      ? ""
+      : lacksOf(row.peers.measured)
+          .map(({ what }) => what)
+          .join("; "),
   ];
+}
+
+/** Where it can be seen what the peers do not do, and ours beside them. */
+function lackTable(rows: readonly MeasuredRow[]): readonly string[] {
+  const names = new Set(
+    rows.flatMap(({ peers }) => (peers === undefined ? [] : [peers.baseline, peers.measured])),
+  );
+  const lines = [...names].flatMap((name) =>
+    lacksOf(name).map(({ what, seenIn }) => [name, what, seenIn]),
+  );
+  return lines.length === 0 ? [] : ["", ...table(["side", "does not", "seen in"], lines)];
+}
+
+/** One line for each reason. */
+function leftOutLines(rows: readonly LeftOutRow[]): readonly string[] {
+  const reasons = new Set(rows.map(({ leftOut }) => leftOut));
+  return [...reasons].map((reason) => {
+    const names = rows.filter(({ leftOut }) => leftOut === reason).map(({ measured }) => measured);
+    return `\nLeft out, as ${reason}: ${[...new Set(names)].join("; ")}`;
+  });
 }
 
 function verdictOf({ figure, floor, goal }: MeasuredRow, median: number): string {

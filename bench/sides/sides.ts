@@ -1,8 +1,10 @@
 import type { Lab } from "../lab/lab.js";
 import type { Traffic } from "../load/plan.js";
+import type { PeerName } from "../peers/peers.js";
 import type { CoreWork } from "../programs/core-calls.js";
 import { createCallingSide } from "./calling.js";
 import { type CoreProgram, createCoreSide, startCore } from "./core.js";
+import { createNewKeysSide, createReplaysSide, type PeerProgram, startPeer } from "./peer.js";
 import { createPgbenchSide } from "./pgbench.js";
 import type { Side } from "./side.js";
 import { type Target, type TargetName, targets } from "./target.js";
@@ -12,10 +14,12 @@ export interface Bench {
   readonly lab: Lab;
   target(name: TargetName): Promise<Target>;
   core(): Promise<CoreProgram>;
+  peer(name: PeerName): Promise<PeerProgram>;
 }
 
 export function createBench(lab: Lab): Bench {
   const started = new Map<TargetName, Promise<Target>>();
+  const peers = new Map<PeerName, Promise<PeerProgram>>();
   let core: Promise<CoreProgram> | undefined;
   return {
     lab,
@@ -27,6 +31,11 @@ export function createBench(lab: Lab): Bench {
     core() {
       core ??= startCore(lab);
       return core;
+    },
+    peer(name) {
+      const peer = peers.get(name) ?? startPeer(lab, name);
+      peers.set(name, peer);
+      return peer;
     },
   };
 }
@@ -65,6 +74,19 @@ export const sides = {
   "one GET": core("GET"),
   "two rounds to three nodes": core("two rounds to three nodes"),
   "two rounds and two commits": core("two rounds and two commits"),
+
+  "payonce on Redis, new keys": newKeysOf("payonce on Redis"),
+  "payonce on Redis, replays": replaysOf("payonce on Redis"),
+  "node-idempotency, new keys": newKeysOf("node-idempotency"),
+  "node-idempotency, replays": replaysOf("node-idempotency"),
+  "powertools, new keys": newKeysOf("powertools"),
+  "powertools, replays": replaysOf("powertools"),
+  "redlock by hand, new keys": newKeysOf("redlock by hand"),
+  "redlock by hand, replays": replaysOf("redlock by hand"),
+  "payonce on Postgres, new keys": newKeysOf("payonce on Postgres"),
+  "payonce on Postgres, replays": replaysOf("payonce on Postgres"),
+  "DBOS, new keys": newKeysOf("DBOS"),
+  "DBOS, replays": replaysOf("DBOS"),
 } satisfies Record<string, StartSide>;
 
 export type SideName = keyof typeof sides;
@@ -79,4 +101,12 @@ function core(work: CoreWork): StartSide {
 
 function pgbench(script: string): StartSide {
   return ({ lab }) => createPgbenchSide(lab, script);
+}
+
+function newKeysOf(peer: PeerName): StartSide {
+  return async (bench) => createNewKeysSide(bench.lab, await bench.peer(peer));
+}
+
+function replaysOf(peer: PeerName): StartSide {
+  return async (bench) => createReplaysSide(bench.lab, await bench.peer(peer));
 }
