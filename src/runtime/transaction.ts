@@ -1,26 +1,53 @@
 import pg, { type Pool, type PoolClient } from "pg";
 
+export interface TransactionOptions {
+  /** Bounds each wait for a lock. Default: only the statement's own limit does. Milliseconds. */
+  readonly lockTimeoutMs?: number;
+}
+
 /**
  * Runs work in one transaction: committed when it resolves, rolled back when
  * it rejects. A rejection of the commit itself says nothing of whether it
- * happened. `lockTimeoutMs` bounds each wait for a lock; without it only the
- * statement's own limit does.
+ * happened.
  */
-export async function inTransaction<Result>(
+export function inTransaction<Result>(
   pool: Pool,
   work: (transaction: PoolClient) => Promise<Result>,
-  { lockTimeoutMs }: { readonly lockTimeoutMs?: number } = {},
+  options: TransactionOptions = {},
+): Promise<Result> {
+  return inFewTrips(pool, { ...options, open: async () => {}, work });
+}
+
+/** A transaction whose parts share round trips. */
+export interface FewTrips<Opening, Result> extends TransactionOptions {
+  /**
+   * Sent with BEGIN. Should that fail, these statements ran without a
+   * transaction: they lock, read, or write what may stand alone.
+   */
+  readonly open: (transaction: PoolClient) => Promise<Opening>;
+  /** The rest. */
+  readonly work: (transaction: PoolClient, opening: Opening) => Promise<Result>;
+  /** Whether COMMIT follows at once what `work` sends before it first waits. Default: once `work` resolves. */
+  readonly commit?: "with the work" | "after the work";
+}
+
+/** `inTransaction`, in as few round trips as its parts allow. */
+export async function inFewTrips<Opening, Result>(
+  pool: Pool,
+  { lockTimeoutMs, open, work, commit = "after the work" }: FewTrips<Opening, Result>,
 ): Promise<Result> {
   const client = await connect(pool);
+  // Whatever the database's default: a statement after the lock on the claim
+  // must see what the claim's previous owner committed.
+  const settings = lockTimeoutMs === undefined ? "" : `; SET LOCAL lock_timeout = ${lockTimeoutMs}`;
+  const begin = `BEGIN ISOLATION LEVEL READ COMMITTED${settings}`;
   let broken: Error | undefined;
   try {
-    // Whatever the database's default: a statement after the lock on the claim
-    // must see what the claim's previous owner committed.
-    const settings =
-      lockTimeoutMs === undefined ? "" : `; SET LOCAL lock_timeout = ${lockTimeoutMs}`;
-    await client.query(`BEGIN ISOLATION LEVEL READ COMMITTED${settings}`);
-    const result = await work(client);
-    const { command } = await client.query("COMMIT");
+    const [, opening] = await together(client, () => [client.query(begin), open(client)]);
+    const [result, { command }] =
+      commit === "with the work"
+        ? await together(client, () => [work(client, opening), client.query("COMMIT")])
+        : [await work(client, opening), await client.query("COMMIT")];
     if (command !== "COMMIT") {
       // Postgres answers so, without an error, where `work` has hidden that a statement failed.
       throw new Error("the transaction was rolled back: one of its statements failed");

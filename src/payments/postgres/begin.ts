@@ -8,7 +8,7 @@ import { type ChangeIntent, type Intent, type Operated, operationIdOf } from "..
 import type { Payment } from "../payment.js";
 import { reserve } from "../state.js";
 import { findOperations, paymentNameOf } from "./operations.js";
-import type { Owned } from "./owners.js";
+import type { Owned, Step } from "./owners.js";
 import { findPayments, lockPayments } from "./payments.js";
 import { creationOf, newOperation, type Plan, writePlans } from "./plans.js";
 import { byName, mustExist, nameKey } from "./rows.js";
@@ -24,40 +24,53 @@ export interface Begun extends Operated {
   readonly begunAgoMs: number;
 }
 
+/** What is there before operations begin. */
+interface Before {
+  /** The operations that have begun already, by their ids. */
+  readonly begun: ReadonlyMap<string, Begun>;
+  /** The payments to be changed, by their names; locked. */
+  readonly locked: ReadonlyMap<string, Payment>;
+  /** On the database's clock. */
+  readonly time: Date;
+}
+
 /**
  * Begins operations, or finds what earlier attempts have begun. Only what has
  * not begun is checked: an operation that has is never refused. One that may
  * not begin fails by itself: with the error of its intent, or with Final or
  * NotExecuted if the payment's state does not admit it.
  */
-export async function beginAll(
-  transaction: PoolClient,
-  beginnings: readonly Beginning[],
-): Promise<readonly Settled<Begun>[]> {
-  const [begun, locked, time] = await together(transaction, () => [
-    findBegun(transaction, beginnings.map(scopeOf)),
-    lockChanged(transaction, beginnings),
-    readClock(transaction),
-  ]);
-  const plans = beginnings.map((beginning) =>
-    begun.has(operationIdOf(scopeOf(beginning)))
-      ? undefined
-      : settled(() => planOf(beginning, locked, time)),
-  );
-  await writePlans(
-    transaction,
-    plans.flatMap((plan) => (plan?.ok === true ? [plan.value] : [])),
-  );
-  return beginnings.map((beginning, index) => {
-    const plan = plans[index];
-    if (plan === undefined) {
-      return settled(() => mustExist(begun.get(operationIdOf(scopeOf(beginning))), "an operation"));
-    }
-    return plan.ok ? { ok: true, value: { ...plan.value, begunAgoMs: 0 } } : plan;
-  });
-}
+export const beginStep: Step<Beginning, Before, Begun> = {
+  async read(transaction, beginnings) {
+    const [begun, locked, time] = await together(transaction, () => [
+      findBegun(transaction, beginnings.map(scopeOf)),
+      lockChanged(transaction, beginnings),
+      readClock(transaction),
+    ]);
+    return { begun, locked, time };
+  },
 
-/** The operations that have begun already, by their ids. */
+  async write(transaction, beginnings, { begun, locked, time }) {
+    const plans = beginnings.map((beginning) =>
+      begun.has(operationIdOf(scopeOf(beginning)))
+        ? undefined
+        : settled(() => planOf(beginning, locked, time)),
+    );
+    await writePlans(
+      transaction,
+      plans.flatMap((plan) => (plan?.ok === true ? [plan.value] : [])),
+    );
+    return beginnings.map((beginning, index) => {
+      const plan = plans[index];
+      if (plan === undefined) {
+        const found = begun.get(operationIdOf(scopeOf(beginning)));
+        return settled(() => mustExist(found, "an operation"));
+      }
+      return plan.ok ? { ok: true, value: { ...plan.value, begunAgoMs: 0 } } : plan;
+    });
+  },
+};
+
 async function findBegun(
   transaction: PoolClient,
   scopes: readonly Scope[],

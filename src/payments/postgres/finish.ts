@@ -1,12 +1,12 @@
 import type { PoolClient } from "pg";
-import { type Settled, settled } from "../../runtime/batches.js";
+import { settled } from "../../runtime/batches.js";
 import { together } from "../../runtime/transaction.js";
 import type { Operated, Operation } from "../operation.js";
 import type { ProcessorDecision } from "../processor.js";
 import { settle } from "../state.js";
 import { book } from "./ledger.js";
 import { type FinishedOperation, finishOperations, paymentNameOf } from "./operations.js";
-import type { Owned } from "./owners.js";
+import type { Owned, Step } from "./owners.js";
 import { appendEvents, type LockedPayment, lockPayments, updatePayments } from "./payments.js";
 import { mustExist, nameKey } from "./rows.js";
 
@@ -27,25 +27,22 @@ interface Plan extends Owned {
 }
 
 /** Stores what the processor decided, and all that follows from it, the answers among it. */
-export async function finishAll(
-  transaction: PoolClient,
-  finishings: readonly Finishing[],
-): Promise<readonly Settled<Operated>[]> {
-  const locked = new Map(
-    (
-      await lockPayments(
-        transaction,
-        finishings.map(({ operation }) => paymentNameOf(operation)),
-      )
-    ).map((lock) => [nameKey(lock.payment), lock]),
-  );
-  const plans = finishings.map((finishing) => settled(() => planOf(finishing, locked)));
-  await write(
-    transaction,
-    plans.flatMap((plan) => (plan.ok ? [plan.value] : [])),
-  );
-  return plans.map((plan) => (plan.ok ? { ok: true, value: plan.value.operated } : plan));
-}
+export const finishStep: Step<Finishing, ReadonlyMap<string, LockedPayment>, Operated> = {
+  async read(transaction, finishings) {
+    const names = finishings.map(({ operation }) => paymentNameOf(operation));
+    const locked = await lockPayments(transaction, names);
+    return new Map(locked.map((lock) => [nameKey(lock.payment), lock]));
+  },
+
+  async write(transaction, finishings, locked) {
+    const plans = finishings.map((finishing) => settled(() => planOf(finishing, locked)));
+    await write(
+      transaction,
+      plans.flatMap((plan) => (plan.ok ? [plan.value] : [])),
+    );
+    return plans.map((plan) => (plan.ok ? { ok: true, value: plan.value.operated } : plan));
+  },
+};
 
 function planOf(
   { execution, operation: begun, decision, respond }: Finishing,

@@ -2,10 +2,10 @@ import type { Pool } from "pg";
 import { type Batches, createBatches, settled } from "../../runtime/batches.js";
 import { isLockTimeout, mayBeOneRow } from "../../runtime/row-errors.js";
 import { type Intent, type Operated, operationIdOf } from "../operation.js";
-import { type Beginning, type Begun, beginAll } from "./begin.js";
-import { type Finishing, finishAll } from "./finish.js";
-import { type AsOwnersOptions, asOwners, type Owned } from "./owners.js";
-import { markAllUnknown, type Unanswered } from "./unknown.js";
+import { type Beginning, type Begun, beginStep } from "./begin.js";
+import { type Finishing, finishStep } from "./finish.js";
+import { asOwners, type Owned, type Step } from "./owners.js";
+import { type Unanswered, unknownStep } from "./unknown.js";
 
 /** Two, so that a batch that waits for a lock does not hold up the next one. */
 const LANES = 2;
@@ -31,32 +31,32 @@ const LOCK_TIMEOUT_MS = 500;
  * unknown, and finding it out costs more than the wait.
  */
 export interface Steps {
-  /** See `beginAll`. `readIntent` throws if the request is not valid. */
+  /** See `beginStep`. `readIntent` throws if the request is not valid. */
   begin(owned: Owned, readIntent: () => Intent): Promise<Begun>;
   finish(finishing: Finishing): Promise<Operated>;
   markUnknown(unanswered: Unanswered): Promise<void>;
 }
 
 export function createSteps(pool: Pool): Steps {
-  function batchesOf<Item extends Owned, Result>(
-    work: AsOwnersOptions<Item, Result>["work"],
+  function batchesOf<Item extends Owned, Read, Result>(
+    step: Step<Item, Read, Result>,
     paymentIdOf: (item: Item) => string,
   ): Batches<Item, Result> {
     return createBatches({
-      run: (items) => asOwners(pool, { items, work, lockTimeoutMs: LOCK_TIMEOUT_MS }),
+      run: (items) => asOwners(pool, { items, step, lockTimeoutMs: LOCK_TIMEOUT_MS }),
       // Two operations of one transaction would not see what the other reserves.
       subjectOf: (item) => `${item.execution.scope.tenant} ${paymentIdOf(item)}`,
       lanes: LANES,
       maxBatchSize: MAX_BATCH_SIZE,
       maxWaiting: MAX_WAITING,
       mayRepeat: mayBeOneRow,
-      patience: { hasToWait: isLockTimeout, run: (items) => asOwners(pool, { items, work }) },
+      patience: { hasToWait: isLockTimeout, run: (items) => asOwners(pool, { items, step }) },
     });
   }
 
-  const beginnings = batchesOf(beginAll, changedPaymentOf);
-  const finishings = batchesOf(finishAll, ({ operation }: Finishing) => operation.paymentId);
-  const unanswered = batchesOf(markAllUnknown, ({ operation }: Unanswered) => operation.paymentId);
+  const beginnings = batchesOf(beginStep, changedPaymentOf);
+  const finishings = batchesOf(finishStep, ({ operation }: Finishing) => operation.paymentId);
+  const unanswered = batchesOf(unknownStep, ({ operation }: Unanswered) => operation.paymentId);
   return {
     begin: ({ execution }, readIntent) =>
       beginnings.add({ execution, intent: settled(readIntent) }),

@@ -7,7 +7,7 @@ import type { ClaimRequest, ClaimResult } from "../../idempotency/store.js";
 import { createBatches, QueueFull, type Settled } from "../../runtime/batches.js";
 import { bytea, columns, float8, smallint, text } from "../../runtime/columns.js";
 import { isLockTimeout, mayBeOneRow } from "../../runtime/row-errors.js";
-import { inTransaction } from "../../runtime/transaction.js";
+import { inFewTrips } from "../../runtime/transaction.js";
 import { CLAIM, type ClaimRow, LOCK_TIMEOUT_MS } from "./statements.js";
 
 /**
@@ -40,7 +40,10 @@ export interface FirstClaim {
 export interface FirstWork {
   /** Whether there is such work for a request. */
   concerns(request: ClaimRequest): boolean;
-  /** Returns what is to be called once it is committed. Rejects if it cannot be done for one of them. */
+  /**
+   * Sends all its statements before it first waits: COMMIT follows them. Returns
+   * what is to be called then. Rejects if it cannot be done for one of them.
+   */
   begin(transaction: PoolClient, claims: readonly FirstClaim[]): Promise<() => void>;
 }
 
@@ -85,16 +88,16 @@ async function claimAndBegin(
   firstWork: FirstWork,
 ): Promise<readonly Settled<ClaimResult>[]> {
   try {
-    const { results, onCommit } = await inTransaction(
-      pool,
-      async (transaction) => {
-        const { results, first } = await claimAll(transaction, requests);
+    const { results, onCommit } = await inFewTrips(pool, {
+      lockTimeoutMs: LOCK_TIMEOUT_MS,
+      open: (transaction) => claimAll(transaction, requests),
+      work: async (transaction, { results, first }) => {
         const concerned = first.filter(({ request }) => firstWork.concerns(request));
         const onCommit = concerned.length > 0 && (await firstWork.begin(transaction, concerned));
         return { results, onCommit };
       },
-      { lockTimeoutMs: LOCK_TIMEOUT_MS },
-    );
+      commit: "with the work",
+    });
     if (onCommit) {
       onCommit();
     }
