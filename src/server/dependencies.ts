@@ -121,10 +121,15 @@ export async function openGatedStore(
   { pool, metrics }: { readonly pool: Pool; readonly metrics: Metrics },
 ): Promise<Opened<IdempotencyStore<PoolClient>>> {
   const copyTtlMs = config.responseCacheTtlMs;
+  const deployment = await watchDeployment(pool);
+  const namespace = () => {
+    const { id, generation } = deployment();
+    return `payonce:${id}:${generation}`;
+  };
   const redis = await openRedis({ config, log, closers });
   if (redis === undefined) {
     return {
-      value: memoryGate({ store, copyTtlMs }),
+      value: memoryGate({ store, namespace, copyTtlMs }),
       what: "a gate inside the process (no redis-server or valkey-server on the PATH)",
     };
   }
@@ -136,15 +141,11 @@ export async function openGatedStore(
       node.disconnect();
     }
   });
-  const deployment = await watchDeployment(pool);
   const { responseCacheSecret: secret } = config;
   const gate = redisGate({
     store,
     nodes,
-    namespace() {
-      const { id, generation } = deployment();
-      return `payonce:${id}:${generation}`;
-    },
+    namespace,
     copyTtlMs,
     onEvent: metrics.onGateEvent,
     ...(secret === undefined ? {} : { secret }),

@@ -29,6 +29,11 @@ export interface MemoryGateOptions<Transaction> {
   readonly store: IdempotencyStore<Transaction>;
   /** How long a copy of an answer is kept, at most. Milliseconds. */
   readonly copyTtlMs: number;
+  /**
+   * Names the deployment and its generation, as they are now. Once it changes,
+   * after a restore, all that was kept before is forgotten. Default: always the same.
+   */
+  readonly namespace?: () => string;
   readonly clock?: Clock;
 }
 
@@ -40,14 +45,28 @@ export interface MemoryGateOptions<Transaction> {
 export function memoryGate<Transaction>({
   store,
   copyTtlMs,
+  namespace = () => "",
   clock = systemClock,
 }: MemoryGateOptions<Transaction>): IdempotencyStore<Transaction> {
   const holders = new Map<string, Holder>();
   // In the order they were made, which is nearly the order they expire in.
   const copies = new Map<string, Copy>();
   let copiesBytes = 0;
+  let keptFor = namespace();
+
+  /** A restored database knows nothing of what it answered before. */
+  function forgetOtherDeployments(): void {
+    const current = namespace();
+    if (current !== keptFor) {
+      keptFor = current;
+      holders.clear();
+      copies.clear();
+      copiesBytes = 0;
+    }
+  }
 
   async function claim(request: ClaimRequest): Promise<ClaimResult> {
+    forgetOtherDeployments();
     const key = scopeKey(request.scope);
     const nowMs = clock.nowMs();
     const copy = copies.get(key);
@@ -101,6 +120,7 @@ export function memoryGate<Transaction>({
   }
 
   function keepCopy(claim: Claim, outcome: Outcome, retentionMs: number): void {
+    forgetOtherDeployments();
     const key = scopeKey(claim.scope);
     const sizeBytes = encodeOutcome(outcome).length;
     if (sizeBytes > MAX_COPIES_BYTES) {
