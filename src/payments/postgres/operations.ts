@@ -24,6 +24,10 @@ export interface FoundOperation {
   readonly begunAgoMs: number;
 }
 
+/** Named one by one: a statement that is prepared outlives a column that a newer build adds. */
+const COLUMNS = `tenant, id, processor_key, payment_id, kind, minor_units, currency_code, state,
+  decline_code, begin_time, finish_time`;
+
 /** The payment that an operation is on. */
 export function paymentNameOf({ tenant, paymentId }: Pick<Operation, "tenant" | "paymentId">) {
   return { tenant, id: paymentId };
@@ -39,8 +43,9 @@ export async function findOperations(
 ): Promise<readonly FoundOperation[]> {
   const { rows } = await transaction.query<OperationRow & { begun_ago_ms: number }>({
     name: "operations_find",
-    text: `SELECT o.*, (extract(epoch FROM clock_timestamp() - begin_time) * 1000)::float8 AS begun_ago_ms
-     FROM ${ASKED} JOIN operations AS o USING (tenant, id)`,
+    text: `SELECT ${COLUMNS},
+       (extract(epoch FROM clock_timestamp() - begin_time) * 1000)::float8 AS begun_ago_ms
+     FROM ${ASKED} JOIN operations USING (tenant, id)`,
     values: nameColumns(names),
   });
   return rows.map((row) => ({ operation: operationOf(row), begunAgoMs: row.begun_ago_ms }));

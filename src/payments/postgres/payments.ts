@@ -32,6 +32,11 @@ interface PaymentRow {
   readonly update_time: Date;
 }
 
+/** Named one by one: a statement that is prepared outlives a column that a newer build adds. */
+const COLUMNS = `tenant, id, sequence, currency_code, amount, payment_method, capture_method,
+  merchant_reference, description, metadata, status, version, authorized, captured, capturing,
+  refunded, refunding, canceling, decline_code, create_time, update_time`;
+
 /** What names a payment. An id alone never does: it may be another tenant's. */
 export interface PaymentName {
   readonly tenant: string;
@@ -43,7 +48,7 @@ export async function findPayment(
   { tenant, id }: PaymentName,
 ): Promise<Payment | undefined> {
   const { rows } = await database.query<PaymentRow>(
-    "SELECT * FROM payments WHERE tenant = $1 AND id = $2",
+    `SELECT ${COLUMNS} FROM payments WHERE tenant = $1 AND id = $2`,
     [tenant, id],
   );
   return rows[0] && paymentOf(rows[0]);
@@ -59,7 +64,7 @@ export async function findPayments(
   }
   const { rows } = await transaction.query<PaymentRow>({
     name: "payments_find",
-    text: `SELECT p.* FROM ${ASKED} JOIN payments AS p USING (tenant, id)`,
+    text: `SELECT ${COLUMNS} FROM ${ASKED} JOIN payments USING (tenant, id)`,
     values: nameColumns(names),
   });
   return rows.map(paymentOf);
@@ -82,9 +87,9 @@ export async function lockPayments(
   }
   const { rows } = await transaction.query<PaymentRow & { locked_time: Date }>({
     name: "payments_lock",
-    text: `SELECT p.*, clock_timestamp() AS locked_time
-     FROM ${ASKED} JOIN payments AS p USING (tenant, id)
-     ORDER BY tenant, id FOR UPDATE OF p`,
+    text: `SELECT ${COLUMNS}, clock_timestamp() AS locked_time
+     FROM ${ASKED} JOIN payments USING (tenant, id)
+     ORDER BY tenant, id FOR UPDATE OF payments`,
     values: nameColumns(names),
   });
   return rows.map((row) => ({ payment: paymentOf(row), time: row.locked_time }));
@@ -223,7 +228,7 @@ export async function listPayments(
   page: Page,
 ): Promise<readonly ListedPayment[]> {
   const { rows } = await pool.query<PaymentRow>(
-    `SELECT * FROM payments
+    `SELECT ${COLUMNS} FROM payments
      WHERE tenant = $1
        AND ($2::text IS NULL OR merchant_reference = $2)
        AND ($3::text IS NULL OR status = $3)

@@ -152,7 +152,8 @@ export const damages: readonly (readonly [InvariantId, string, string])[] = [
   [
     "I15",
     "a claim was left behind",
-    `UPDATE idempotency_records SET state = 'executing', outcome = NULL, request = ''
+    `UPDATE idempotency_records SET state = 'executing', outcome = NULL, request = '',
+       lease_until = lease_until - interval '1 hour'
      WHERE ${ofKey("storm-0")}`,
   ],
 ];

@@ -59,7 +59,11 @@ export async function npmStart(
   const running = () => processes.filter(isRunning);
   const kill = async () => {
     for (const { pid } of running()) {
-      process.kill(pid, "SIGKILL");
+      try {
+        process.kill(pid, "SIGKILL");
+      } catch {
+        // It has ended with its parent meanwhile.
+      }
     }
     await waitUntil(() => running().length === 0, END_LIMIT_MS);
   };

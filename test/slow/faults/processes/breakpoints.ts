@@ -39,7 +39,9 @@ export interface Hold {
 /** Prepares a database for `holdAt`. Its tables must be there. */
 export async function installBreakpoints(database: pg.Pool): Promise<void> {
   await database.query(`
-    CREATE FUNCTION wait_at_breakpoint() RETURNS trigger LANGUAGE plpgsql AS $$
+    CREATE FUNCTION wait_at_breakpoint() RETURNS trigger LANGUAGE plpgsql
+    SET lock_timeout = 0 -- the product's own bound is for locks of its own
+    AS $$
     BEGIN
       PERFORM pg_advisory_xact_lock_shared(${LOCK_SPACE}, TG_ARGV[0]::integer);
       RETURN NEW;

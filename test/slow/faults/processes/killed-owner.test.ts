@@ -49,8 +49,6 @@ beforeEach(async () => {
 describe("an owner that is killed, with no client that asks again", () => {
   const points: readonly Point[] = [
     "claim, at its commit",
-    "begin, before its first write",
-    "begin, between two writes",
     "begin, at its commit",
     "finish, before its first write",
     "finish, before the ledger",
@@ -110,9 +108,14 @@ describe("an owner that is killed, with no client that asks again", () => {
     await expectRecovered(key, "after the commit, before the reply");
   });
 
-  it("before its claim is committed: nothing happened, and a retry pays", async () => {
-    const key = "killed-before-claim";
-    const hold = await holdAt(cluster.database.url, "claim, at its commit");
+  // A payment begins in the transaction of its claim.
+  it.each([
+    "claim, at its commit",
+    "begin, before its first write",
+    "begin, between two writes",
+  ] as const)("in %s, which is rolled back: nothing happened, and a retry pays", async (point) => {
+    const key = `killed before ${point}`.replaceAll(/[ ,]+/g, "-");
+    const hold = await holdAt(cluster.database.url, point);
     const call = callOwner(key);
     await hold.reached();
     owner.kill("SIGKILL");
