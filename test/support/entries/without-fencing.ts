@@ -1,4 +1,5 @@
 import type { PoolClient } from "pg";
+import { scopeHash } from "../../../src/idempotency/scope.js";
 import type { Claim, IdempotencyStore } from "../../../src/idempotency/store.js";
 import { serveWith } from "./serve-with.js";
 
@@ -17,7 +18,15 @@ function withoutFencing(store: IdempotencyStore<PoolClient>): IdempotencyStore<P
     complete: async (claim, ...outcome) => store.complete(await current(claim), ...outcome),
     completeWithin: async (transaction, claim, ...outcome) =>
       store.completeWithin(transaction, await current(claim), ...outcome),
-    ownsWithin: async (transaction, claim) => store.ownsWithin(transaction, await current(claim)),
+    // Sent at once, as the product does: claims are locked before payments.
+    async ownsWithin(transaction, { scope }) {
+      const { rowCount } = await transaction.query(
+        `SELECT FROM idempotency_records
+         WHERE tenant = $1 AND scope_hash = $2 AND state = 'executing' FOR NO KEY UPDATE`,
+        [scope.tenant, scopeHash(scope)],
+      );
+      return rowCount === 1;
+    },
     release: async (claim) => store.release(await current(claim)),
     suspend: async (claim, suspension) => store.suspend(await current(claim), suspension),
   };
