@@ -20,6 +20,7 @@ export {
   type RefusalReason,
   refusal,
   STATUS_DETAILS_TRAILER,
+  StoreOverloaded,
 } from "./idempotency/errors.js";
 export {
   createExecutor,

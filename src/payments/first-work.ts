@@ -39,9 +39,7 @@ export function createFirstWork(): FirstWork {
           return [];
         }
         const intent = settled(() => readCreate(message));
-        return intent.ok && intent.value.kind === "create"
-          ? [{ message, plan: creationOf(scope, intent.value.terms, time) }]
-          : [];
+        return intent.ok ? [{ message, plan: creationOf(scope, intent.value.terms, time) }] : [];
       });
       await writePlans(
         transaction,

@@ -9,7 +9,8 @@ export type Intent =
   | { readonly kind: "capture" | "refund"; readonly paymentId: string; readonly amount?: Money }
   | { readonly kind: "cancel"; readonly paymentId: string };
 
-export type ChangeIntent = Exclude<Intent, { kind: "create" }>;
+export type CreateIntent = Extract<Intent, { kind: "create" }>;
+export type ChangeIntent = Exclude<Intent, CreateIntent>;
 
 export type OperationKind = Intent["kind"];
 

@@ -8,7 +8,7 @@ import {
 } from "../gen/payonce/payments/v1/payments_pb.js";
 import { invalid } from "./errors.js";
 import { readMoney } from "./money.js";
-import type { Intent } from "./operation.js";
+import type { CreateIntent, Intent } from "./operation.js";
 import { type CaptureMethod, type PaymentStatus, paymentStatuses } from "./payment.js";
 
 // The bounds that the schema promises. Lengths count characters, that is code points.
@@ -23,7 +23,7 @@ const METADATA_VALUE_LENGTH = { min: 0, max: 500 };
 // Every function here reads a request or a part of one, and throws CallError
 // FIELD_INVALID, AMOUNT_INVALID or CURRENCY_UNKNOWN with the field in question.
 
-export function readCreate(request: CreatePaymentRequest): Intent {
+export function readCreate(request: CreatePaymentRequest): CreateIntent {
   const { currencyCode, minorUnits } = readMoney(request.amount);
   return {
     kind: "create",

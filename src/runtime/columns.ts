@@ -52,6 +52,18 @@ export const text = columnOf<string>({
   write: (buffer, value, offset) => buffer.write(value, offset),
 });
 
+/** A value as JSON. In binary its text follows the number of that form's version. */
+export const jsonb = <Item>(read: (item: Item) => unknown): Column<Item> =>
+  jsonbText((item) => JSON.stringify(read(item)));
+
+const JSONB_VERSION = 1;
+
+const jsonbText = columnOf<string>({
+  oid: 3802,
+  sizeOf: (value) => 1 + Buffer.byteLength(value),
+  write: (buffer, value, offset) => buffer.write(value, buffer.writeUInt8(JSONB_VERSION, offset)),
+});
+
 export const bytea = columnOf<Uint8Array>({
   oid: 17,
   sizeOf: (value) => value.length,

@@ -1,4 +1,10 @@
-import type { Pool } from "pg";
+import { toBinary } from "@bufbuild/protobuf";
+import type { Pool, PoolClient } from "pg";
+import { PaymentSchema } from "../../gen/payonce/payments/v1/payments_pb.js";
+import { bigint, bytea, columns } from "../../runtime/columns.js";
+import { paymentMessage } from "../messages.js";
+import type { Payment } from "../payment.js";
+import { nameColumns } from "./rows.js";
 
 // Events are read in the order of their ids. A payment's ids rise with its
 // versions, since each is taken under the lock on the payment. But an id is
@@ -19,6 +25,32 @@ export interface StoredEvent {
   /** A serialized payonce.payments.v1.Payment. */
   readonly payment: Uint8Array;
   readonly createTime: Date;
+}
+
+/**
+ * Stores the events of payments that have just made a transition. Only in a
+ * transaction that has written something before: see above.
+ */
+export async function appendEvents(
+  transaction: PoolClient,
+  payments: readonly Payment[],
+): Promise<void> {
+  if (payments.length === 0) {
+    return;
+  }
+  await transaction.query({
+    name: "payment_events_append",
+    text: `INSERT INTO payment_events (tenant, payment_id, version, payment)
+     SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bytea[])`,
+    values: [
+      ...nameColumns(payments),
+      ...columns(
+        payments,
+        bigint(({ version }) => version),
+        bytea((payment) => toBinary(PaymentSchema, paymentMessage(payment))),
+      ),
+    ],
+  });
 }
 
 export interface EventFilter {

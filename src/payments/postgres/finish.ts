@@ -4,10 +4,11 @@ import { together } from "../../runtime/transaction.js";
 import type { Operated, Operation } from "../operation.js";
 import type { ProcessorDecision } from "../processor.js";
 import { settle } from "../state.js";
+import { appendEvents } from "./events.js";
 import { book } from "./ledger.js";
 import { type FinishedOperation, finishOperations, paymentNameOf } from "./operations.js";
 import type { Owned, Step } from "./owners.js";
-import { appendEvents, type LockedPayment, lockPayments, updatePayments } from "./payments.js";
+import { type LockedPayment, lockPayments, updatePayments } from "./payments.js";
 import { mustExist, nameKey } from "./rows.js";
 
 /** An operation that the processor has decided. */

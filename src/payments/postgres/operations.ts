@@ -1,7 +1,7 @@
 import type { PoolClient } from "pg";
 import { bigint, columns, text, timestamptz } from "../../runtime/columns.js";
 import type { Operation, OperationKind } from "../operation.js";
-import { mustTouch } from "./rows.js";
+import { ASKED, mustTouch, nameColumns, type RowName } from "./rows.js";
 
 /** The constraints of the table vouch for the closed sets; pg gives bigint as text. */
 interface OperationRow {
@@ -29,17 +29,17 @@ const COLUMNS = `tenant, id, processor_key, payment_id, kind, minor_units, curre
   decline_code, begin_time, finish_time`;
 
 /** The payment that an operation is on. */
-export function paymentNameOf({ tenant, paymentId }: Pick<Operation, "tenant" | "paymentId">) {
+export function paymentNameOf({
+  tenant,
+  paymentId,
+}: Pick<Operation, "tenant" | "paymentId">): RowName {
   return { tenant, id: paymentId };
 }
-
-/** What names an operation. */
-export type OperationName = Pick<Operation, "tenant" | "id">;
 
 /** Reads operations by their ids; those that are not there are left out. */
 export async function findOperations(
   transaction: PoolClient,
-  names: readonly OperationName[],
+  names: readonly RowName[],
 ): Promise<readonly FoundOperation[]> {
   const { rows } = await transaction.query<OperationRow & { begun_ago_ms: number }>({
     name: "operations_find",
@@ -134,17 +134,6 @@ export async function restartOperation(
     `UPDATE operations SET begin_time = clock_timestamp()
      WHERE tenant = $1 AND id = $2 AND finish_time IS NULL`,
     [tenant, id],
-  );
-}
-
-/** The operations that a statement is asked for. */
-const ASKED = "unnest($1::text[], $2::text[]) AS asked (tenant, id)";
-
-function nameColumns(names: readonly OperationName[]): Buffer[] {
-  return columns(
-    names,
-    text(({ tenant }) => tenant),
-    text(({ id }) => id),
   );
 }
 

@@ -1,11 +1,8 @@
-import { toBinary } from "@bufbuild/protobuf";
 import type { Pool, PoolClient } from "pg";
-import { PaymentSchema } from "../../gen/payonce/payments/v1/payments_pb.js";
-import { bigint, boolean, bytea, columns, text, timestamptz } from "../../runtime/columns.js";
-import { paymentMessage } from "../messages.js";
+import { bigint, boolean, columns, jsonb, text, timestamptz } from "../../runtime/columns.js";
 import type { Page } from "../paging.js";
 import type { CaptureMethod, Payment, PaymentStatus } from "../payment.js";
-import { mustTouch } from "./rows.js";
+import { ASKED, mustTouch, nameColumns, type RowName } from "./rows.js";
 
 /** The constraints of the table vouch for the closed sets; pg gives bigint as text. */
 interface PaymentRow {
@@ -32,20 +29,20 @@ interface PaymentRow {
   readonly update_time: Date;
 }
 
-/** Named one by one: a statement that is prepared outlives a column that a newer build adds. */
-const COLUMNS = `tenant, id, sequence, currency_code, amount, payment_method, capture_method,
-  merchant_reference, description, metadata, status, version, authorized, captured, capturing,
-  refunded, refunding, canceling, decline_code, create_time, update_time`;
+/** What operations change. */
+const STATE = `status, version, authorized, captured, capturing, refunded, refunding, canceling,
+  decline_code, update_time`;
 
-/** What names a payment. An id alone never does: it may be another tenant's. */
-export interface PaymentName {
-  readonly tenant: string;
-  readonly id: string;
-}
+/** What a new payment is stored with. */
+const STORED = `tenant, id, ${STATE}, currency_code, amount, payment_method, capture_method,
+  merchant_reference, description, metadata, create_time`;
+
+/** Named one by one: a statement that is prepared outlives a column that a newer build adds. */
+const COLUMNS = `${STORED}, sequence`;
 
 export async function findPayment(
   database: Pool | PoolClient,
-  { tenant, id }: PaymentName,
+  { tenant, id }: RowName,
 ): Promise<Payment | undefined> {
   const { rows } = await database.query<PaymentRow>(
     `SELECT ${COLUMNS} FROM payments WHERE tenant = $1 AND id = $2`,
@@ -57,7 +54,7 @@ export async function findPayment(
 /** Reads payments by name; those that are not there are left out. */
 export async function findPayments(
   transaction: PoolClient,
-  names: readonly PaymentName[],
+  names: readonly RowName[],
 ): Promise<readonly Payment[]> {
   if (names.length === 0) {
     return [];
@@ -80,7 +77,7 @@ export interface LockedPayment {
 /** Locks payments in the order of their names; those that are not there are left out. */
 export async function lockPayments(
   transaction: PoolClient,
-  names: readonly PaymentName[],
+  names: readonly RowName[],
 ): Promise<readonly LockedPayment[]> {
   if (names.length === 0) {
     return [];
@@ -105,21 +102,11 @@ export async function insertPayments(
   }
   await transaction.query({
     name: "payments_insert",
-    text: `INSERT INTO payments (tenant, id, currency_code, amount, payment_method, capture_method,
-       merchant_reference, description, metadata, status, version, authorized, captured,
-       capturing, refunded, refunding, canceling, decline_code, create_time, update_time)
-     SELECT tenant, id, currency_code, amount, payment_method, capture_method, merchant_reference,
-       description, metadata::jsonb, status, version, authorized, captured, capturing, refunded,
-       refunding, canceling, decline_code, create_time, update_time
-     FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::text[], $6::text[],
-       $7::text[], $8::text[], $9::text[], $10::text[], $11::bigint[], $12::bigint[],
-       $13::bigint[], $14::bigint[], $15::bigint[], $16::bigint[], $17::boolean[], $18::text[],
-       $19::timestamptz[], $20::timestamptz[])
-       AS created (tenant, id, currency_code, amount, payment_method, capture_method,
-         merchant_reference, description, metadata, status, version, authorized, captured,
-         capturing, refunded, refunding, canceling, decline_code, create_time, update_time)`,
+    text: `INSERT INTO payments (${STORED})
+     SELECT * FROM unnest(${STATE_ARRAYS}, $13::text[], $14::bigint[], $15::text[], $16::text[],
+       $17::text[], $18::text[], $19::jsonb[], $20::timestamptz[])`,
     values: [
-      ...nameColumns(payments),
+      ...stateColumns(payments),
       ...columns(
         payments,
         text(({ currencyCode }) => currencyCode),
@@ -128,18 +115,8 @@ export async function insertPayments(
         text(({ captureMethod }) => captureMethod),
         text(({ merchantReference }) => merchantReference),
         text(({ description }) => description),
-        text(({ metadata }) => JSON.stringify(metadata)),
-        text(({ status }) => status),
-        bigint(({ version }) => version),
-        bigint(({ authorized }) => authorized),
-        bigint(({ captured }) => captured),
-        bigint(({ capturing }) => capturing),
-        bigint(({ refunded }) => refunded),
-        bigint(({ refunding }) => refunding),
-        boolean(({ canceling }) => canceling),
-        text(({ declineCode }) => declineCode),
+        jsonb(({ metadata }) => metadata),
         timestamptz(({ createTime }) => createTime),
-        timestamptz(({ updateTime }) => updateTime),
       ),
     ],
   });
@@ -159,55 +136,35 @@ export async function updatePayments(
        authorized = after.authorized, captured = after.captured, capturing = after.capturing,
        refunded = after.refunded, refunding = after.refunding, canceling = after.canceling,
        decline_code = after.decline_code, update_time = after.update_time
-     FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[],
-       $7::bigint[], $8::bigint[], $9::bigint[], $10::boolean[], $11::text[], $12::timestamptz[])
-       AS after (tenant, id, status, version, authorized, captured, capturing, refunded, refunding,
-         canceling, decline_code, update_time)
+     FROM unnest(${STATE_ARRAYS}) AS after (tenant, id, ${STATE})
      WHERE p.tenant = after.tenant AND p.id = after.id`,
-    values: [
-      ...nameColumns(payments),
-      ...columns(
-        payments,
-        text(({ status }) => status),
-        bigint(({ version }) => version),
-        bigint(({ authorized }) => authorized),
-        bigint(({ captured }) => captured),
-        bigint(({ capturing }) => capturing),
-        bigint(({ refunded }) => refunded),
-        bigint(({ refunding }) => refunding),
-        boolean(({ canceling }) => canceling),
-        text(({ declineCode }) => declineCode),
-        timestamptz(({ updateTime }) => updateTime),
-      ),
-    ],
+    values: stateColumns(payments),
   });
   mustTouch(payments.length, result);
 }
 
-/**
- * Stores the events of payments that have just made a transition. Only in a
- * transaction that has written something before: readers of events count on it.
- */
-export async function appendEvents(
-  transaction: PoolClient,
-  payments: readonly Payment[],
-): Promise<void> {
-  if (payments.length === 0) {
-    return;
-  }
-  await transaction.query({
-    name: "payment_events_append",
-    text: `INSERT INTO payment_events (tenant, payment_id, version, payment)
-     SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bytea[])`,
-    values: [
-      ...nameColumns(payments),
-      ...columns(
-        payments,
-        bigint(({ version }) => version),
-        bytea((payment) => toBinary(PaymentSchema, paymentMessage(payment))),
-      ),
-    ],
-  });
+/** The types of `stateColumns`, a statement's first parameters. */
+const STATE_ARRAYS = `$1::text[], $2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[],
+  $7::bigint[], $8::bigint[], $9::bigint[], $10::boolean[], $11::text[], $12::timestamptz[]`;
+
+/** The names of payments and their STATE. */
+function stateColumns(payments: readonly Payment[]): Buffer[] {
+  return [
+    ...nameColumns(payments),
+    ...columns(
+      payments,
+      text(({ status }) => status),
+      bigint(({ version }) => version),
+      bigint(({ authorized }) => authorized),
+      bigint(({ captured }) => captured),
+      bigint(({ capturing }) => capturing),
+      bigint(({ refunded }) => refunded),
+      bigint(({ refunding }) => refunding),
+      boolean(({ canceling }) => canceling),
+      text(({ declineCode }) => declineCode),
+      timestamptz(({ updateTime }) => updateTime),
+    ),
+  ];
 }
 
 /** A payment in a list. */
@@ -237,17 +194,6 @@ export async function listPayments(
     [filter.tenant, filter.merchantReference, filter.status, page.cursor, page.size + 1],
   );
   return rows.map((row) => ({ payment: paymentOf(row), sequence: BigInt(row.sequence) }));
-}
-
-/** The payments that a statement is asked for. */
-const ASKED = "unnest($1::text[], $2::text[]) AS asked (tenant, id)";
-
-function nameColumns(names: readonly PaymentName[]): Buffer[] {
-  return columns(
-    names,
-    text(({ tenant }) => tenant),
-    text(({ id }) => id),
-  );
 }
 
 function paymentOf(row: PaymentRow): Payment {

@@ -10,8 +10,9 @@ import {
 } from "../operation.js";
 import type { Payment, PaymentTerms } from "../payment.js";
 import { newPayment } from "../state.js";
+import { appendEvents } from "./events.js";
 import { insertOperations } from "./operations.js";
-import { appendEvents, insertPayments, updatePayments } from "./payments.js";
+import { insertPayments, updatePayments } from "./payments.js";
 
 /** What a new operation writes. */
 export interface Plan {

@@ -1,3 +1,22 @@
+import { columns, text } from "../../runtime/columns.js";
+
+/** What names a row. An id alone never does: it may be another tenant's. */
+export interface RowName {
+  readonly tenant: string;
+  readonly id: string;
+}
+
+/** The rows that a statement is asked for, `nameColumns` its first parameters. */
+export const ASKED = "unnest($1::text[], $2::text[]) AS asked (tenant, id)";
+
+export function nameColumns(names: readonly RowName[]): Buffer[] {
+  return columns(
+    names,
+    text(({ tenant }) => tenant),
+    text(({ id }) => id),
+  );
+}
+
 /** @throws if a statement did not touch all the rows it was meant for. */
 export function mustTouch(count: number, { rowCount }: { readonly rowCount: number | null }): void {
   if (rowCount !== count) {
@@ -5,14 +24,12 @@ export function mustTouch(count: number, { rowCount }: { readonly rowCount: numb
   }
 }
 
-/** A name as the key of a map. An id alone may be another tenant's. */
-export function nameKey({ tenant, id }: { readonly tenant: string; readonly id: string }): string {
+/** A name as the key of a map. */
+export function nameKey({ tenant, id }: RowName): string {
   return `${tenant} ${id}`;
 }
 
-export function byName<Row extends { readonly tenant: string; readonly id: string }>(
-  rows: readonly Row[],
-): ReadonlyMap<string, Row> {
+export function byName<Row extends RowName>(rows: readonly Row[]): ReadonlyMap<string, Row> {
   return new Map(rows.map((row) => [nameKey(row), row]));
 }
 

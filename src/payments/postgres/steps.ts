@@ -1,27 +1,12 @@
 import type { Pool } from "pg";
 import { type Batches, createBatches, settled } from "../../runtime/batches.js";
-import { isLockTimeout, mayBeOneRow } from "../../runtime/row-errors.js";
+import { BATCH_LOCK_TIMEOUT_MS, databaseBatches } from "../../runtime/database-batches.js";
+import { isLockTimeout } from "../../runtime/row-errors.js";
 import { type Intent, type Operated, operationIdOf } from "../operation.js";
 import { type Beginning, type Begun, beginStep } from "./begin.js";
 import { type Finishing, finishStep } from "./finish.js";
 import { asOwners, type Owned, type Step } from "./owners.js";
 import { type Unanswered, unknownStep } from "./unknown.js";
-
-/** Two, so that a batch that waits for a lock does not hold up the next one. */
-const LANES = 2;
-
-/** One transaction's work: some milliseconds. More at once would only make all of them wait. */
-const MAX_BATCH_SIZE = 128;
-
-/** As many as a process has calls under way at most. */
-const MAX_WAITING = 10_000;
-
-/**
- * How long a batch waits for a lock before its items are tried one by one: a
- * payment whose lock a stopped process holds must not hold up the others. Far
- * longer than a healthy transaction takes. Milliseconds.
- */
-const LOCK_TIMEOUT_MS = 500;
 
 /**
  * The transactions of operations, each shared by those that come together. An
@@ -43,13 +28,10 @@ export function createSteps(pool: Pool): Steps {
     paymentIdOf: (item: Item) => string,
   ): Batches<Item, Result> {
     return createBatches({
-      run: (items) => asOwners(pool, { items, step, lockTimeoutMs: LOCK_TIMEOUT_MS }),
+      ...databaseBatches,
+      run: (items) => asOwners(pool, { items, step, lockTimeoutMs: BATCH_LOCK_TIMEOUT_MS }),
       // Two operations of one transaction would not see what the other reserves.
       subjectOf: (item) => `${item.execution.scope.tenant} ${paymentIdOf(item)}`,
-      lanes: LANES,
-      maxBatchSize: MAX_BATCH_SIZE,
-      maxWaiting: MAX_WAITING,
-      mayRepeat: mayBeOneRow,
       patience: { hasToWait: isLockTimeout, run: (items) => asOwners(pool, { items, step }) },
     });
   }

@@ -1,9 +1,10 @@
 import { together } from "../../runtime/transaction.js";
 import type { Operation } from "../operation.js";
 import { toUnknown } from "../state.js";
+import { appendEvents } from "./events.js";
 import { markOperationsUnknown, paymentNameOf } from "./operations.js";
 import type { Owned, Step } from "./owners.js";
-import { appendEvents, type LockedPayment, lockPayments, updatePayments } from "./payments.js";
+import { type LockedPayment, lockPayments, updatePayments } from "./payments.js";
 import { nameKey } from "./rows.js";
 
 /** An operation whose processor was asked and did not answer. */

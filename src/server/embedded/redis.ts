@@ -1,6 +1,6 @@
-import { accessSync, constants } from "node:fs";
 import { mkdir, readdir, readFile, rm } from "node:fs/promises";
-import { delimiter, join } from "node:path";
+import { join } from "node:path";
+import { findProgram } from "../../runtime/find-program.js";
 import { type EndingStep, endProcess, processArguments } from "../../runtime/processes.js";
 import { lockDataDirectory } from "./data-dir.js";
 import { findFreePort } from "./free-port.js";
@@ -21,10 +21,7 @@ const ENDING_STEPS: readonly EndingStep[] = [
 
 /** Finds a Redis or Valkey server in the folders of a PATH variable. */
 export function findRedisServer(pathVariable: string): string | undefined {
-  const folders = pathVariable.split(delimiter).filter((folder) => folder !== "");
-  return PROGRAMS.flatMap((program) => folders.map((folder) => join(folder, program))).find(
-    isExecutable,
-  );
+  return findProgram(pathVariable, PROGRAMS);
 }
 
 export interface RedisNodeOptions {
@@ -140,13 +137,4 @@ function settings(port: number, directory: string): readonly string[] {
     // A leftover node is recognised by its command line.
     "set-proc-title": "no",
   }).flatMap(([name, value]) => [`--${name}`, value]);
-}
-
-function isExecutable(file: string): boolean {
-  try {
-    accessSync(file, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
 }

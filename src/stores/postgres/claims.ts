@@ -6,24 +6,17 @@ import { scopeHash } from "../../idempotency/scope.js";
 import type { ClaimRequest, ClaimResult } from "../../idempotency/store.js";
 import { createBatches, QueueFull, type Settled } from "../../runtime/batches.js";
 import { bytea, columns, float8, smallint, text } from "../../runtime/columns.js";
+import { BATCH_LOCK_TIMEOUT_MS, databaseBatches } from "../../runtime/database-batches.js";
 import { isLockTimeout, mayBeOneRow } from "../../runtime/row-errors.js";
 import { inFewTrips } from "../../runtime/transaction.js";
-import { CLAIM, type ClaimRow, LOCK_TIMEOUT_MS } from "./statements.js";
+import { recordOf } from "./owner-writes.js";
+import { CLAIM, type ClaimRow } from "./statements.js";
 
 /**
  * How often a claim is asked again that saw neither its own row nor another's:
  * the other was committed, or removed, while the statement ran.
  */
 const CLAIM_ATTEMPTS = 10;
-
-/** Two, so that a batch that waits for another's row does not hold up the next one. */
-const LANES = 2;
-
-/** One statement's work: a few milliseconds. More at once would only make all of them wait. */
-const MAX_BATCH_SIZE = 128;
-
-/** Several seconds of work. */
-const MAX_WAITING = 10_000;
 
 /** A claim on a key that nobody had used before. */
 export interface FirstClaim {
@@ -57,18 +50,16 @@ export interface ClaimsOptions {
 /** Asks for claims, many in one statement where they come together. */
 export function createClaims(
   pool: Pool,
-  { firstWork, maxWaitingClaims = MAX_WAITING }: ClaimsOptions,
+  { firstWork, maxWaitingClaims = databaseBatches.maxWaiting }: ClaimsOptions,
 ): (request: ClaimRequest) => Promise<ClaimResult> {
   const batches = createBatches<ClaimRequest, ClaimResult>({
+    ...databaseBatches,
     run: (requests) =>
       firstWork !== undefined && requests.some(firstWork.concerns)
         ? claimAndBegin(pool, requests, firstWork)
         : settledClaims(pool, requests),
-    subjectOf: ({ scope }) => Buffer.from(scopeHash(scope)).toString("latin1"),
-    lanes: LANES,
-    maxBatchSize: MAX_BATCH_SIZE,
+    subjectOf: recordOf,
     maxWaiting: maxWaitingClaims,
-    mayRepeat: mayBeOneRow,
     share: duplicateClaims,
   });
   return async (request) => {
@@ -89,7 +80,7 @@ async function claimAndBegin(
 ): Promise<readonly Settled<ClaimResult>[]> {
   try {
     const { results, onCommit } = await inFewTrips(pool, {
-      lockTimeoutMs: LOCK_TIMEOUT_MS,
+      lockTimeoutMs: BATCH_LOCK_TIMEOUT_MS,
       open: (transaction) => claimAll(transaction, requests),
       work: async (transaction, { results, first }) => {
         const concerned = first.filter(({ request }) => firstWork.concerns(request));

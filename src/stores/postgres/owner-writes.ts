@@ -4,13 +4,8 @@ import { scopeHash } from "../../idempotency/scope.js";
 import type { Claim } from "../../idempotency/store.js";
 import { type Batches, createBatches, type Settled } from "../../runtime/batches.js";
 import { bigint, bytea, columns, float8, text } from "../../runtime/columns.js";
-import { mayBeOneRow } from "../../runtime/row-errors.js";
+import { databaseBatches } from "../../runtime/database-batches.js";
 import { COMPLETE, COMPLETE_WITHIN, HOLD_OWNERSHIP, type OwnerRow } from "./statements.js";
-
-/** As for claims: see there. Owners that come together are no more than the calls under way. */
-const LANES = 2;
-const MAX_BATCH_SIZE = 128;
-const MAX_WAITING = 10_000;
 
 /** What an owner ends its claim with. */
 export interface Completion {
@@ -28,20 +23,17 @@ export interface OwnerWrites {
 
 export function createOwnerWrites(pool: Pool): OwnerWrites {
   const completions = createBatches<Completion, boolean>({
+    ...databaseBatches,
     run: (batch) => ask(pool, COMPLETE, askedOutcomes(batch)),
-    subjectOf: ({ claim }) => subjectOf(claim),
-    lanes: LANES,
-    maxBatchSize: MAX_BATCH_SIZE,
-    maxWaiting: MAX_WAITING,
-    mayRepeat: mayBeOneRow,
+    subjectOf: ({ claim }) => recordOf(claim),
   });
   const completedWithin = perTransaction<Completion>({
     run: (transaction, batch) => ask(transaction, COMPLETE_WITHIN, askedOutcomes(batch)),
-    subjectOf: ({ claim }) => subjectOf(claim),
+    subjectOf: ({ claim }) => recordOf(claim),
   });
   const heldWithin = perTransaction<Claim>({
     run: (transaction, claims) => ask(transaction, HOLD_OWNERSHIP, askedOwners(claims)),
-    subjectOf,
+    subjectOf: recordOf,
   });
   return {
     complete: (completion) => completions.add(completion),
@@ -113,6 +105,7 @@ function askedOutcomes(completions: readonly Completion[]) {
   return { count, values: [...values, ...outcomes] };
 }
 
-function subjectOf({ scope }: Claim): string {
+/** The record that a claim is about: no two writes of a batch may be about the same. */
+export function recordOf({ scope }: Pick<Claim, "scope">): string {
   return Buffer.from(scopeHash(scope)).toString("latin1");
 }

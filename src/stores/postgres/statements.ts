@@ -1,16 +1,11 @@
+import { BATCH_LOCK_TIMEOUT_MS } from "../../runtime/database-batches.js";
+
 // The statements of the store of record. Every one names its row by (tenant,
 // scope_hash); those of an owner add the fencing token, and change nothing
 // where another owner has the record. clock_timestamp() is the time at which
 // a row is looked at, also after a wait for its lock; now() would be older.
 
 const OWNED = "tenant = $1 AND scope_hash = $2 AND fencing_token = $3";
-
-/**
- * How long a claim waits for a record that another process has inserted and not
- * committed; those that share its statement wait with it. Far longer than a
- * healthy commit takes. Milliseconds.
- */
-export const LOCK_TIMEOUT_MS = 500;
 
 /** A record whose owner is gone and whose handler must not be repeated counts as held. */
 export const IS_HELD = isHeld("idempotency_records");
@@ -48,13 +43,13 @@ const SAME_REQUEST = `(r.raw_hash = asked.raw_hash OR
  * not committed yet when the statement began; it has to be asked again and
  * never counts as claimed. No scope may be asked twice. Rows are inserted in the
  * order of their keys, so that two batches do not wait for each other. Fails
- * with `lock_not_available` past LOCK_TIMEOUT_MS.
+ * with `lock_not_available` past BATCH_LOCK_TIMEOUT_MS.
  */
 export const CLAIM = {
   name: "idempotency_claim",
   text: `
 WITH bounded AS MATERIALIZED (
-  SELECT set_config('lock_timeout', '${LOCK_TIMEOUT_MS}ms', true)
+  SELECT set_config('lock_timeout', '${BATCH_LOCK_TIMEOUT_MS}ms', true)
 ), asked AS MATERIALIZED (
   SELECT asked.* FROM bounded, unnest($1::text[], $2::bytea[], $3::text[], $4::text[], $5::smallint[],
     $6::bytea[], $7::bytea[], $8::text[], $9::text[], $10::float8[], $11::bytea[]) WITH ORDINALITY

@@ -18,20 +18,17 @@ export interface CachedOutcomes {
 export function createCachedOutcomes({
   namespace,
   secret,
-  hashOf = scopeHash,
 }: {
   /** Names the deployment and its generation. */
   readonly namespace: () => string;
   /** Makes the checksum an HMAC, for a cache that others can write to. */
   readonly secret?: string;
-  /** `scopeHash`, unless the caller has it already. */
-  readonly hashOf?: (scope: Scope) => Uint8Array;
 }): CachedOutcomes {
   function checksum(scope: Scope, fingerprint: Fingerprint, outcome: Uint8Array): Buffer {
     const hash = secret === undefined ? createHash("sha256") : createHmac("sha256", secret);
     const parts = [
       Buffer.from(namespace()),
-      hashOf(scope),
+      scopeHash(scope),
       Buffer.from(String(fingerprint.version)),
       fingerprint.canonical,
       fingerprint.raw,

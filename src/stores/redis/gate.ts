@@ -68,7 +68,7 @@ export function redisGate<Transaction>(
     throw new RangeError("nodes must name at least one Redis node");
   }
   const names = createNames(options.namespace);
-  const copies = createCachedOutcomes({ ...options, hashOf: names.hashOf });
+  const copies = createCachedOutcomes(options);
   const batches = createNodeBatches({ nodes, clock, soon });
   const locks = createLocks({ nodeCount: nodes.length, batches, clock });
   const followers = createFollowers();

@@ -26,7 +26,7 @@ export function createLocks(on: {
 }): Locks {
   const { batches, clock } = on;
   // A random name and a number: unique, without random bytes for each claim.
-  const process = randomUUID();
+  const processName = randomUUID();
   let claims = 0;
   const marks = createMarks({ clock, mark: (lock) => batches.add({ kind: "mark", lock }) });
 
@@ -34,7 +34,7 @@ export function createLocks(on: {
     consult(question) {
       marks.hurry(question.lockName);
       claims += 1;
-      return consult({ ...question, token: `${process}.${claims.toString(36)}` }, on);
+      return consult({ ...question, token: `${processName}.${claims.toString(36)}` }, on);
     },
     keep: marks.add,
     extend: (lock, ttlMs) =>

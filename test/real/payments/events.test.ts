@@ -6,11 +6,8 @@ import {
   type PaymentEvent,
   PaymentStatus,
 } from "../../../src/gen/payonce/payments/v1/payments_pb.js";
-import {
-  appendEvents,
-  lockPayments,
-  updatePayments,
-} from "../../../src/payments/postgres/payments.js";
+import { appendEvents } from "../../../src/payments/postgres/events.js";
+import { lockPayments, updatePayments } from "../../../src/payments/postgres/payments.js";
 import {
   type EventFilter,
   type EventReader,

@@ -2,11 +2,12 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Redis } from "ioredis";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { okOutcome } from "../../../src/idempotency/outcome.js";
-import { scopeHash } from "../../../src/idempotency/scope.js";
 import type { ClaimRequest } from "../../../src/idempotency/store.js";
 import {
+  copyName,
   type GateUnderTest,
   gateOpener,
+  lockName,
   type RedisNodesUnderTest,
   startRedisNodesUnderTest,
 } from "../../support/idempotency/redis-gate.js";
@@ -33,13 +34,6 @@ afterAll(async () => {
 });
 
 const answer = okOutcome(Buffer.from("the answer"));
-
-const nameOf =
-  (kind: "lock" | "copy") =>
-  ({ namespace }: GateUnderTest, { scope }: ClaimRequest) =>
-    `${namespace}:${kind}:${Buffer.from(scopeHash(scope)).toString("hex")}`;
-const lockName = nameOf("lock");
-const copyName = nameOf("copy");
 
 async function complete(under: GateUnderTest, request: ClaimRequest): Promise<void> {
   const claim = claimOf(await under.gate.claim(request));

@@ -3,15 +3,16 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Code } from "../../../src/idempotency/code.js";
 import { type Outcome, okOutcome } from "../../../src/idempotency/outcome.js";
-import { scopeHash } from "../../../src/idempotency/scope.js";
 import type { ClaimRequest, ClaimResult } from "../../../src/idempotency/store.js";
 import { createMemoryStore } from "../../../src/stores/memory/index.js";
 import { createCachedOutcomes } from "../../../src/stores/redis/cached-outcome.js";
 import { requestName } from "../../../src/stores/redis/names.js";
 import { executing } from "../../../src/stores/redis/script.js";
 import {
+  copyName,
   type GateUnderTest,
   gateOpener,
+  lockName,
   type RedisNodesUnderTest,
   startRedisNodesUnderTest,
   timesToLive,
@@ -40,14 +41,6 @@ const answer: Outcome = {
   body: Buffer.from("the answer"),
   trailers: [],
 };
-
-function hashOf({ scope }: Pick<ClaimRequest, "scope">): string {
-  return Buffer.from(scopeHash(scope)).toString("hex");
-}
-const copyName = ({ namespace }: GateUnderTest, request: ClaimRequest) =>
-  `${namespace}:copy:${hashOf(request)}`;
-const lockName = ({ namespace }: GateUnderTest, request: ClaimRequest) =>
-  `${namespace}:lock:${hashOf(request)}`;
 
 /** Completes a call behind the gate. */
 async function complete(under: GateUnderTest, request: ClaimRequest, outcome = answer) {

@@ -1,5 +1,4 @@
-import { accessSync, constants } from "node:fs";
-import { delimiter, join } from "node:path";
+import { findProgram } from "../../../src/runtime/find-program.js";
 
 const PROGRAMS = ["chromium", "chromium-browser", "google-chrome"];
 
@@ -8,10 +7,7 @@ const PROGRAMS = ["chromium", "chromium-browser", "google-chrome"];
  * @throws on a machine of CI, where the tests must run.
  */
 export function findChromium(): string | undefined {
-  const folders = (process.env.PATH ?? "").split(delimiter);
-  const found = folders
-    .flatMap((folder) => PROGRAMS.map((program) => join(folder, program)))
-    .find(isExecutable);
+  const found = findProgram(process.env.PATH ?? "", PROGRAMS);
   if (found === undefined) {
     const missing = "the tests in a browser need chromium on the PATH, such as Debian's package";
     if (process.env.CI === "true") {
@@ -20,13 +16,4 @@ export function findChromium(): string | undefined {
     console.warn(`Skipped: ${missing}`);
   }
   return found;
-}
-
-function isExecutable(file: string): boolean {
-  try {
-    accessSync(file, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
 }

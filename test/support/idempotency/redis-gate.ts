@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { Redis } from "ioredis";
-import type { IdempotencyStore } from "../../../src/idempotency/store.js";
+import { scopeHash } from "../../../src/idempotency/scope.js";
+import type { ClaimRequest, IdempotencyStore } from "../../../src/idempotency/store.js";
 import { createMemoryStore } from "../../../src/stores/memory/index.js";
 import {
   connectRedisNodes,
@@ -65,6 +66,15 @@ interface GateOptions {
   readonly copyTtlMs: number;
   readonly secret?: string;
 }
+
+const nameOf =
+  (kind: "lock" | "copy") =>
+  ({ namespace }: Pick<GateUnderTest, "namespace">, { scope }: Pick<ClaimRequest, "scope">) =>
+    `${namespace}:${kind}:${Buffer.from(scopeHash(scope)).toString("hex")}`;
+
+/** What a key's lock and its copy are called in Redis, said apart from the gate. */
+export const lockName = nameOf("lock");
+export const copyName = nameOf("copy");
 
 /** Opens gates over the nodes, and closes all of them at once. */
 export function gateOpener({ nodes }: Pick<RedisNodesUnderTest, "nodes">) {
