@@ -37,9 +37,9 @@ export function serviceImplementation<Service extends DescService, Transaction>(
 }
 
 function unary(handler: UnaryHandler) {
-  return async (request: Message, { signal }: HandlerContext) => {
+  return async (request: Message, context: HandlerContext) => {
     try {
-      return await handler(request, callContext(request, signal));
+      return await handler(request, callContext(request, context));
     } catch (error) {
       throw toConnectError(error);
     }
@@ -47,9 +47,9 @@ function unary(handler: UnaryHandler) {
 }
 
 function serverStreaming(handler: StreamHandler) {
-  return async function* (request: Message, { signal }: HandlerContext) {
+  return async function* (request: Message, context: HandlerContext) {
     try {
-      yield* handler(request, callContext(request, signal));
+      yield* handler(request, callContext(request, context));
     } catch (error) {
       throw toConnectError(error);
     }

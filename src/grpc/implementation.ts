@@ -7,6 +7,7 @@ import type {
 } from "@grpc/grpc-js";
 import type { CallContext } from "../idempotency/call.js";
 import type { ServiceHandlers } from "../idempotency/handlers.js";
+import { LazyAbort } from "../idempotency/lazy-abort.js";
 import { callContext } from "../idempotency/request-context.js";
 import { toServiceError } from "./errors.js";
 
@@ -47,10 +48,10 @@ export function serviceImplementation<Service extends DescService, Transaction>(
 
 function unary(method: DescMethod, handler: UnaryHandler): handleUnaryCall<Message, Message> {
   return (call, callback) => {
-    const cancel = new AbortController();
+    const cancel = new LazyAbort();
     call.on("cancelled", () => cancel.abort());
     Promise.resolve()
-      .then(() => handler(call.request, callContext(call.request, cancel.signal)))
+      .then(() => handler(call.request, callContext(call.request, cancel)))
       .then((response) => create(method.output, response))
       .then(
         (response) => callback(null, response),
@@ -67,10 +68,7 @@ function serverStreaming(
     const cancel = new AbortController();
     call.on("cancelled", () => cancel.abort());
     try {
-      for await (const response of handler(
-        call.request,
-        callContext(call.request, cancel.signal),
-      )) {
+      for await (const response of handler(call.request, callContext(call.request, cancel))) {
         if (cancel.signal.aborted) {
           return;
         }

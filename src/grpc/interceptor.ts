@@ -11,6 +11,7 @@ import { Code, toCode } from "../idempotency/code.js";
 import type { ErrorDescription } from "../idempotency/errors.js";
 import type { Executor } from "../idempotency/executor.js";
 import { KEY_METADATA } from "../idempotency/key.js";
+import { LazyAbort } from "../idempotency/lazy-abort.js";
 import type { Outcome } from "../idempotency/outcome.js";
 import type { MethodPolicy } from "../idempotency/policy.js";
 import { firstReply, type Reply, refusedReply } from "../idempotency/reply.js";
@@ -68,7 +69,7 @@ interface ProtectedCallOptions<Transaction> extends IdempotencyInterceptorOption
  */
 class ProtectedCall<Transaction> extends ServerInterceptingCall {
   readonly #options: ProtectedCallOptions<Transaction>;
-  readonly #abandoned = new AbortController();
+  readonly #abandoned = new LazyAbort();
   #caller: Caller = DEFAULT_CALLER;
   #metadata = new Metadata();
   #request: object | undefined;
@@ -159,6 +160,7 @@ class ProtectedCall<Transaction> extends ServerInterceptingCall {
     const { executor, method } = this.#options;
     const bytes = rawRequestOf(request);
     const desc = method.method.input;
+    const abandoned = this.#abandoned;
     return serve(executor, {
       policy,
       tenant: this.#caller.tenant,
@@ -167,7 +169,9 @@ class ProtectedCall<Transaction> extends ServerInterceptingCall {
       message: isProtobufEs(request) ? request : fromBinary(desc, bytes),
       bytes,
       run: (execution) => this.#run(execution, request, listener),
-      signal: this.#abandoned.signal,
+      get signal() {
+        return abandoned.signal;
+      },
     });
   }
 

@@ -1,6 +1,7 @@
 import type { Execution } from "./call.js";
 import type { Clock } from "./clock.js";
 import { CallError, ClaimLost, errorOutcome, Parked } from "./errors.js";
+import { LazyAbort } from "./lazy-abort.js";
 import { type DeclaredClass, type Outcome, okOutcome } from "./outcome.js";
 import type { MethodPolicy } from "./policy.js";
 import type { Claim, IdempotencyStore } from "./store.js";
@@ -40,13 +41,13 @@ export interface AttemptOptions<Transaction> {
  */
 export function attempt<Transaction>(options: AttemptOptions<Transaction>): Promise<AttemptResult> {
   return new Promise((resolve) => {
-    const abort = new AbortController();
+    const abort = new LazyAbort();
     const completion: Completion = { stored: undefined };
     const stopHeartbeat = startHeartbeat(options, completion, (result) => {
       abort.abort();
       resolve(result);
     });
-    void runHandler(options, completion, abort.signal).then(async (result) => {
+    void runHandler(options, completion, abort).then(async (result) => {
       await stopHeartbeat();
       resolve(result);
     });
@@ -61,13 +62,15 @@ interface Completion {
 async function runHandler<Transaction>(
   { store, claim, policy, run }: AttemptOptions<Transaction>,
   completion: Completion,
-  signal: AbortSignal,
+  abort: LazyAbort,
 ): Promise<AttemptResult> {
   const execution: Execution<Transaction> = {
     scope: claim.scope,
     fencingToken: claim.fencingToken,
     attempt: claim.attempt,
-    signal,
+    get signal() {
+      return abort.signal;
+    },
     async assertOwner(transaction) {
       if (!(await store.ownsWithin(transaction, claim))) {
         throw new ClaimLost();

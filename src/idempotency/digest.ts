@@ -1,11 +1,15 @@
-import { createHash } from "node:crypto";
+import crypto from "node:crypto";
 
 /**
  * SHA-256 of a list of parts. Each follows its length, so that no two lists
  * hash the same bytes. The first one names what the digest is for.
  */
 export function digest(...parts: readonly (string | Uint8Array)[]): Uint8Array {
-  // Written into one buffer and hashed by one call, which takes half as long as a call for each.
+  return Buffer.from(sha256(joined(parts)), "binary");
+}
+
+/** All parts in one buffer, each after its length: hashing that takes half as long as part by part. */
+export function joined(parts: readonly (string | Uint8Array)[]): Buffer {
   const bytes = Buffer.allocUnsafe(
     parts.reduce((size, part) => size + LENGTH_BYTES + byteLengthOf(part), 0),
   );
@@ -19,7 +23,7 @@ export function digest(...parts: readonly (string | Uint8Array)[]): Uint8Array {
       offset += part.length;
     }
   }
-  return createHash("sha256").update(bytes).digest();
+  return bytes;
 }
 
 const LENGTH_BYTES = 4;
@@ -27,3 +31,13 @@ const LENGTH_BYTES = 4;
 function byteLengthOf(part: string | Uint8Array): number {
   return typeof part === "string" ? Buffer.byteLength(part, "utf8") : part.length;
 }
+
+/**
+ * The hash as a string of bytes: Node makes a buffer of its own outside of the
+ * heap for one that is asked for as such, which takes longer than the hash.
+ * `crypto.hash` makes no object for each hash either; Node has it since 20.12.
+ */
+const sha256: (bytes: Buffer) => string =
+  typeof crypto.hash === "function"
+    ? (bytes) => crypto.hash("sha256", bytes, "binary")
+    : (bytes) => crypto.createHash("sha256").update(bytes).digest("binary");

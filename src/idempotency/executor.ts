@@ -113,17 +113,20 @@ export function createExecutor<Transaction = never>(
   let calls = 0;
 
   async function execute(request: ExecuteRequest<Transaction>): Promise<Reply> {
-    if (calls >= maxCalls) {
-      return refusals.overloaded(request.scope);
-    }
-    return counted(request.scope, async () => answer(request, await claimOrWait(request)));
+    return calls >= maxCalls
+      ? refusals.overloaded(request.scope)
+      : counted(request.scope, claimAndAnswer, request);
   }
 
   /** Counts a call as under way, and answers for a store that fails. */
-  async function counted(scope: Scope, call: () => Promise<Reply>): Promise<Reply> {
+  async function counted<Call>(
+    scope: Scope,
+    reply: (call: Call) => Promise<Reply>,
+    call: Call,
+  ): Promise<Reply> {
     calls += 1;
     try {
-      return await call();
+      return await reply(call);
     } catch (error) {
       onEvent({ type: "store_failed", scope, error });
       return refusals.storeUnavailable(scope);
@@ -138,8 +141,8 @@ export function createExecutor<Transaction = never>(
   }
 
   /** Claims; where the policy says so, waits for the answer of a call in flight. */
-  async function claimOrWait(request: ExecuteRequest<Transaction>): Promise<Claiming> {
-    const { scope, policy, fingerprint, message, signal } = request;
+  async function claimAndAnswer(request: ExecuteRequest<Transaction>): Promise<Reply> {
+    const { scope, policy, fingerprint, message } = request;
     const claimRequest: ClaimRequest = {
       scope,
       claimId: newClaimId(),
@@ -154,8 +157,14 @@ export function createExecutor<Transaction = never>(
     // Asked again after a lost reply, the store recognises the claim's id.
     const ask = async () => {
       unanswered += 1;
-      const mayBeOwner = unanswered > 1;
-      const result = await store.claim({ ...claimRequest, mayBeOwner }).catch(notAsked);
+      let result: Claiming["result"];
+      try {
+        result = await store.claim(
+          unanswered > 1 ? { ...claimRequest, mayBeOwner: true } : claimRequest,
+        );
+      } catch (error) {
+        result = notAsked(error);
+      }
       unanswered -= 1;
       return result;
     };
@@ -164,11 +173,12 @@ export function createExecutor<Transaction = never>(
       const claiming = { result, mayBeClaimedAgain: unanswered > 0 };
       const leftMs = waitUntilMs - clock.nowMs();
       if (result.kind !== "in_progress" || leftMs <= 0) {
-        return claiming;
+        return answer(request, claiming);
       }
+      const { signal } = request;
       await sleep(clock, Math.min(leftMs, refusals.delayUntilAnswer(scope, result)), signal);
       if (signal.aborted) {
-        return claiming; // asking again might begin what nobody waits for
+        return answer(request, claiming); // asking again might begin what nobody waits for
       }
     }
   }
@@ -274,7 +284,7 @@ export function createExecutor<Transaction = never>(
 
   return {
     execute,
-    resume: (call) => counted(call.claim.scope, () => runClaimed(call)),
+    resume: (call) => counted(call.claim.scope, runClaimed, call),
     async drained() {
       if (calls > 0) {
         await new Promise<void>((resolve) => waitingForDrain.push(resolve));

@@ -57,7 +57,7 @@ function repeatable<Transaction>(
         caller: { tenant, role: "caller" },
         execution: execution as Execution<unknown>, // the executor's store knows the type
       });
-      const response = await handler(request, callContext(request, execution.signal));
+      const response = await handler(request, callContext(request, execution));
       return okOutcome(toBinary(method.output, create(method.output, response)));
     },
   };

@@ -1,4 +1,4 @@
-import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import { create, fromBinary } from "@bufbuild/protobuf";
 import {
   type MetadataEntry as MetadataEntryMessage,
   MetadataEntrySchema,
@@ -6,6 +6,7 @@ import {
   StoredOutcomeSchema,
 } from "../gen/payonce/idempotency/v1/outcome_pb.js";
 import { Code, toCode } from "./code.js";
+import { encodeFields, type WireField } from "./wire.js";
 
 /** One entry of gRPC metadata. The name is lower case; a binary value's name ends in `-bin`. */
 export type MetadataEntry = readonly [name: string, value: string | Uint8Array];
@@ -79,9 +80,30 @@ export function okOutcome(body: Uint8Array): Outcome {
   return { code: Code.OK, message: "", headers: [], body, trailers: [] };
 }
 
-/** Serializes an outcome for a store. */
-export function encodeOutcome(outcome: Outcome): Uint8Array {
-  return toBinary(StoredOutcomeSchema, toStoredOutcome(outcome));
+/** Serializes an outcome for a store, as a `StoredOutcome`. */
+export function encodeOutcome({ code, message, headers, body, trailers }: Outcome): Uint8Array {
+  const fields: WireField[] = [];
+  if (code !== Code.OK) {
+    fields.push([1, code]);
+  }
+  if (message !== "") {
+    fields.push([2, message]);
+  }
+  for (const header of headers) {
+    fields.push([3, encodeEntry(header)]);
+  }
+  if (body.length > 0) {
+    fields.push([4, body]);
+  }
+  for (const trailer of trailers) {
+    fields.push([5, encodeEntry(trailer)]);
+  }
+  return encodeFields(fields);
+}
+
+function encodeEntry([name, value]: MetadataEntry): Uint8Array {
+  const field: WireField = [typeof value === "string" ? 2 : 3, value];
+  return encodeFields(name === "" ? [field] : [[1, name], field]);
 }
 
 /** @throws if the bytes are not an encoded outcome. */

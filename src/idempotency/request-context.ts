@@ -33,12 +33,16 @@ export function executionOf<Transaction = never>(
 }
 
 /**
- * For bindings: what the handler of a request is told. `signal` is the call's
- * own; under a key the claim's takes its place, which the caller cannot abort.
+ * For bindings: what the handler of a request is told. `call` has the signal of
+ * its own; under a key the claim's takes its place, which the caller cannot abort.
  */
-export function callContext(request: object, signal: AbortSignal): CallContext {
+export function callContext(request: object, call: Pick<CallContext, "signal">): CallContext {
   const { caller = DEFAULT_CALLER, execution } = requestContext(request) ?? {};
-  return execution === undefined
-    ? { caller, signal }
-    : { caller, execution, signal: execution.signal };
+  return {
+    caller,
+    ...(execution === undefined ? {} : { execution }),
+    get signal() {
+      return (execution ?? call).signal;
+    },
+  };
 }

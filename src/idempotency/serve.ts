@@ -34,7 +34,7 @@ export async function serve<Desc extends DescMessage, Transaction>(
   executor: Executor<Transaction>,
   call: IncomingCall<Desc, Transaction>,
 ): Promise<Reply> {
-  const { policy, tenant, bytes, run, signal } = call;
+  const { policy, tenant, bytes, run } = call;
   const { operation } = policy;
   const reading = readKey({ metadata: call.keyMetadata, field: keyFieldOf(call) });
   switch (reading.kind) {
@@ -53,7 +53,9 @@ export async function serve<Desc extends DescMessage, Transaction>(
             request: bytes,
             message: call.message,
             run,
-            signal,
+            get signal() {
+              return call.signal;
+            },
           });
     }
   }

@@ -131,10 +131,7 @@ export function createRedisNode(options: {
     },
     connect(from, network) {
       const commands = {
-        callBuffer: (
-          name: "evalsha" | "eval",
-          [script, nameCount, ...batch]: [string, number, ...(string | Buffer)[]],
-        ) =>
+        callBuffer: (name: "evalsha" | "eval" | "mget", values: (string | number | Buffer)[]) =>
           network.call({
             from,
             to: server,
@@ -142,6 +139,14 @@ export function createRedisNode(options: {
             about: "redis",
             timeoutMs: SILENCE_TIMEOUT_MS,
             async execute() {
+              if (name === "mget") {
+                return values.map((key) => damaged(get(String(key))));
+              }
+              const [script, nameCount, ...batch] = values as [
+                string,
+                number,
+                ...(string | Buffer)[],
+              ];
               knowsScript ||= name === "eval" && script === gateScript.text;
               if (!knowsScript || (name === "evalsha" && script !== gateScript.sha1)) {
                 throw new Error("NOSCRIPT No matching script");
@@ -150,7 +155,7 @@ export function createRedisNode(options: {
             },
           }),
       };
-      // The gate uses this command of a client, and no other.
+      // The gate calls these commands of a client, and no other.
       return commands as unknown as Redis;
     },
   };

@@ -1,11 +1,16 @@
-import { createHash, createHmac, timingSafeEqual } from "node:crypto";
+import { createHmac, timingSafeEqual } from "node:crypto";
 import { fromBinary } from "@bufbuild/protobuf";
-import { CachedOutcomeSchema } from "../../gen/payonce/idempotency/v1/outcome_pb.js";
+import {
+  CachedOutcomeSchema,
+  type Fingerprint as FingerprintMessage,
+} from "../../gen/payonce/idempotency/v1/outcome_pb.js";
+import { digest, joined } from "../../idempotency/digest.js";
 import { type Fingerprint, sameRequest } from "../../idempotency/fingerprint.js";
 import { decodeOutcome, encodeOutcome, type Outcome } from "../../idempotency/outcome.js";
 import { type Scope, scopeHash } from "../../idempotency/scope.js";
+import { encodeFields } from "../../idempotency/wire.js";
 
-/** Copies of outcomes that prove whose they are. */
+/** Copies of outcomes that prove whose they are; each is a `CachedOutcome`. */
 export interface CachedOutcomes {
   encode(scope: Scope, fingerprint: Fingerprint, outcome: Outcome): Uint8Array;
   /**
@@ -14,6 +19,10 @@ export interface CachedOutcomes {
    */
   verify(scope: Scope, fingerprint: Fingerprint, copy: Uint8Array): Outcome | undefined;
 }
+
+/** A copy ends with its checksum: a field of so many bytes, the last of them the checksum itself. */
+const CHECKSUM_BYTES = 32;
+const CHECKSUM_FIELD_BYTES = 2 + CHECKSUM_BYTES;
 
 export function createCachedOutcomes({
   namespace,
@@ -24,97 +33,47 @@ export function createCachedOutcomes({
   /** Makes the checksum an HMAC, for a cache that others can write to. */
   readonly secret?: string;
 }): CachedOutcomes {
-  function checksum(scope: Scope, fingerprint: Fingerprint, outcome: Uint8Array): Buffer {
-    const hash = secret === undefined ? createHash("sha256") : createHmac("sha256", secret);
-    const parts = [
-      Buffer.from(namespace()),
-      scopeHash(scope),
-      Buffer.from(String(fingerprint.version)),
-      fingerprint.canonical,
-      fingerprint.raw,
-      outcome,
-    ];
-    for (const part of parts) {
-      // Each part follows its length, so that no byte can move between parts.
-      hash.update(`${part.length}:`).update(part);
-    }
-    return hash.digest();
+  /** Of the fields before it, as they are encoded, and of whose they are. */
+  function checksum(scope: Scope, fields: Uint8Array): Uint8Array {
+    const parts = ["payonce.copy.v1", namespace(), scopeHash(scope), fields];
+    return secret === undefined
+      ? digest(...parts)
+      : createHmac("sha256", secret).update(joined(parts)).digest();
   }
 
   return {
-    encode(scope, fingerprint, outcome) {
-      const bytes = encodeOutcome(outcome);
-      return encodeCopy(fingerprint, bytes, checksum(scope, fingerprint, bytes));
+    encode(scope, { version, canonical, raw }, outcome) {
+      const fingerprint = encodeFields([
+        [1, version],
+        [2, canonical],
+        [3, raw],
+      ]);
+      const fields = encodeFields([
+        [1, encodeOutcome(outcome)],
+        [2, fingerprint],
+      ]);
+      // The encodings of fields make up the message's one after another.
+      return Buffer.concat([fields, encodeFields([[3, checksum(scope, fields)]])]);
     },
 
     verify(scope, fingerprint, copy) {
+      const fields = copy.subarray(0, -CHECKSUM_FIELD_BYTES);
+      const proof = copy.subarray(-CHECKSUM_BYTES);
+      if (proof.length !== CHECKSUM_BYTES || !timingSafeEqual(proof, checksum(scope, fields))) {
+        return undefined;
+      }
       try {
-        const cached = fromBinary(CachedOutcomeSchema, copy);
-        if (cached.fingerprint === undefined) {
-          return undefined;
-        }
-        const { version, canonicalSha256: canonical, rawSha256: raw } = cached.fingerprint;
-        const answered = { version, canonical, raw };
-        const expected = checksum(scope, answered, cached.outcome);
-        const proven =
-          cached.checksum.length === expected.length && timingSafeEqual(cached.checksum, expected);
-        return proven && sameRequest(answered, fingerprint)
-          ? decodeOutcome(cached.outcome)
+        const { outcome, fingerprint: answered } = fromBinary(CachedOutcomeSchema, fields);
+        return answered !== undefined && sameRequest(requestOf(answered), fingerprint)
+          ? decodeOutcome(outcome)
           : undefined;
       } catch {
-        return undefined; // not a copy at all
+        return undefined; // whoever wrote it knew the checksum, but not the message
       }
     },
   };
 }
 
-/** More than the tags and lengths of all fields take. Bytes. */
-const MAX_OVERHEAD_BYTES = 64;
-
-/** A `CachedOutcome`, written by hand: reflection would take longer than all the rest. */
-function encodeCopy(
-  { version, canonical, raw }: Fingerprint,
-  outcome: Uint8Array,
-  checksum: Uint8Array,
-): Uint8Array {
-  const request = Buffer.allocUnsafe(canonical.length + raw.length + MAX_OVERHEAD_BYTES);
-  request[0] = (1 << 3) | VARINT;
-  let requestEnd = writeVarint(request, 1, version);
-  requestEnd = writeBytes(request, requestEnd, { field: 2, value: canonical });
-  requestEnd = writeBytes(request, requestEnd, { field: 3, value: raw });
-
-  const size = outcome.length + requestEnd + checksum.length + MAX_OVERHEAD_BYTES;
-  const copy = Buffer.allocUnsafe(size);
-  let end = writeBytes(copy, 0, { field: 1, value: outcome });
-  end = writeBytes(copy, end, { field: 2, value: request.subarray(0, requestEnd) });
-  end = writeBytes(copy, end, { field: 3, value: checksum });
-  return copy.subarray(0, end);
-}
-
-// Protobuf's wire format: https://protobuf.dev/programming-guides/encoding/
-
-const VARINT = 0;
-const LENGTH_DELIMITED = 2;
-
-/** Returns where the next field begins. */
-function writeBytes(
-  target: Buffer,
-  at: number,
-  { field, value }: { readonly field: number; readonly value: Uint8Array },
-): number {
-  target[at] = (field << 3) | LENGTH_DELIMITED;
-  const valueAt = writeVarint(target, at + 1, value.length);
-  target.set(value, valueAt);
-  return valueAt + value.length;
-}
-
-function writeVarint(target: Buffer, at: number, value: number): number {
-  let rest = value;
-  let end = at;
-  for (; rest > 0x7f; rest >>>= 7) {
-    target[end] = (rest & 0x7f) | 0x80;
-    end += 1;
-  }
-  target[end] = rest;
-  return end + 1;
+function requestOf({ version, canonicalSha256, rawSha256 }: FingerprintMessage): Fingerprint {
+  return { version, canonical: canonicalSha256, raw: rawSha256 };
 }

@@ -7,12 +7,14 @@ import type {
   ClaimResult,
   IdempotencyStore,
 } from "../../idempotency/store.js";
+import { createAnsweredKeys } from "./answered-keys.js";
 import { createCachedOutcomes } from "./cached-outcome.js";
 import type { OwnedLock } from "./consult.js";
 import { createFirstSeen } from "./first-seen.js";
 import { createFollowers } from "./followers.js";
 import { createLocks } from "./locks.js";
-import { createNames, requestName } from "./names.js";
+import { createLookups } from "./lookups.js";
+import { createNames, type Names, requestName } from "./names.js";
 import { createNodeBatches } from "./node-batches.js";
 
 /** Larger answers are replayed from the store of record. Bytes. */
@@ -67,10 +69,12 @@ export function redisGate<Transaction>(
   if (nodes.length === 0) {
     throw new RangeError("nodes must name at least one Redis node");
   }
-  const names = createNames(options.namespace);
+  const namesOf = createNames(options.namespace);
   const copies = createCachedOutcomes(options);
   const batches = createNodeBatches({ nodes, clock, soon });
   const locks = createLocks({ nodeCount: nodes.length, batches, clock });
+  const lookups = createLookups({ nodes, clock, soon });
+  const answeredKeys = createAnsweredKeys();
   const followers = createFollowers();
   const firstSeen = createFirstSeen(clock.nowMs);
   const owned = new WeakMap<Claim, OwnedLock>();
@@ -80,22 +84,41 @@ export function redisGate<Transaction>(
     if (clock.nowMs() < asideUntilMs || batches.isFull()) {
       return store.claim(request);
     }
-    const lockName = names.lockOf(request.scope);
-    return followers.join(lockName, request, (onSent) =>
-      claimThroughNodes(request, { lockName, onSent }),
+    const names = namesOf(request.scope);
+    return followers.join(names.lock, request, (onSent) =>
+      answeredKeys.has(request.scope)
+        ? replayOrClaim(request, names, onSent)
+        : claimThroughNodes(request, names, onSent),
     );
+  }
+
+  /** For a key that has been answered: one node's copy will do, and if not, nothing is lost. */
+  async function replayOrClaim(
+    request: ClaimRequest,
+    names: Names,
+    onSent: () => void,
+  ): Promise<ClaimResult> {
+    const copy = await lookups.find(names.copy, onSent);
+    const outcome = copy && copies.verify(request.scope, request.fingerprint, copy);
+    if (outcome === undefined) {
+      return claimThroughNodes(request, names, onSent);
+    }
+    onEvent({ type: "hit" });
+    return { kind: "replay", outcome };
   }
 
   async function claimThroughNodes(
     request: ClaimRequest,
-    { lockName, onSent }: { readonly lockName: string; readonly onSent: () => void },
+    names: Names,
+    onSent: () => void,
   ): Promise<ClaimResult> {
+    const { scope, fingerprint } = request;
     const consultation = await locks.consult<Outcome>({
-      lockName,
-      copyName: names.copyOf(request.scope),
-      request: requestName(request.fingerprint),
+      lockName: names.lock,
+      copyName: names.copy,
+      request: requestName(fingerprint),
       ttlMs: lockTtlMs(request.leaseMs),
-      verify: (copy) => copies.verify(request.scope, request.fingerprint, copy),
+      verify: (copy) => copies.verify(scope, fingerprint, copy),
       onSent,
     });
     if (consultation.kind === "no_quorum") {
@@ -105,12 +128,13 @@ export function redisGate<Transaction>(
     }
     onEvent({ type: consultation.kind });
     if (consultation.kind === "held") {
-      const elapsedMs = firstSeen.elapsedMs(lockName);
+      const elapsedMs = firstSeen.elapsedMs(names.lock);
       return { kind: "in_progress", elapsedMs, leaseRemainingMs: request.leaseMs };
     }
-    firstSeen.forget(lockName);
+    firstSeen.forget(names.lock);
     switch (consultation.kind) {
       case "hit":
+        answeredKeys.add(scope);
         return { kind: "replay", outcome: consultation.answer };
       case "undecided":
         return store.claim(request);
@@ -154,7 +178,8 @@ export function redisGate<Transaction>(
       const copy = copies.encode(claim.scope, claim.fingerprint, outcome);
       if (copy.length <= MAX_COPY_BYTES) {
         const ttlMs = Math.floor(Math.min(copyTtlMs, retentionMs));
-        batches.add({ kind: "put", copyName: names.copyOf(claim.scope), copy, ttlMs });
+        batches.add({ kind: "put", copyName: namesOf(claim.scope).copy, copy, ttlMs });
+        answeredKeys.add(claim.scope);
       }
     }
     await release(claim);

@@ -3,16 +3,15 @@ import { type Scope, scopeHash } from "../../idempotency/scope.js";
 
 /** What the gate's entries are called in Redis. */
 export interface Names {
-  lockOf(scope: Scope): string;
-  copyOf(scope: Scope): string;
+  readonly lock: string;
+  readonly copy: string;
 }
 
-export function createNames(namespace: () => string): Names {
-  const nameOf = (kind: "lock" | "copy", scope: Scope) =>
-    `${namespace()}:${kind}:${textOf(scopeHash(scope), "hex")}`;
-  return {
-    lockOf: (scope) => nameOf("lock", scope),
-    copyOf: (scope) => nameOf("copy", scope),
+export function createNames(namespace: () => string): (scope: Scope) => Names {
+  return (scope) => {
+    const prefix = namespace();
+    const hash = textOf(scopeHash(scope), "hex");
+    return { lock: `${prefix}:lock:${hash}`, copy: `${prefix}:copy:${hash}` };
   };
 }
 
@@ -21,6 +20,6 @@ export function requestName({ version, canonical }: Fingerprint): string {
   return `${version}.${textOf(canonical, "base64url")}`;
 }
 
-function textOf({ buffer, byteOffset, byteLength }: Uint8Array, encoding: BufferEncoding): string {
-  return Buffer.from(buffer, byteOffset, byteLength).toString(encoding);
+function textOf(bytes: Uint8Array, encoding: BufferEncoding): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString(encoding);
 }

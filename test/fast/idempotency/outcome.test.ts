@@ -1,5 +1,7 @@
+import { toBinary } from "@bufbuild/protobuf";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { StoredOutcomeSchema } from "../../../src/gen/payonce/idempotency/v1/outcome_pb.js";
 import { Code } from "../../../src/idempotency/code.js";
 import {
   classify,
@@ -9,6 +11,7 @@ import {
   type Outcome,
   type OutcomeClass,
   okOutcome,
+  toStoredOutcome,
 } from "../../../src/idempotency/outcome.js";
 import { PROPERTY_TIMEOUT_MS } from "../../fixtures/property.js";
 
@@ -38,6 +41,15 @@ describe("a stored outcome", { timeout: PROPERTY_TIMEOUT_MS }, () => {
     fc.assert(
       fc.property(anyOutcome, (outcome) => {
         expect(decodeOutcome(encodeOutcome(outcome))).toStrictEqual(outcome);
+      }),
+    );
+  });
+
+  it("is the message that the schema describes", () => {
+    fc.assert(
+      fc.property(anyOutcome, (outcome) => {
+        const message = toStoredOutcome(outcome);
+        expect(encodeOutcome(outcome)).toStrictEqual(toBinary(StoredOutcomeSchema, message));
       }),
     );
   });
