@@ -12,7 +12,7 @@ import type { ErrorDescription } from "../idempotency/errors.js";
 import type { Executor } from "../idempotency/executor.js";
 import { KEY_METADATA } from "../idempotency/key.js";
 import { LazyAbort } from "../idempotency/lazy-abort.js";
-import type { Outcome } from "../idempotency/outcome.js";
+import type { Outcome, PendingOutcome } from "../idempotency/outcome.js";
 import type { MethodPolicy } from "../idempotency/policy.js";
 import { firstReply, type Reply, refusedReply } from "../idempotency/reply.js";
 import { setRequestContext } from "../idempotency/request-context.js";
@@ -180,7 +180,7 @@ class ProtectedCall<Transaction> extends ServerInterceptingCall {
     execution: Execution<Transaction> | undefined,
     request: object,
     listener: Listener,
-  ): Promise<Outcome> {
+  ): Promise<PendingOutcome> {
     const { definition } = this.#options;
     return new Promise((resolve, reject) => {
       const held: HeldResponse = {
@@ -188,14 +188,10 @@ class ProtectedCall<Transaction> extends ServerInterceptingCall {
         message: undefined,
         end(status) {
           const thrown = thrownErrorOf(status.metadata);
-          if (thrown !== undefined) {
+          if (thrown === undefined) {
+            resolve(() => toOutcome(held, status, definition.responseSerialize));
+          } else {
             reject(thrown);
-            return;
-          }
-          try {
-            resolve(toOutcome(held, status, definition.responseSerialize));
-          } catch (error) {
-            reject(error);
           }
         },
       };

@@ -2,7 +2,7 @@ import type { Execution } from "./call.js";
 import type { Clock } from "./clock.js";
 import { CallError, ClaimLost, errorOutcome, Parked } from "./errors.js";
 import { LazyAbort } from "./lazy-abort.js";
-import { type DeclaredClass, type Outcome, okOutcome } from "./outcome.js";
+import { type DeclaredClass, type Outcome, okOutcome, type PendingOutcome } from "./outcome.js";
 import type { MethodPolicy } from "./policy.js";
 import type { Claim, IdempotencyStore } from "./store.js";
 
@@ -13,7 +13,9 @@ import type { Claim, IdempotencyStore } from "./store.js";
 const HEARTBEATS_PER_LEASE = 5;
 
 /** Runs the handler once. Rejects with what the handler threw. */
-export type Run<Transaction> = (execution: Execution<Transaction>) => Promise<Outcome>;
+export type Run<Transaction> = (
+  execution: Execution<Transaction>,
+) => Promise<Outcome | PendingOutcome>;
 
 /** How one attempt ended. */
 export type AttemptResult =
@@ -71,6 +73,7 @@ async function runHandler<Transaction>(
     get signal() {
       return abort.signal;
     },
+    throwIfAborted: () => abort.throwIfAborted(),
     async assertOwner(transaction) {
       if (!(await store.ownsWithin(transaction, claim))) {
         throw new ClaimLost();
@@ -85,9 +88,11 @@ async function runHandler<Transaction>(
     },
   };
   try {
-    const outcome = await run(execution);
+    const ended = await run(execution);
     const { stored } = completion;
-    return stored === undefined ? { kind: "ended", outcome } : { kind: "stored", outcome: stored };
+    return stored === undefined
+      ? { kind: "ended", outcome: typeof ended === "function" ? ended() : ended }
+      : { kind: "stored", outcome: stored };
   } catch (error) {
     return failure(error);
   }

@@ -16,6 +16,13 @@ export class LazyAbort {
     return this.#controller.signal;
   }
 
+  /** What the signal's own would do. */
+  throwIfAborted(): void {
+    if (this.#isAborted) {
+      this.signal.throwIfAborted();
+    }
+  }
+
   abort(): void {
     this.#isAborted = true;
     this.#controller?.abort();

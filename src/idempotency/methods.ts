@@ -6,9 +6,10 @@ import {
   type Message,
   toBinary,
 } from "@bufbuild/protobuf";
+import type { Run } from "./attempt.js";
 import type { CallContext, Execution } from "./call.js";
 import type { ServiceHandlers } from "./handlers.js";
-import { type Outcome, okOutcome } from "./outcome.js";
+import { okOutcome } from "./outcome.js";
 import { type MethodPolicy, type PolicyDefaults, policiesOf } from "./policy.js";
 import { callContext, setRequestContext } from "./request-context.js";
 
@@ -16,7 +17,7 @@ import { callContext, setRequestContext } from "./request-context.js";
 export interface RepeatableMethod<Transaction> {
   readonly policy: MethodPolicy;
   /** Rejects with what the handler threw. */
-  run(request: Uint8Array, execution: Execution<Transaction>): Promise<Outcome>;
+  run(request: Uint8Array, execution: Execution<Transaction>): ReturnType<Run<Transaction>>;
 }
 
 /**
@@ -58,7 +59,7 @@ function repeatable<Transaction>(
         execution: execution as Execution<unknown>, // the executor's store knows the type
       });
       const response = await handler(request, callContext(request, execution));
-      return okOutcome(toBinary(method.output, create(method.output, response)));
+      return () => okOutcome(toBinary(method.output, create(method.output, response)));
     },
   };
 }

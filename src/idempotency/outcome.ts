@@ -6,7 +6,7 @@ import {
   StoredOutcomeSchema,
 } from "../gen/payonce/idempotency/v1/outcome_pb.js";
 import { Code, toCode } from "./code.js";
-import { encodeFields, type WireField } from "./wire.js";
+import { encodeFields, unlessDefault, type WireField } from "./wire.js";
 
 /** One entry of gRPC metadata. The name is lower case; a binary value's name ends in `-bin`. */
 export type MetadataEntry = readonly [name: string, value: string | Uint8Array];
@@ -23,6 +23,9 @@ export interface Outcome {
   /** The trailers, `grpc-status-details-bin` among them. */
   readonly trailers: readonly MetadataEntry[];
 }
+
+/** What makes an outcome, for one that is not needed where its handler has stored it already. */
+export type PendingOutcome = () => Outcome;
 
 /**
  * What an outcome means for its key:
@@ -82,28 +85,17 @@ export function okOutcome(body: Uint8Array): Outcome {
 
 /** Serializes an outcome for a store, as a `StoredOutcome`. */
 export function encodeOutcome({ code, message, headers, body, trailers }: Outcome): Uint8Array {
-  const fields: WireField[] = [];
-  if (code !== Code.OK) {
-    fields.push([1, code]);
-  }
-  if (message !== "") {
-    fields.push([2, message]);
-  }
-  for (const header of headers) {
-    fields.push([3, encodeEntry(header)]);
-  }
-  if (body.length > 0) {
-    fields.push([4, body]);
-  }
-  for (const trailer of trailers) {
-    fields.push([5, encodeEntry(trailer)]);
-  }
-  return encodeFields(fields);
+  return encodeFields([
+    unlessDefault(1, code),
+    unlessDefault(2, message),
+    ...headers.map((header): WireField => [3, encodeEntry(header)]),
+    body.length === 0 ? undefined : [4, body],
+    ...trailers.map((trailer): WireField => [5, encodeEntry(trailer)]),
+  ]);
 }
 
 function encodeEntry([name, value]: MetadataEntry): Uint8Array {
-  const field: WireField = [typeof value === "string" ? 2 : 3, value];
-  return encodeFields(name === "" ? [field] : [[1, name], field]);
+  return encodeFields([unlessDefault(1, name), [typeof value === "string" ? 2 : 3, value]]);
 }
 
 /** @throws if the bytes are not an encoded outcome. */

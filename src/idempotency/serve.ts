@@ -1,4 +1,5 @@
 import type { DescMessage, MessageShape } from "@bufbuild/protobuf";
+import type { Run } from "./attempt.js";
 import type { Execution } from "./call.js";
 import { Code } from "./code.js";
 import { CallError, type ErrorDescription, errorOutcome, refusal } from "./errors.js";
@@ -20,7 +21,7 @@ export interface IncomingCall<Desc extends DescMessage, Transaction> {
   /** The bytes that `message` was decoded from. */
   readonly bytes: Uint8Array;
   /** Runs the handler; without an execution where the call may go without a key. */
-  readonly run: (execution?: Execution<Transaction>) => Promise<Outcome>;
+  readonly run: (execution?: Execution<Transaction>) => ReturnType<Run<Transaction>>;
   /** Aborted when nobody waits for the reply. */
   readonly signal: AbortSignal;
 }
@@ -61,9 +62,10 @@ export async function serve<Desc extends DescMessage, Transaction>(
   }
 }
 
-async function runWithoutKey(run: () => Promise<Outcome>): Promise<Reply> {
+async function runWithoutKey(run: () => ReturnType<Run<never>>): Promise<Reply> {
   try {
-    return firstReply(await run());
+    const ended = await run();
+    return firstReply(typeof ended === "function" ? ended() : ended);
   } catch (error) {
     return firstReply(failureOutcome(error));
   }

@@ -1,17 +1,24 @@
 // Protobuf's wire format: https://protobuf.dev/programming-guides/encoding/
 
-/** A field of a message, by its number: a small number as a varint, anything else behind its length. */
+/** A field of a message, by its number: a safe integer that is not negative, a text, or bytes. */
 export type WireField = readonly [number: number, value: number | string | Uint8Array];
 
-/** No number here is longer: tags below 16, and values of 32 bits. Bytes. */
-const MAX_VARINT_BYTES = 5;
+/** The field, if its value is not the one that a field without presence has when it is absent. */
+export function unlessDefault(...field: WireField): WireField | undefined {
+  const [, value] = field;
+  return value === 0 || value === "" ? undefined : field;
+}
+
+/** Of 53 bits, 7 to a byte. */
+const MAX_VARINT_BYTES = 8;
 
 /**
- * Encodes fields in the order they are given. For the few messages that every
- * call stores: the writer for any message takes many times as long. Numbers are
- * integers from 0 to 2^31 - 1, field numbers below 16.
+ * Encodes fields in the order they are given, those that are not undefined. For the few messages that every
+ * call stores: the writer for any message takes many times as long. The numbers
+ * of fields are below 16.
  */
-export function encodeFields(fields: readonly WireField[]): Uint8Array {
+export function encodeFields(given: readonly (WireField | undefined)[]): Uint8Array {
+  const fields = given.filter((field) => field !== undefined);
   let capacity = 0;
   for (const [, value] of fields) {
     capacity += 1 + MAX_VARINT_BYTES + (typeof value === "number" ? 0 : byteLength(value));
@@ -47,8 +54,9 @@ function byteLength(value: string | Uint8Array): number {
 function writeVarint(target: Buffer, at: number, value: number): number {
   let rest = value;
   let end = at;
-  for (; rest > 0x7f; rest >>>= 7) {
-    target[end] = (rest & 0x7f) | 0x80;
+  // Bitwise operators see 32 bits only.
+  for (; rest > 0x7f; rest = Math.floor(rest / 0x80)) {
+    target[end] = (rest % 0x80) | 0x80;
     end += 1;
   }
   target[end] = rest;

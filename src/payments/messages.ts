@@ -10,6 +10,7 @@ import {
   type Refund as RefundMessage,
   RefundSchema,
 } from "../gen/payonce/payments/v1/payments_pb.js";
+import { encodeFields, unlessDefault, type WireField } from "../idempotency/wire.js";
 import type { LedgerEntry } from "./ledger.js";
 import type { Operation } from "./operation.js";
 import type { Payment } from "./payment.js";
@@ -34,6 +35,50 @@ export function paymentMessage(payment: Payment): PaymentMessage {
     captureMethod: CaptureMethod[payment.captureMethod],
     description: payment.description,
   });
+}
+
+/**
+ * The same, serialized. Written by hand: a payment is stored so with each of
+ * its transitions and in its answer, and by way of a message it takes ten times
+ * as long.
+ */
+export function encodePayment(payment: Payment): Uint8Array {
+  const money = (minorUnits: bigint) =>
+    encodeFields([[1, payment.currencyCode], unlessDefault(2, Number(minorUnits))]);
+  return encodeFields([
+    [1, payment.id],
+    [2, PaymentStatus[payment.status]],
+    [3, money(payment.amount)],
+    [4, money(payment.authorized)],
+    [5, money(payment.captured)],
+    [6, money(payment.refunded)],
+    [7, payment.paymentMethod],
+    unlessDefault(8, payment.merchantReference),
+    ...Object.entries(payment.metadata).map(
+      ([name, value]): WireField => [
+        9,
+        encodeFields([
+          [1, name],
+          [2, value],
+        ]),
+      ],
+    ),
+    unlessDefault(10, payment.declineCode),
+    [11, encodeTime(payment.createTime)],
+    [12, encodeTime(payment.updateTime)],
+    [13, Number(payment.version)],
+    [14, CaptureMethod[payment.captureMethod]],
+    unlessDefault(15, payment.description),
+  ]);
+}
+
+/** A google.protobuf.Timestamp. */
+function encodeTime(time: Date): Uint8Array {
+  const ms = time.getTime();
+  return encodeFields([
+    unlessDefault(1, Math.floor(ms / 1_000)),
+    unlessDefault(2, (ms % 1_000) * 1_000_000),
+  ]);
 }
 
 /** The refund that an approved operation made. */

@@ -1,4 +1,4 @@
-import { create, type DescMessage, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
+import { type DescMessage, fromBinary, type MessageShape } from "@bufbuild/protobuf";
 import type { Pool, PoolClient } from "pg";
 import type { Execution } from "../idempotency/call.js";
 import { Final, Parked } from "../idempotency/errors.js";
@@ -29,8 +29,8 @@ interface Write<Response extends DescMessage> {
   /** Throws if the request is not valid. Not asked once the operation has begun. */
   readonly readIntent: () => Intent;
   readonly response: Response;
-  /** The answer to an operation that is done. */
-  readonly respond: (operated: Operated) => MessageInitShape<Response>;
+  /** The answer to an operation that is done, serialized. */
+  readonly encode: (operated: Operated) => Uint8Array;
 }
 
 /**
@@ -47,11 +47,11 @@ interface Write<Response extends DescMessage> {
  */
 export async function perform<Response extends DescMessage>(
   { firstWork, steps, processor, keyWindowMs }: Performing,
-  { execution, request, readIntent, response, respond }: Write<Response>,
-): Promise<MessageInitShape<Response>> {
+  { execution, request, readIntent, response, encode }: Write<Response>,
+): Promise<MessageShape<Response>> {
   const begun = firstWork.take(request) ?? (await steps.begin({ execution }, readIntent));
   if (isFinished(begun.operation)) {
-    return answer(begun, respond);
+    return fromBinary(response, answerTo(begun, encode));
   }
   if (begun.begunAgoMs > keyWindowMs) {
     throw new Parked(
@@ -59,7 +59,7 @@ export async function perform<Response extends DescMessage>(
     );
   }
   // An owner that slept may have lost its claim by now; then it sends nothing.
-  execution.signal.throwIfAborted();
+  execution.throwIfAborted();
   const { operation } = begun;
   const decision = await send(processor, begun).catch(async (cause: unknown) => {
     await steps.markUnknown({ execution, operation });
@@ -70,11 +70,9 @@ export async function perform<Response extends DescMessage>(
     operation,
     decision,
     respond: (operated) =>
-      refusalOf(operated.operation) === undefined
-        ? toBinary(response, create(response, respond(operated)))
-        : undefined,
+      refusalOf(operated.operation) === undefined ? encode(operated) : undefined,
   });
-  return answer(finished, respond);
+  return fromBinary(response, finished.body ?? answerTo(finished, encode));
 }
 
 /**
@@ -89,12 +87,13 @@ export function restartWindow(pool: Pool, execution: Execution<PoolClient>): Pro
   });
 }
 
-function answer<Answer>(operated: Operated, respond: (operated: Operated) => Answer): Answer {
+/** @throws the error that answers it. */
+function answerTo(operated: Operated, encode: (operated: Operated) => Uint8Array): Uint8Array {
   const error = refusalOf(operated.operation);
   if (error !== undefined) {
     throw error;
   }
-  return respond(operated);
+  return encode(operated);
 }
 
 function isFinished({ state }: Operation): boolean {

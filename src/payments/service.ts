@@ -1,3 +1,4 @@
+import { toBinary } from "@bufbuild/protobuf";
 import type { Pool, PoolClient } from "pg";
 import {
   CancelPaymentResponseSchema,
@@ -6,14 +7,16 @@ import {
   type GetPaymentRequest,
   type PaymentService,
   RefundPaymentResponseSchema,
+  RefundSchema,
 } from "../gen/payonce/payments/v1/payments_pb.js";
 import { requireExecution } from "../idempotency/call.js";
 import { CallError } from "../idempotency/errors.js";
 import type { ServiceHandlers } from "../idempotency/handlers.js";
+import { encodeFields } from "../idempotency/wire.js";
 import { describe, invalid } from "./errors.js";
 import { createEventStreams } from "./events.js";
 import { createFirstWork, type FirstWork } from "./first-work.js";
-import { ledgerEntryMessage, paymentMessage, refundMessage } from "./messages.js";
+import { encodePayment, ledgerEntryMessage, paymentMessage, refundMessage } from "./messages.js";
 import { type Operated, paymentIdOfKey, refundIdOf } from "./operation.js";
 import { cutPage, readPage } from "./paging.js";
 import { type Performing, perform } from "./perform.js";
@@ -52,7 +55,7 @@ export function createPaymentHandlers({
         request,
         readIntent: () => readCreate(request),
         response: CreatePaymentResponseSchema,
-        respond: respondPayment,
+        encode: encodeAnswer,
       }),
 
     capturePayment: async (request, context) =>
@@ -61,7 +64,7 @@ export function createPaymentHandlers({
         request,
         readIntent: () => readCapture(request),
         response: CapturePaymentResponseSchema,
-        respond: respondPayment,
+        encode: encodeAnswer,
       }),
 
     cancelPayment: async (request, context) =>
@@ -70,7 +73,7 @@ export function createPaymentHandlers({
         request,
         readIntent: () => readCancel(request),
         response: CancelPaymentResponseSchema,
-        respond: respondPayment,
+        encode: encodeAnswer,
       }),
 
     refundPayment: async (request, context) => {
@@ -80,10 +83,11 @@ export function createPaymentHandlers({
         request,
         readIntent: () => readRefund(request),
         response: RefundPaymentResponseSchema,
-        respond: ({ operation, payment }) => ({
-          payment: paymentMessage(payment),
-          refund: refundMessage(operation, refundIdOf(execution.scope)),
-        }),
+        encode: ({ operation, payment }) =>
+          encodeFields([
+            [1, encodePayment(payment)],
+            [2, toBinary(RefundSchema, refundMessage(operation, refundIdOf(execution.scope)))],
+          ]),
       });
     },
 
@@ -128,8 +132,9 @@ export function createPaymentHandlers({
   };
 }
 
-function respondPayment({ payment }: Operated) {
-  return { payment: paymentMessage(payment) };
+/** The answer of most methods: a message with the payment as its field 1. */
+function encodeAnswer({ payment }: Operated): Uint8Array {
+  return encodeFields([[1, encodePayment(payment)]]);
 }
 
 function readLookup(lookup: GetPaymentRequest["lookup"], tenant: string): string {

@@ -49,7 +49,7 @@ export async function act(
     await step();
   }
   if (!random.chance(HEEDLESS_RATE)) {
-    execution.signal.throwIfAborted();
+    execution.throwIfAborted();
   }
   const processorKey = dependencies.processorKeyOf(kind, execution);
   const decision = await charge({

@@ -1,8 +1,6 @@
-import { toBinary } from "@bufbuild/protobuf";
 import type { Pool, PoolClient } from "pg";
-import { PaymentSchema } from "../../gen/payonce/payments/v1/payments_pb.js";
 import { bigint, bytea, columns } from "../../runtime/columns.js";
-import { paymentMessage } from "../messages.js";
+import { encodePayment } from "../messages.js";
 import type { Payment } from "../payment.js";
 import { nameColumns } from "./rows.js";
 
@@ -47,7 +45,7 @@ export async function appendEvents(
       ...columns(
         payments,
         bigint(({ version }) => version),
-        bytea((payment) => toBinary(PaymentSchema, paymentMessage(payment))),
+        bytea(encodePayment),
       ),
     ],
   });

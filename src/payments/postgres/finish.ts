@@ -27,8 +27,13 @@ interface Plan extends Owned {
   readonly body: Uint8Array | undefined;
 }
 
+/** An operation that is finished, and its answer as it is stored. */
+export interface Finished extends Operated {
+  readonly body: Uint8Array | undefined;
+}
+
 /** Stores what the processor decided, and all that follows from it, the answers among it. */
-export const finishStep: Step<Finishing, ReadonlyMap<string, LockedPayment>, Operated> = {
+export const finishStep: Step<Finishing, ReadonlyMap<string, LockedPayment>, Finished> = {
   async read(transaction, finishings) {
     const names = finishings.map(({ operation }) => paymentNameOf(operation));
     const locked = await lockPayments(transaction, names);
@@ -41,7 +46,9 @@ export const finishStep: Step<Finishing, ReadonlyMap<string, LockedPayment>, Ope
       transaction,
       plans.flatMap((plan) => (plan.ok ? [plan.value] : [])),
     );
-    return plans.map((plan) => (plan.ok ? { ok: true, value: plan.value.operated } : plan));
+    return plans.map((plan) =>
+      plan.ok ? { ok: true, value: { ...plan.value.operated, body: plan.value.body } } : plan,
+    );
   },
 };
 

@@ -2,9 +2,9 @@ import type { Pool } from "pg";
 import { type Batches, createBatches, settled } from "../../runtime/batches.js";
 import { BATCH_LOCK_TIMEOUT_MS, databaseBatches } from "../../runtime/database-batches.js";
 import { isLockTimeout } from "../../runtime/row-errors.js";
-import { type Intent, type Operated, operationIdOf } from "../operation.js";
+import { type Intent, operationIdOf } from "../operation.js";
 import { type Beginning, type Begun, beginStep } from "./begin.js";
-import { type Finishing, finishStep } from "./finish.js";
+import { type Finished, type Finishing, finishStep } from "./finish.js";
 import { asOwners, type Owned, type Step } from "./owners.js";
 import { type Unanswered, unknownStep } from "./unknown.js";
 
@@ -18,7 +18,7 @@ import { type Unanswered, unknownStep } from "./unknown.js";
 export interface Steps {
   /** See `beginStep`. `readIntent` throws if the request is not valid. */
   begin(owned: Owned, readIntent: () => Intent): Promise<Begun>;
-  finish(finishing: Finishing): Promise<Operated>;
+  finish(finishing: Finishing): Promise<Finished>;
   markUnknown(unanswered: Unanswered): Promise<void>;
 }
 

@@ -49,7 +49,7 @@ invariant is violated.`,
       max: MAX_BOUND_MS,
     });
     const journal = openJournal(flags);
-    const pool = openDatabase(databaseUrl, () => {});
+    const pool = openDatabase(databaseUrl, () => {}, { plans: "any" });
     try {
       const facts = await collectFacts({
         readDatabase: () => naming("DATABASE_URL", () => readDatabase(pool)),

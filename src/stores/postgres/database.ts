@@ -15,16 +15,27 @@ const CONNECT_TIMEOUT_MS = 5_000;
 /** No statement here takes longer on a healthy database. Milliseconds. */
 const STATEMENT_TIMEOUT_MS = 10_000;
 
+/** Whatever the database's default: the statements count on seeing what others commit. */
+const ISOLATION = "-c default_transaction_isolation=read\\ committed";
+
+/**
+ * Statements look a few rows up by their keys, among any number. Planned while
+ * a table is small, they would scan all of it, and go on so while it grows.
+ */
+const PLANS_BY_KEY = "-c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off";
+
 export interface DatabaseOptions {
   /** How long a caller waits for a connection before it is told to retry. Default 5 s. */
   readonly connectTimeoutMs?: number;
+  /** How statements find their rows. Default: a few by their keys. */
+  readonly plans?: "by key" | "any";
 }
 
 /** Opens a pool on the store of record. Nothing is sent before the first query. */
 export function openDatabase(
   url: string,
   onError: (error: Error) => void,
-  { connectTimeoutMs = CONNECT_TIMEOUT_MS }: DatabaseOptions = {},
+  { connectTimeoutMs = CONNECT_TIMEOUT_MS, plans = "by key" }: DatabaseOptions = {},
 ): pg.Pool {
   const pool = new pg.Pool({
     connectionString: url,
@@ -33,8 +44,7 @@ export function openDatabase(
     statement_timeout: STATEMENT_TIMEOUT_MS,
     query_timeout: STATEMENT_TIMEOUT_MS + 1_000,
     idle_in_transaction_session_timeout: STATEMENT_TIMEOUT_MS,
-    // Whatever the database's default: the statements count on seeing what others commit.
-    options: "-c default_transaction_isolation=read\\ committed",
+    options: plans === "by key" ? `${ISOLATION} ${PLANS_BY_KEY}` : ISOLATION,
     keepAlive: true,
     // Statements that do not wait for each other's results share a round trip.
     pipeline: true,

@@ -1,4 +1,5 @@
 import type { Clock } from "../../idempotency/clock.js";
+import type { KeptLock } from "./marks.js";
 import type { NodeBatches } from "./node-batches.js";
 import {
   countGrant,
@@ -11,7 +12,7 @@ import {
   type Tally,
   type Verdict,
 } from "./quorum.js";
-import { executing, type Lock, lockValue } from "./script.js";
+import { executing, lockValue } from "./script.js";
 
 /** What the nodes say about a claim, taken together. */
 export type Consultation<Answer> =
@@ -21,7 +22,7 @@ export type Consultation<Answer> =
   | { readonly kind: Exclude<Verdict, "granted"> };
 
 /** A lock that a majority gave us. */
-export interface OwnedLock extends Lock {
+export interface OwnedLock extends KeptLock {
   /** Whether we want it still. A node may give it long after that. */
   isWanted: boolean;
 }
@@ -51,7 +52,12 @@ export function consult<Answer>(
 ): Promise<Consultation<Answer>> {
   const { lockName, copyName, request, token, ttlMs } = question;
   const { batches, clock } = on;
-  const lock: OwnedLock = { name: lockName, value: lockValue(token, request), isWanted: true };
+  const lock: OwnedLock = {
+    name: lockName,
+    value: lockValue(token, request),
+    isWanted: true,
+    keptAtMs: Number.NaN,
+  };
   const tally = createTally(on.nodeCount);
   let sentAtMs = 0;
   let isDecided = false;

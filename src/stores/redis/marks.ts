@@ -2,19 +2,29 @@ import type { Clock } from "../../idempotency/clock.js";
 import type { Lock } from "./script.js";
 
 /**
- * How long a call executes before its lock says so. Most have ended by then,
- * and never pay for it; meanwhile their duplicates in other processes go to the
+ * A lock says that a call is executing once that takes twice as long as it
+ * usually does, within these bounds. So most calls never pay for it, also where
+ * the process is busy; meanwhile their duplicates in other processes go to the
  * store of record. Milliseconds.
  */
-const MARK_AFTER_MS = 20;
+const MARK_AFTER_MS = { min: 20, max: 1_000 };
+
+/** How much one more call moves what is usual: about the last twenty count. */
+const SMOOTHING = 0.1;
+
+/** A lock under which a call may be executing. */
+export interface KeptLock extends Lock {
+  /** Since when it is; before that, not a number. */
+  keptAtMs: number;
+}
 
 /** The locks of this process under which a call is executing, and nothing says so yet. */
 export interface Marks {
-  add(lock: Lock): void;
+  add(lock: KeptLock): void;
   /** Marks the lock of that name at once, if it is one of them: there are duplicates. */
   hurry(name: string): void;
   /** The call has ended. True if the lock was one of them: nobody was told of it. */
-  remove(lock: Lock): boolean;
+  remove(lock: KeptLock): boolean;
 }
 
 /** One timer for all of them, and none while there are none. */
@@ -26,8 +36,9 @@ export function createMarks({
   readonly mark: (lock: Lock) => void;
 }): Marks {
   // By name, in the order in which their time comes.
-  const unmarked = new Map<string, { readonly lock: Lock; readonly dueMs: number }>();
+  const unmarked = new Map<string, KeptLock>();
   let hasTimer = false;
+  let usualMs = 0;
 
   function startTimer(delayMs: number): void {
     hasTimer = true;
@@ -37,9 +48,13 @@ export function createMarks({
     });
   }
 
+  function markAfterMs(): number {
+    return Math.max(MARK_AFTER_MS.min, Math.min(2 * usualMs, MARK_AFTER_MS.max));
+  }
+
   function markDue(): void {
-    for (const [name, { lock, dueMs }] of unmarked) {
-      const leftMs = dueMs - clock.nowMs();
+    for (const [name, lock] of unmarked) {
+      const leftMs = lock.keptAtMs + markAfterMs() - clock.nowMs();
       if (leftMs > 0) {
         startTimer(leftMs);
         return;
@@ -51,21 +66,25 @@ export function createMarks({
 
   return {
     add(lock) {
+      lock.keptAtMs = clock.nowMs();
       unmarked.delete(lock.name); // so that it goes to the end
-      unmarked.set(lock.name, { lock, dueMs: clock.nowMs() + MARK_AFTER_MS });
+      unmarked.set(lock.name, lock);
       if (!hasTimer) {
-        startTimer(MARK_AFTER_MS);
+        startTimer(markAfterMs());
       }
     },
     hurry(name) {
       const found = unmarked.get(name);
       if (found !== undefined) {
         unmarked.delete(name);
-        mark(found.lock);
+        mark(found);
       }
     },
     remove(lock) {
-      return unmarked.get(lock.name)?.lock === lock && unmarked.delete(lock.name);
+      if (!Number.isNaN(lock.keptAtMs)) {
+        usualMs += SMOOTHING * (clock.nowMs() - lock.keptAtMs - usualMs);
+      }
+      return unmarked.get(lock.name) === lock && unmarked.delete(lock.name);
     },
   };
 }

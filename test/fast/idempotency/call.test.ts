@@ -10,6 +10,7 @@ const execution: Execution = {
   fencingToken: 1n,
   attempt: 1,
   signal,
+  throwIfAborted() {},
   async assertOwner() {},
   async completeWithin() {},
 };

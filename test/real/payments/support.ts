@@ -102,6 +102,7 @@ export async function startPayments() {
       fencingToken: claim.fencingToken,
       attempt: claim.attempt,
       signal,
+      throwIfAborted: () => signal.throwIfAborted(),
       async assertOwner(transaction) {
         if (!(await store.ownsWithin(transaction, claim))) {
           throw new ClaimLost();
