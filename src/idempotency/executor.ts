@@ -9,7 +9,7 @@ import { createRefusals } from "./refusals.js";
 import { finalReply, firstReply, type Reply, replayedReply } from "./reply.js";
 import { createUsualDurations } from "./retry-delay.js";
 import { retrying } from "./retrying.js";
-import type { Scope } from "./scope.js";
+import { rememberingScope, type Scope } from "./scope.js";
 import type { Claim, ClaimRequest, ClaimResult, IdempotencyStore } from "./store.js";
 
 /** How long one attempt may last. Milliseconds. */
@@ -142,7 +142,8 @@ export function createExecutor<Transaction = never>(
 
   /** Claims; where the policy says so, waits for the answer of a call in flight. */
   async function claimAndAnswer(request: ExecuteRequest<Transaction>): Promise<Reply> {
-    const { scope, policy, fingerprint, message } = request;
+    const { policy, fingerprint, message } = request;
+    const scope = rememberingScope(request.scope);
     const claimRequest: ClaimRequest = {
       scope,
       claimId: newClaimId(),

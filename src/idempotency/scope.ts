@@ -11,18 +11,44 @@ export interface Scope {
   readonly key: string;
 }
 
-// One call asks for them several times: at the gate, and at each step of its record.
-const hashes = new WeakMap<Scope, Uint8Array>();
-const derived = new WeakMap<Scope, Map<string, string>>();
+/** The same scope, which remembers what is derived from it: one call asks for it many times. */
+export function rememberingScope(scope: Scope): Scope {
+  return scope instanceof RememberingScope ? scope : new RememberingScope(scope);
+}
+
+class RememberingScope implements Scope {
+  readonly tenant: string;
+  readonly operation: string;
+  readonly key: string;
+  // Private, so that a copy with another key does not take them along.
+  #hash: Uint8Array | undefined;
+  readonly #ids = new Map<string, string>();
+
+  constructor({ tenant, operation, key }: Scope) {
+    this.tenant = tenant;
+    this.operation = operation;
+    this.key = key;
+  }
+
+  hash(): Uint8Array {
+    this.#hash ??= makeHash(this);
+    return this.#hash;
+  }
+
+  id(label: string): string {
+    const known = this.#ids.get(label);
+    if (known !== undefined) {
+      return known;
+    }
+    const id = makeId(label, this);
+    this.#ids.set(label, id);
+    return id;
+  }
+}
 
 /** SHA-256 of the scope: its identity in every store. */
 export function scopeHash(scope: Scope): Uint8Array {
-  let hash = hashes.get(scope);
-  if (hash === undefined) {
-    hash = digest("payonce.scope.v1", scope.tenant, scope.operation, scope.key);
-    hashes.set(scope, hash);
-  }
-  return hash;
+  return scope instanceof RememberingScope ? scope.hash() : makeHash(scope);
 }
 
 /**
@@ -35,17 +61,14 @@ export function scopeHash(scope: Scope): Uint8Array {
  * 160 bits: among 10^15 identifiers the chance of one collision is below 10^-18.
  */
 export function deriveId(label: string, scope: Scope): string {
-  const { tenant, operation, key } = scope;
-  let ids = derived.get(scope);
-  if (ids === undefined) {
-    ids = new Map();
-    derived.set(scope, ids);
-  }
-  let id = ids.get(label);
-  if (id === undefined) {
-    const hash = digest(`payonce.id.${label}.v1`, tenant, operation, key);
-    id = `${label}_${Buffer.from(hash.subarray(0, 20)).toString("hex")}`;
-    ids.set(label, id);
-  }
-  return id;
+  return scope instanceof RememberingScope ? scope.id(label) : makeId(label, scope);
+}
+
+function makeHash({ tenant, operation, key }: Scope): Uint8Array {
+  return digest("payonce.scope.v1", tenant, operation, key);
+}
+
+function makeId(label: string, { tenant, operation, key }: Scope): string {
+  const hash = digest(`payonce.id.${label}.v1`, tenant, operation, key);
+  return `${label}_${Buffer.from(hash.subarray(0, 20)).toString("hex")}`;
 }

@@ -1,3 +1,5 @@
+import { BinaryReader, WireType } from "@bufbuild/protobuf/wire";
+
 // Protobuf's wire format: https://protobuf.dev/programming-guides/encoding/
 
 /** A field of a message, by its number: a safe integer that is not negative, a text, or bytes. */
@@ -9,13 +11,37 @@ export function unlessDefault(...field: WireField): WireField | undefined {
   return value === 0 || value === "" ? undefined : field;
 }
 
+/**
+ * The fields of such a message by their numbers, integers of 32 bits and bytes
+ * of the same memory; where one is there twice, the last. Others are left out.
+ * @throws if it is not a message.
+ */
+export function decodeFields(message: Uint8Array): readonly (number | Uint8Array | undefined)[] {
+  const reader = new BinaryReader(message);
+  const fields: (number | Uint8Array | undefined)[] = [];
+  while (reader.pos < reader.len) {
+    const [number, wireType] = reader.tag();
+    if (number <= MAX_FIELD_NUMBER && wireType === WireType.Varint) {
+      fields[number] = reader.uint32();
+    } else if (number <= MAX_FIELD_NUMBER && wireType === WireType.LengthDelimited) {
+      fields[number] = reader.bytes();
+    } else {
+      reader.skip(wireType, number);
+    }
+  }
+  return fields;
+}
+
+/** A tag takes one byte up to it. */
+const MAX_FIELD_NUMBER = 15;
+
 /** Of 53 bits, 7 to a byte. */
 const MAX_VARINT_BYTES = 8;
 
 /**
  * Encodes fields in the order they are given, those that are not undefined. For the few messages that every
  * call stores: the writer for any message takes many times as long. The numbers
- * of fields are below 16.
+ * of fields are at most 15.
  */
 export function encodeFields(given: readonly (WireField | undefined)[]): Uint8Array {
   const fields = given.filter((field) => field !== undefined);
@@ -27,10 +53,10 @@ export function encodeFields(given: readonly (WireField | undefined)[]): Uint8Ar
   let end = 0;
   for (const [number, value] of fields) {
     if (typeof value === "number") {
-      target[end] = (number << 3) | VARINT;
+      target[end] = (number << 3) | WireType.Varint;
       end = writeVarint(target, end + 1, value);
     } else {
-      target[end] = (number << 3) | LENGTH_DELIMITED;
+      target[end] = (number << 3) | WireType.LengthDelimited;
       end = writeVarint(target, end + 1, byteLength(value));
       if (typeof value === "string") {
         end += target.write(value, end, "utf8");
@@ -42,9 +68,6 @@ export function encodeFields(given: readonly (WireField | undefined)[]): Uint8Ar
   }
   return new Uint8Array(target.buffer, target.byteOffset, end);
 }
-
-const VARINT = 0;
-const LENGTH_DELIMITED = 2;
 
 function byteLength(value: string | Uint8Array): number {
   return typeof value === "string" ? Buffer.byteLength(value, "utf8") : value.length;

@@ -1,5 +1,5 @@
 import type { Pool, PoolClient } from "pg";
-import { scopeHash } from "../../idempotency/scope.js";
+import { rememberingScope, scopeHash } from "../../idempotency/scope.js";
 import type { Claim, IdempotencyStore, TakenOver } from "../../idempotency/store.js";
 import { type ClaimsOptions, createClaims } from "./claims.js";
 import { createOwnerWrites } from "./owner-writes.js";
@@ -78,7 +78,11 @@ export function createPostgresStore(
 function toTakenOver(row: TakenOverRow): TakenOver {
   return {
     claim: {
-      scope: { tenant: row.tenant, operation: row.operation, key: row.idempotency_key },
+      scope: rememberingScope({
+        tenant: row.tenant,
+        operation: row.operation,
+        key: row.idempotency_key,
+      }),
       claimId: row.claim_id,
       fingerprint: {
         version: row.fingerprint_version,

@@ -1,14 +1,9 @@
 import { createHmac, timingSafeEqual } from "node:crypto";
-import { fromBinary } from "@bufbuild/protobuf";
-import {
-  CachedOutcomeSchema,
-  type Fingerprint as FingerprintMessage,
-} from "../../gen/payonce/idempotency/v1/outcome_pb.js";
 import { digest, joined } from "../../idempotency/digest.js";
 import { type Fingerprint, sameRequest } from "../../idempotency/fingerprint.js";
 import { decodeOutcome, encodeOutcome, type Outcome } from "../../idempotency/outcome.js";
 import { type Scope, scopeHash } from "../../idempotency/scope.js";
-import { encodeFields } from "../../idempotency/wire.js";
+import { decodeFields, encodeFields } from "../../idempotency/wire.js";
 
 /** Copies of outcomes that prove whose they are; each is a `CachedOutcome`. */
 export interface CachedOutcomes {
@@ -63,10 +58,8 @@ export function createCachedOutcomes({
         return undefined;
       }
       try {
-        const { outcome, fingerprint: answered } = fromBinary(CachedOutcomeSchema, fields);
-        return answered !== undefined && sameRequest(requestOf(answered), fingerprint)
-          ? decodeOutcome(outcome)
-          : undefined;
+        const { outcome, answered } = decodeCopy(fields);
+        return sameRequest(answered, fingerprint) ? decodeOutcome(outcome) : undefined;
       } catch {
         return undefined; // whoever wrote it knew the checksum, but not the message
       }
@@ -74,6 +67,22 @@ export function createCachedOutcomes({
   };
 }
 
-function requestOf({ version, canonicalSha256, rawSha256 }: FingerprintMessage): Fingerprint {
-  return { version, canonical: canonicalSha256, raw: rawSha256 };
+/** @throws if the fields are not those of a copy. */
+function decodeCopy(fields: Uint8Array): {
+  readonly outcome: Uint8Array;
+  readonly answered: Fingerprint;
+} {
+  const [, outcome, fingerprint] = decodeFields(fields);
+  const [, version, canonical, raw] = decodeFields(bytesOf(fingerprint));
+  return {
+    outcome: bytesOf(outcome),
+    answered: { version: Number(version), canonical: bytesOf(canonical), raw: bytesOf(raw) },
+  };
+}
+
+function bytesOf(value: number | Uint8Array | undefined): Uint8Array {
+  if (value instanceof Uint8Array) {
+    return value;
+  }
+  throw new TypeError("a field is missing, or of another type");
 }
