@@ -5,7 +5,7 @@ import { BinaryReader, WireType } from "@bufbuild/protobuf/wire";
 /** A field of a message, by its number: a safe integer that is not negative, a text, or bytes. */
 export type WireField = readonly [number: number, value: number | string | Uint8Array];
 
-/** The field, if its value is not the one that a field without presence has when it is absent. */
+/** The field, unless its value is 0 or empty: a number or a text without presence is absent then. */
 export function unlessDefault(...field: WireField): WireField | undefined {
   const [, value] = field;
   return value === 0 || value === "" ? undefined : field;

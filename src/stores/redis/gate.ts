@@ -101,7 +101,8 @@ export function redisGate<Transaction>(
     const copy = await lookups.find(names.copy, onSent);
     const outcome = copy && copies.verify(request.scope, request.fingerprint, copy);
     if (outcome === undefined) {
-      return claimThroughNodes(request, names, onSent);
+      // More may wait by now.
+      return batches.isFull() ? store.claim(request) : claimThroughNodes(request, names, onSent);
     }
     onEvent({ type: "hit" });
     return { kind: "replay", outcome };

@@ -80,11 +80,13 @@ export function createLookups({
   }
 
   function read(state: State, lookups: readonly Lookup[]): void {
+    let isOver = false;
     const fail = () => {
       state.restsUntilMs = clock.nowMs() + REST_MS;
       tell(lookups, undefined);
     };
     const end = (answer: () => void) => {
+      isOver = true;
       cancelTimeout();
       if (!state.isLate) {
         answer();
@@ -94,11 +96,15 @@ export function createLookups({
       startSoon();
     };
     state.isBusy = true;
-    const cancelTimeout = clock.setTimer(TIMEOUT_MS, () => {
-      state.isLate = true;
-      fail();
-      startSoon();
-    });
+    const giveUp = () => {
+      if (!isOver) {
+        state.isLate = true;
+        fail();
+        startSoon();
+      }
+    };
+    // Where this process was busy for so long, the reply may be here, and not read yet.
+    const cancelTimeout = clock.setTimer(TIMEOUT_MS, () => soon(giveUp));
     for (const { onSent } of lookups) {
       onSent();
     }
