@@ -5,12 +5,12 @@ import { fileURLToPath } from "node:url";
 import { type Closers, createClosers } from "../src/server/closers.js";
 import { openLab } from "./lab/lab.js";
 import { type Options, readOptions } from "./options.js";
+import type { GroupResult } from "./report/result.js";
 import { markdown } from "./report/table.js";
-import { type LeftOutRow, type MeasuredRow, runGroup } from "./run-group.js";
+import { runGroup } from "./run-group.js";
+import { type Study, studies } from "./studies.js";
 
 const RESULTS = fileURLToPath(new URL("results", import.meta.url));
-
-type Result = MeasuredRow | LeftOutRow;
 
 const closers = createClosers();
 for (const signal of ["SIGINT", "SIGTERM"]) {
@@ -18,11 +18,11 @@ for (const signal of ["SIGINT", "SIGTERM"]) {
 }
 try {
   const options = readOptions(Date.now());
-  const results = await measure(options, closers);
-  console.log(`\n${markdown(results)}`);
+  const result = await measure(options, closers);
+  console.log(`\n${markdown(result)}`);
   await mkdir(RESULTS, { recursive: true });
   const file = `${RESULTS}/${options.label}.json`;
-  await writeFile(file, JSON.stringify(report(options, results), undefined, 2));
+  await writeFile(file, JSON.stringify(report(options, result), undefined, 2));
   console.log(`\nAll samples: ${file}`);
 } catch (error) {
   console.error(error instanceof Error ? error.message : error);
@@ -31,21 +31,35 @@ try {
   await closers.closeAll();
 }
 
-async function measure(options: Options, closers: Closers): Promise<readonly Result[]> {
+async function measure(options: Options, closers: Closers): Promise<GroupResult> {
   const lab = await openLab(closers);
-  const results: Result[] = [];
-  for (const group of new Set(options.rows.map((row) => row.group))) {
+  const results: GroupResult[] = [];
+  for (const [group, study] of groupsOf(options)) {
     console.log(`Measuring: ${group}`);
-    const rows = options.rows.filter((row) => row.group === group);
     const started = createClosers();
     closers.add(() => started.closeAll());
-    results.push(...(await runGroup({ ...lab, closers: started }, rows, options)));
+    results.push(await study({ ...lab, closers: started }, options));
     await started.closeAll();
   }
-  return results;
+  return {
+    rows: results.flatMap(({ rows }) => rows),
+    tables: results.flatMap(({ tables }) => tables),
+  };
 }
 
-function report({ rounds, seconds }: Options, rows: readonly Result[]) {
+function groupsOf(options: Options): ReadonlyMap<string, Study> {
+  const groups = new Map<string, Study>();
+  for (const group of new Set(options.rows.map((row) => row.group))) {
+    const rows = options.rows.filter((row) => row.group === group);
+    groups.set(group, (lab) => runGroup(lab, rows, options));
+  }
+  for (const name of options.studies) {
+    groups.set(name, studies[name]);
+  }
+  return groups;
+}
+
+function report({ rounds, seconds, records, minutes }: Options, result: GroupResult) {
   return {
     commit: describeCommit(),
     cpu: cpus()[0]?.model,
@@ -54,7 +68,9 @@ function report({ rounds, seconds }: Options, rows: readonly Result[]) {
     node: process.version,
     rounds,
     seconds,
-    rows,
+    records,
+    minutes,
+    ...result,
   };
 }
 

@@ -1,18 +1,14 @@
 import { type PeerName, peers } from "./peers/peers.js";
-import type { Figure } from "./report/figures.js";
+import type { Figure, SampledFigure } from "./report/figures.js";
 import type { SideName } from "./sides/sides.js";
 
-/** One line of the result: a side against its baseline, measured in the same run. */
-export interface Row {
-  /**
-   * Rows of one group share their servers, and take turns in the same rounds.
-   * Two pgbench in one group would need more connections than Postgres has.
-   */
+/** One line of the result: something against its baseline, measured in the same run. */
+export interface Line {
   readonly group: string;
   readonly figure: Figure;
-  readonly measured: SideName;
+  readonly measured: string;
   /** Absent where the figure needs none. */
-  readonly baseline?: SideName;
+  readonly baseline?: string;
   /** Calls at once. */
   readonly atOnce: number;
   /** What must be reached, and what should be. */
@@ -20,6 +16,17 @@ export interface Row {
   readonly goal?: number;
   /** Where a peer is measured against ours. */
   readonly peers?: { readonly measured: PeerName; readonly baseline: PeerName };
+}
+
+/**
+ * A line that is measured in rounds, a side against its baseline. Rows of one
+ * group share their servers, and take turns in the same rounds. Two pgbench in
+ * one group would need more connections than Postgres has.
+ */
+export interface Row extends Line {
+  readonly figure: SampledFigure;
+  readonly measured: SideName;
+  readonly baseline?: SideName;
 }
 
 type Targets = Pick<Row, "floor" | "goal">;
@@ -61,6 +68,8 @@ const gate = { group: "gate", baseline: "bare handler" } as const;
 const payment = { group: "payment", measured: "payment, new keys" } as const;
 const mixed = { group: "mixed", baseline: "payment, new keys" } as const;
 const onRedis = { floor: 1, goal: 0.7 };
+/** Ten million records against ten thousand. */
+const scale = { group: "scale", figure: "throughput", atOnce: 16, floor: 0.67, goal: 1 } as const;
 const contended = { group: "contended", figure: "throughput", atOnce: 128 } as const;
 
 export const rows: readonly Row[] = [
@@ -124,4 +133,8 @@ export const rows: readonly Row[] = [
   ...peerRows("powertools", onRedis),
   ...peerRows("redlock by hand", onRedis),
   ...peerRows("DBOS", {}),
+
+  { ...scale, measured: "claims, many records", baseline: "claims, few records" },
+  { ...scale, measured: "whole calls, many records", baseline: "whole calls, few records" },
+  { ...scale, measured: "replays, many records", baseline: "replays, few records" },
 ];

@@ -1,8 +1,10 @@
 import type { Lab } from "./lab/lab.js";
-import { figures } from "./report/figures.js";
+import type { Sizes } from "./options.js";
+import { figureOf } from "./report/figures.js";
+import type { GroupResult, LeftOutRow, MeasuredRow } from "./report/result.js";
 import type { Row } from "./rows.js";
 import { type Load, type Sample, type Side, Unavailable } from "./sides/side.js";
-import { createBench, type SideName, sides } from "./sides/sides.js";
+import { type Bench, createBench, type SideName, sides } from "./sides/sides.js";
 
 /** By then what is called often is compiled. Slow sides get less. */
 const WARM_UP_CALLS = 3_000;
@@ -17,44 +19,34 @@ export interface Rounds {
   readonly seconds: number;
 }
 
-export interface MeasuredRow extends Row {
-  /** Measured against the baseline of the same round; the figure itself where there is none. */
-  readonly ratios: readonly number[];
-  readonly measuredSamples: readonly Sample[];
-  readonly baselineSamples: readonly Sample[];
-}
-
-export interface LeftOutRow extends Row {
-  readonly leftOut: string;
-}
-
 /** Measures the rows of one group, which share their servers. @throws if any work was wrong. */
 export async function runGroup(
   lab: Lab,
   rows: readonly Row[],
-  rounds: Rounds,
-): Promise<readonly (MeasuredRow | LeftOutRow)[]> {
-  const { started, unavailable } = await startSides(lab, new Set(rows.flatMap(sidesOf)));
+  options: Rounds & Sizes,
+): Promise<GroupResult> {
+  const { rounds, seconds } = options;
+  const bench = createBench(lab, options);
+  const { started, unavailable } = await startSides(bench, new Set(rows.flatMap(sidesOf)));
   const mostAtOnce = Math.max(...rows.map(({ atOnce }) => atOnce));
   for (const [name, side] of started) {
-    await warmUp(name, side, { ...rounds, atOnce: mostAtOnce });
+    await warmUp(name, side, { seconds, atOnce: mostAtOnce });
   }
   const results: (MeasuredRow | LeftOutRow)[] = [];
   for (const atOnce of new Set(rows.map((row) => row.atOnce))) {
     const chosen = rows.filter((row) => row.atOnce === atOnce);
     const needed = new Set(chosen.flatMap(sidesOf));
     const taking = new Map([...started].filter(([name]) => needed.has(name)));
-    const samples = await takeTurns(taking, { ...rounds, atOnce });
+    const samples = await takeTurns(taking, { rounds, seconds, atOnce });
     for (const row of chosen) {
       const reason = sidesOf(row).flatMap((name) => unavailable.get(name) ?? [])[0];
       results.push(reason === undefined ? compare(row, samples) : { ...row, leftOut: reason });
     }
   }
-  return results;
+  return { rows: results, tables: await bench.tables() };
 }
 
-async function startSides(lab: Lab, names: ReadonlySet<SideName>) {
-  const bench = createBench(lab);
+async function startSides(bench: Bench, names: ReadonlySet<SideName>) {
   const started = new Map<SideName, Side>();
   const unavailable = new Map<SideName, string>();
   for (const name of names) {
@@ -106,7 +98,7 @@ async function measure(name: SideName, side: Side, load: Load): Promise<Sample> 
 function compare(row: Row, samples: ReadonlyMap<SideName, readonly Sample[]>): MeasuredRow {
   const measuredSamples = samples.get(row.measured) ?? [];
   const baselineSamples = row.baseline === undefined ? [] : (samples.get(row.baseline) ?? []);
-  const figure = figures[row.figure].of;
+  const figure = figureOf[row.figure];
   const ratios = measuredSamples.map((sample, round) => {
     const baseline = baselineSamples[round];
     return baseline === undefined ? figure(sample) : figure(sample) / figure(baseline);

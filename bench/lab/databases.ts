@@ -16,6 +16,10 @@ const TEMPLATE = "bench_template";
 export interface Databases {
   /** A database with the schema of this build and some payments; returns its URL. */
   create(): Promise<string>;
+  /** A database with nothing in it; returns its URL. */
+  createEmpty(): Promise<string>;
+  /** Gives a database's disk free, whoever is connected. */
+  drop(url: string): Promise<void>;
 }
 
 export interface DatabasesOptions {
@@ -30,17 +34,29 @@ export interface DatabasesOptions {
 export function createDatabases(options: DatabasesOptions): Databases {
   let template: Promise<void> | undefined;
   let created = 0;
+  const nextName = () => {
+    created += 1;
+    return `bench_${created}`;
+  };
   return {
     async create() {
       template ??= fillTemplate(options);
       await template;
-      created += 1;
-      const name = `bench_${created}`;
+      const name = nextName();
       await query(options.url, `CREATE DATABASE ${name} TEMPLATE ${TEMPLATE}`);
       const url = urlOf(options.url, name);
       // Names what is kept in Redis: another one for each database.
       await query(url, "UPDATE deployment SET id = gen_random_uuid()");
       return url;
+    },
+    async createEmpty() {
+      const name = nextName();
+      await query(options.url, `CREATE DATABASE ${name}`);
+      return urlOf(options.url, name);
+    },
+    async drop(url) {
+      const name = new URL(url).pathname.slice(1);
+      await query(options.url, `DROP DATABASE ${name} WITH (FORCE)`);
     },
   };
 }

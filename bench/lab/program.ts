@@ -15,14 +15,16 @@ export interface Program<Question, Answer> {
   stop(): Promise<void>;
 }
 
-/** Starts a file of `bench/programs`. Ends with this process. */
+/** Starts a file of `bench/programs`, with flags of node's if it needs them. Ends with this process. */
 export async function startProgram<Question, Answer>(
   name: string,
   settings: unknown = {},
+  flags: readonly string[] = [],
 ): Promise<Program<Question, Answer>> {
   const source = fileURLToPath(new URL(`../programs/${name}.ts`, import.meta.url));
   const child = fork(await compiledEntry(source), [JSON.stringify(settings)], {
     serialization: "advanced",
+    execArgv: [...process.execArgv, ...flags],
   });
   const exited = once(child, "exit");
   const { pid } = child;

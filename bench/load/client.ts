@@ -9,17 +9,27 @@ import { KEY_METADATA } from "../../src/idempotency/key.js";
 
 const PATH = `/${PaymentService.typeName}/CreatePayment`;
 
-/** Every call carries these bytes, made once: the load generator should cost little. */
-const REQUEST = Buffer.from(
-  toBinary(
-    CreatePaymentRequestSchema,
-    create(CreatePaymentRequestSchema, {
-      amount: { currencyCode: "EUR", minorUnits: 1999n },
-      paymentMethod: "tok_visa",
-      merchantReference: "order-4711",
-    }),
-  ),
-);
+/**
+ * The bytes of a request, filled up to a length. Every call carries those that
+ * were made once: the load generator should cost little.
+ */
+export function encodeRequest(bytes = 0): Buffer {
+  const request = create(CreatePaymentRequestSchema, {
+    amount: { currencyCode: "EUR", minorUnits: 1999n },
+    paymentMethod: "tok_visa",
+    merchantReference: "order-4711",
+  });
+  const shortest = toBinary(CreatePaymentRequestSchema, request);
+  const missing = bytes - shortest.length - FIELD_BYTES;
+  return Buffer.from(
+    missing <= 0
+      ? shortest
+      : toBinary(CreatePaymentRequestSchema, { ...request, description: "-".repeat(missing) }),
+  );
+}
+
+/** Before the characters of a description that has from 128 to 16,383 of them. */
+const FIELD_BYTES = 3;
 
 export interface Answer {
   readonly isReplayed: boolean;
@@ -39,9 +49,13 @@ export function createClient(target: string): Client {
  * Sends a call until it is answered, as often as it is told to come again.
  * @throws if it is answered with an error.
  */
-export async function callUntilAnswered(client: Client, key: string): Promise<Answer> {
+export async function callUntilAnswered(
+  client: Client,
+  key: string,
+  request: Buffer,
+): Promise<Answer> {
   for (let retries = 0; ; retries += 1) {
-    const attempt = await send(client, key);
+    const attempt = await send(client, key, request);
     if (attempt.error === undefined) {
       return { isReplayed: attempt.isReplayed, retries };
     }
@@ -54,12 +68,12 @@ interface Attempt {
   readonly error?: ServiceError;
 }
 
-function send(client: Client, key: string): Promise<Attempt> {
+function send(client: Client, key: string, request: Buffer): Promise<Attempt> {
   const metadata = new Metadata();
   metadata.set(KEY_METADATA, key);
   return new Promise((resolve) => {
     let isReplayed = false;
-    const call = client.makeUnaryRequest(PATH, asIs, asIs, REQUEST, metadata, (error) =>
+    const call = client.makeUnaryRequest(PATH, asIs, asIs, request, metadata, (error) =>
       resolve(error === null ? { isReplayed } : { isReplayed, error }),
     );
     call.on("metadata", (headers: Metadata) => {

@@ -1,5 +1,5 @@
 import type { Client } from "@grpc/grpc-js";
-import { callUntilAnswered, createClient } from "./client.js";
+import { callUntilAnswered, createClient, encodeRequest } from "./client.js";
 import type { Answered, Plan } from "./plan.js";
 import { runPlan } from "./run-plan.js";
 
@@ -29,12 +29,13 @@ export function createGenerator(): (plan: Plan) => Promise<Answered> {
 async function callTargets(plan: Plan, clients: readonly Client[]): Promise<Answered> {
   let replayed = 0;
   let retries = 0;
+  const request = encodeRequest(plan.requestBytes);
   const done = await runPlan(plan, async (key, caller) => {
     const client = clients[caller % clients.length];
     if (client === undefined) {
       throw new Error("there is no target");
     }
-    const answer = await callUntilAnswered(client, key);
+    const answer = await callUntilAnswered(client, key, request);
     replayed += answer.isReplayed ? 1 : 0;
     retries += answer.retries;
   });

@@ -7,7 +7,8 @@ export const KEPT_MS = 3_600_000;
 /** How long a call may take before its key is free again. Milliseconds. */
 export const LEASE_MS = 15_000;
 
-const ANSWER_LENGTH = 200;
+/** Of every answer. Bytes. */
+export const ANSWER_LENGTH = 200;
 
 /** The work of a call. It is not to be done twice for one key. */
 export type Handler = (key: string) => Promise<string>;

@@ -1,4 +1,4 @@
-import { Server, ServerCredentials, type UntypedServiceImplementation } from "@grpc/grpc-js";
+import { Server, type UntypedServiceImplementation } from "@grpc/grpc-js";
 import { PaymentService } from "../../src/gen/payonce/payments/v1/payments_pb.js";
 import { idempotencyInterceptor, idempotent, serviceDefinition } from "../../src/grpc/index.js";
 import { createExecutor } from "../../src/idempotency/executor.js";
@@ -8,6 +8,7 @@ import { redisGate } from "../../src/stores/redis/index.js";
 import { redlockGate } from "../baselines/redlock-gate.js";
 import { ANSWER } from "./answer.js";
 import { answering, settings } from "./answering.js";
+import { listen } from "./listen.js";
 import { connectRedis } from "./redis.js";
 
 export interface HandlerServerSettings {
@@ -48,10 +49,5 @@ async function serve(): Promise<Server> {
   return server;
 }
 
-const server = await serve();
-const port = await new Promise<number>((resolve, reject) => {
-  server.bindAsync("127.0.0.1:0", ServerCredentials.createInsecure(), (error, bound) =>
-    error === null ? resolve(bound) : reject(error),
-  );
-});
-answering(() => ({ address: `127.0.0.1:${port}`, executions }));
+const address = await listen(await serve());
+answering(() => ({ address, executions }));

@@ -1,26 +1,34 @@
 import type { Sample } from "../sides/side.js";
 
+/** What a row compares of what its sides did. */
+export type SampledFigure = "throughput" | "peer's throughput" | "latency" | "executions";
+
 /** What a row compares. */
-export type Figure = "throughput" | "peer's throughput" | "latency" | "executions";
+export type Figure = SampledFigure | "memory";
 
 interface FigureDescription {
   readonly unit: string;
+  /** Where less is better, a floor is the most that is allowed. */
   readonly better: "more" | "less";
-  of(sample: Sample): number;
 }
+
+export const figures: Record<Figure, FigureDescription> = {
+  throughput: { unit: "calls/s", better: "more" },
+  "peer's throughput": { unit: "calls/s", better: "less" },
+  latency: { unit: "ms", better: "less" },
+  executions: { unit: "executions/key", better: "less" },
+  memory: { unit: "bytes", better: "less" },
+};
 
 const throughput = ({ calls, seconds }: Sample) => calls / seconds;
 
-export const figures: Record<Figure, FigureDescription> = {
-  throughput: { unit: "calls/s", better: "more", of: throughput },
-  "peer's throughput": { unit: "calls/s", better: "less", of: throughput },
+/** The figure of one sample. */
+export const figureOf: Record<SampledFigure, (sample: Sample) => number> = {
+  throughput,
+  "peer's throughput": throughput,
   // The mean, of callers that wait for one answer after the other.
-  latency: { unit: "ms", better: "less", of: ({ calls, seconds }) => (seconds * 1000) / calls },
-  executions: {
-    unit: "executions/key",
-    better: "less",
-    of: ({ executionsPerKey = Number.NaN }) => executionsPerKey,
-  },
+  latency: ({ calls, seconds }) => (seconds * 1000) / calls,
+  executions: ({ executionsPerKey = Number.NaN }) => executionsPerKey,
 };
 
 /** @param values not empty */

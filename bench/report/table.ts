@@ -1,11 +1,11 @@
 import { PARTS } from "../lab/cpu.js";
 import { lacksOf } from "../peers/peers.js";
-import type { LeftOutRow, MeasuredRow } from "../run-group.js";
 import type { Sample } from "../sides/side.js";
-import { figures, summaryOf } from "./figures.js";
+import { figureOf, figures, summaryOf } from "./figures.js";
+import type { GroupResult, LeftOutRow, MeasuredLine, MeasuredRow, Table } from "./result.js";
 
-/** All rows as a Markdown table, and what each side costs as another. */
-export function markdown(rows: readonly (MeasuredRow | LeftOutRow)[]): string {
+/** All rows as a Markdown table, what each side costs as another, and then the others. */
+export function markdown({ rows, tables }: GroupResult): string {
   const measured = rows.filter((row) => "ratios" in row);
   const leftOut = rows.filter((row) => "leftOut" in row);
   return [
@@ -16,26 +16,21 @@ export function markdown(rows: readonly (MeasuredRow | LeftOutRow)[]): string {
       ],
       measured.map(resultCells),
     ),
-    "",
-    "Each side by itself, medians; CPU in ms a call:",
-    "",
-    ...table(
-      ["side", "at once", "calls/s", "p50 ms", "p99 ms", ...PARTS.map((part) => `${part} CPU`)],
-      sideCells(measured),
-    ),
+    ...sideTable(measured.filter((row) => "measuredSamples" in row)),
     ...lackTable(measured),
+    ...tables.flatMap(otherTable),
     ...leftOutLines(leftOut),
   ].join("\n");
 }
 
-function resultCells(row: MeasuredRow): readonly string[] {
-  const { measured, baseline = "", atOnce, figure, ratios, floor, goal } = row;
+function resultCells(row: MeasuredLine): readonly string[] {
+  const { measured, baseline, atOnce, figure, ratios, floor, goal } = row;
   const { min, median, max } = summaryOf(ratios);
   return [
     measured,
-    baseline,
+    baseline ?? "",
     String(atOnce),
-    figure,
+    baseline === undefined ? figures[figure].unit : figure,
     ...[min, median, max, floor, goal].map(rounded),
     verdictOf(row, median),
     row.peers === undefined
@@ -46,8 +41,16 @@ function resultCells(row: MeasuredRow): readonly string[] {
   ];
 }
 
+function sideTable(rows: readonly MeasuredRow[]): readonly string[] {
+  const head = ["side", "at once", "calls/s", "p50 ms", "p99 ms"];
+  const title = "Each side by itself, medians; CPU in ms a call:";
+  return rows.length === 0
+    ? []
+    : ["", title, "", ...table([...head, ...PARTS.map((part) => `${part} CPU`)], sideCells(rows))];
+}
+
 /** Where it can be seen what the peers do not do, and ours beside them. */
-function lackTable(rows: readonly MeasuredRow[]): readonly string[] {
+function lackTable(rows: readonly MeasuredLine[]): readonly string[] {
   const names = new Set(
     rows.flatMap(({ peers }) => (peers === undefined ? [] : [peers.baseline, peers.measured])),
   );
@@ -55,6 +58,16 @@ function lackTable(rows: readonly MeasuredRow[]): readonly string[] {
     lacksOf(name).map(({ what, seenIn }) => [name, what, seenIn]),
   );
   return lines.length === 0 ? [] : ["", ...table(["side", "does not", "seen in"], lines)];
+}
+
+function otherTable({ title, lines }: Table): readonly string[] {
+  const head = Object.keys(lines[0] ?? {});
+  const cells = lines.map((line) =>
+    Object.values(line).map((value) =>
+      typeof value === "string" || Number.isInteger(value) ? String(value) : rounded(value),
+    ),
+  );
+  return ["", `${title}:`, "", ...table(head, cells)];
 }
 
 /** One line for each reason. */
@@ -66,13 +79,16 @@ function leftOutLines(rows: readonly LeftOutRow[]): readonly string[] {
   });
 }
 
-function verdictOf({ figure, floor, goal }: MeasuredRow, median: number): string {
-  const reaches = (aim: number) =>
-    figures[figure].better === "more" ? median >= aim : median <= aim;
-  if (floor === undefined || goal === undefined) {
+function verdictOf({ figure, floor, goal }: MeasuredLine, median: number): string {
+  const { better } = figures[figure];
+  const reaches = (aim: number) => (better === "more" ? median >= aim : median <= aim);
+  if (floor === undefined) {
     return "";
   }
-  return reaches(goal) ? "goal reached" : reaches(floor) ? "floor reached" : "below the floor";
+  if (goal !== undefined && reaches(goal)) {
+    return "goal reached";
+  }
+  return reaches(floor) ? "floor reached" : "below the floor";
 }
 
 /** Every side once for each number of calls at once. */
@@ -97,7 +113,7 @@ function costCells(samples: readonly Sample[]): readonly string[] {
     return values.length === 0 ? undefined : summaryOf(values).median;
   };
   return [
-    median(figures.throughput.of)?.toFixed(0) ?? "",
+    median(figureOf.throughput)?.toFixed(0) ?? "",
     rounded(median(({ latency }) => latency?.p50Ms)),
     rounded(median(({ latency }) => latency?.p99Ms)),
     ...PARTS.map((part) => rounded(median(({ cpuMs: { [part]: ms }, calls }) => ms && ms / calls))),
@@ -110,5 +126,8 @@ function table(head: readonly string[], rows: readonly (readonly string[])[]): r
 }
 
 function rounded(value: number | undefined): string {
-  return value === undefined ? "" : value.toPrecision(2 + Number(value >= 1));
+  if (value === undefined) {
+    return "";
+  }
+  return value >= 1_000 ? value.toFixed(0) : value.toPrecision(2 + Number(value >= 1));
 }

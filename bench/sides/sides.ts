@@ -1,13 +1,23 @@
 import type { Lab } from "../lab/lab.js";
 import type { Traffic } from "../load/plan.js";
+import type { Sizes } from "../options.js";
 import type { PeerName } from "../peers/peers.js";
 import type { CoreWork } from "../programs/core-calls.js";
+import type { StoreWork } from "../programs/store-calls.js";
+import type { Table } from "../report/result.js";
+import { type FilledStore, startFilledStore } from "../scale/store.js";
 import { createCallingSide } from "./calling.js";
 import { type CoreProgram, createCoreSide, startCore } from "./core.js";
 import { createNewKeysSide, createReplaysSide, type PeerProgram, startPeer } from "./peer.js";
 import { createPgbenchSide } from "./pgbench.js";
 import type { Side } from "./side.js";
+import { createStoreSide, storeTable } from "./store.js";
 import { type Target, type TargetName, targets } from "./target.js";
+
+/** What a store of record with many records is compared with. */
+const FEW_RECORDS = 10_000;
+
+type Filling = "few records" | "many records";
 
 /** What the sides of one group share: each thing is started once, when it is first needed. */
 export interface Bench {
@@ -15,11 +25,15 @@ export interface Bench {
   target(name: TargetName): Promise<Target>;
   core(): Promise<CoreProgram>;
   peer(name: PeerName): Promise<PeerProgram>;
+  store(filling: Filling): Promise<FilledStore>;
+  /** What is to be told of it besides how the sides compare. */
+  tables(): Promise<readonly Table[]>;
 }
 
-export function createBench(lab: Lab): Bench {
+export function createBench(lab: Lab, { records }: Sizes): Bench {
   const started = new Map<TargetName, Promise<Target>>();
   const peers = new Map<PeerName, Promise<PeerProgram>>();
+  const stores = new Map<Filling, Promise<FilledStore>>();
   let core: Promise<CoreProgram> | undefined;
   return {
     lab,
@@ -36,6 +50,16 @@ export function createBench(lab: Lab): Bench {
       const peer = peers.get(name) ?? startPeer(lab, name);
       peers.set(name, peer);
       return peer;
+    },
+    store(filling) {
+      const count = filling === "few records" ? FEW_RECORDS : records;
+      const store = stores.get(filling) ?? startFilledStore(lab, count);
+      stores.set(filling, store);
+      return store;
+    },
+    async tables() {
+      const filled = await Promise.all(stores.values());
+      return filled.length === 0 ? [] : [storeTable(filled)];
     },
   };
 }
@@ -87,6 +111,13 @@ export const sides = {
   "payonce on Postgres, replays": replaysOf("payonce on Postgres"),
   "DBOS, new keys": newKeysOf("DBOS"),
   "DBOS, replays": replaysOf("DBOS"),
+
+  "claims, few records": storeWith("few records", "claim"),
+  "claims, many records": storeWith("many records", "claim"),
+  "whole calls, few records": storeWith("few records", "whole call"),
+  "whole calls, many records": storeWith("many records", "whole call"),
+  "replays, few records": storeWith("few records", "replay"),
+  "replays, many records": storeWith("many records", "replay"),
 } satisfies Record<string, StartSide>;
 
 export type SideName = keyof typeof sides;
@@ -109,4 +140,8 @@ function newKeysOf(peer: PeerName): StartSide {
 
 function replaysOf(peer: PeerName): StartSide {
   return async (bench) => createReplaysSide(bench.lab, await bench.peer(peer));
+}
+
+function storeWith(filling: Filling, work: StoreWork): StartSide {
+  return async (bench) => createStoreSide(bench.lab, await bench.store(filling), work);
 }

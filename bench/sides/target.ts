@@ -1,6 +1,7 @@
 import { serviceBefore } from "../baselines/service-before.js";
 import { countPayments } from "../lab/databases.js";
 import type { Lab } from "../lab/lab.js";
+import { executionsIn, readMetrics } from "../lab/metrics.js";
 import { startPaymentService } from "../lab/payment-service.js";
 import { startProgram } from "../lab/program.js";
 import type { HandlerServerSettings } from "../programs/handler-server.js";
@@ -86,7 +87,7 @@ function paymentServices({
       async executions() {
         const payments = (await countPayments(databaseUrl)) - paymentsBefore;
         const counts = await Promise.all(
-          services.map(({ httpAddress }) => executionsOf(httpAddress)),
+          services.map(async ({ httpAddress }) => executionsIn(await readMetrics(httpAddress))),
         );
         const executions = counts.reduce((sum, count) => sum + count, 0);
         if (executions !== payments) {
@@ -96,14 +97,4 @@ function paymentServices({
       },
     };
   };
-}
-
-/** How often a service says that it has executed a call. */
-async function executionsOf(httpAddress: string): Promise<number> {
-  const response = await fetch(`http://${httpAddress}/metrics`);
-  const lines = (await response.text()).split("\n");
-  const counts = lines
-    .filter((line) => line.startsWith("payonce_calls_total{") && line.includes('"executed"'))
-    .map((line) => Number(line.slice(line.lastIndexOf(" ") + 1)));
-  return counts.reduce((sum, count) => sum + count, 0);
 }

@@ -8,11 +8,13 @@ export function digest(...parts: readonly (string | Uint8Array)[]): Uint8Array {
   return Buffer.from(sha256(joined(parts)), "binary");
 }
 
-/** All parts in one buffer, each after its length: hashing that takes half as long as part by part. */
+/**
+ * All parts in one buffer, each after its length: hashing that takes half as
+ * long as part by part. The next call may write over it.
+ */
 export function joined(parts: readonly (string | Uint8Array)[]): Buffer {
-  const bytes = Buffer.allocUnsafe(
-    parts.reduce((size, part) => size + LENGTH_BYTES + byteLengthOf(part), 0),
-  );
+  const size = parts.reduce((total, part) => total + LENGTH_BYTES + byteLengthOf(part), 0);
+  const bytes = size > SCRATCH.length ? Buffer.allocUnsafe(size) : SCRATCH.subarray(0, size);
   let offset = 0;
   for (const part of parts) {
     offset = bytes.writeUInt32BE(byteLengthOf(part), offset);
@@ -27,6 +29,9 @@ export function joined(parts: readonly (string | Uint8Array)[]): Buffer {
 }
 
 const LENGTH_BYTES = 4;
+
+/** Most lists fit; a buffer of its own for each would pin the memory around hashes that are kept. */
+const SCRATCH = Buffer.alloc(4_096);
 
 function byteLengthOf(part: string | Uint8Array): number {
   return typeof part === "string" ? Buffer.byteLength(part, "utf8") : part.length;

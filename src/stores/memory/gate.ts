@@ -12,6 +12,9 @@ import { scopeKey } from "./scope-key.js";
 /** What the copies of answers may take together; the oldest go first. Bytes. */
 const MAX_COPIES_BYTES = 64 * 1024 * 1024;
 
+/** What a copy takes besides its bytes: the objects that hold it. Measured. */
+const COPY_OVERHEAD_BYTES = 1_024;
+
 interface Holder {
   readonly claim: Claim;
   readonly sinceMs: number;
@@ -122,14 +125,16 @@ export function memoryGate<Transaction>({
   function keepCopy(claim: Claim, outcome: Outcome, retentionMs: number): void {
     forgetOtherDeployments();
     const key = scopeKey(claim.scope);
-    const sizeBytes = encodeOutcome(outcome).length;
+    const sizeBytes = COPY_OVERHEAD_BYTES + key.length + encodeOutcome(outcome).length;
     if (sizeBytes > MAX_COPIES_BYTES) {
       return;
     }
     removeCopy(key);
+    const { version, canonical, raw } = claim.fingerprint;
     copies.set(key, {
-      fingerprint: claim.fingerprint,
-      outcome,
+      // Bytes of their own: those given are often a small part of a buffer that they would pin.
+      fingerprint: { version, canonical: new Uint8Array(canonical), raw: new Uint8Array(raw) },
+      outcome: { ...outcome, body: new Uint8Array(outcome.body) },
       sizeBytes,
       untilMs: clock.nowMs() + Math.min(copyTtlMs, retentionMs),
     });

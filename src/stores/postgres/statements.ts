@@ -1,3 +1,4 @@
+import type { RecordState } from "../../idempotency/store.js";
 import { BATCH_LOCK_TIMEOUT_MS } from "../../runtime/database-batches.js";
 
 // The statements of the store of record. Every one names its row by (tenant,
@@ -74,7 +75,7 @@ WITH bounded AS MATERIALIZED (
   -- One that its owner's transaction holds is not lost: nobody waits for that to end.
   SELECT asked.tenant, asked.scope_hash, asked.claim_id, asked.lease_ms
   FROM asked JOIN idempotency_records AS r USING (tenant, scope_hash)
-  WHERE r.state = 'executing' AND r.on_lost_owner = 'rerun'
+  WHERE ${inState("r", "executing")} AND r.on_lost_owner = 'rerun'
     AND r.lease_until < clock_timestamp() AND ${SAME_REQUEST}
   FOR NO KEY UPDATE OF r SKIP LOCKED
 ), taken_over AS (
@@ -83,7 +84,8 @@ WITH bounded AS MATERIALIZED (
     attempts = r.attempts + 1, claim_time = clock_timestamp(),
     lease_until = clock_timestamp() + lost.lease_ms * interval '1 millisecond'
   FROM lost
-  WHERE r.tenant = lost.tenant AND r.scope_hash = lost.scope_hash AND r.state = 'executing'
+  WHERE r.tenant = lost.tenant AND r.scope_hash = lost.scope_hash
+    AND ${inState("r", "executing")}
   RETURNING r.tenant, r.scope_hash, NULL::timestamptz, r.fencing_token, r.attempts
 ), logged AS (
   INSERT INTO idempotency_events (tenant, scope_hash, type, fencing_token, detail)
@@ -113,7 +115,7 @@ export const EXTEND = {
   text: `
 UPDATE idempotency_records
 SET lease_until = clock_timestamp() + $4 * interval '1 millisecond'
-WHERE ${OWNED} AND state = 'executing'`,
+WHERE ${OWNED} AND ${inState("idempotency_records", "executing")}`,
 };
 
 /** Which of the asked owners a statement found, from 1 on. */
@@ -127,7 +129,7 @@ SET state = 'completed', outcome = asked.outcome, request = NULL, unknown_reason
   complete_time = clock_timestamp(),
   expire_time = clock_timestamp() + asked.retention_ms * interval '1 millisecond'
 FROM asked
-WHERE ${OWNED_BY_ASKED} AND r.state IN ('executing', 'held')
+WHERE ${OWNED_BY_ASKED} AND ${inState("r", "executing", "held")}
 RETURNING asked.ordinal::int`;
 
 const ASKED_OUTCOMES = `asked AS MATERIALIZED (
@@ -145,8 +147,7 @@ SELECT ordinal FROM completed
 UNION ALL
 SELECT asked.ordinal::int FROM asked, idempotency_records AS r
 WHERE ${OWNED_BY_ASKED}
-  -- By key alone: a new table's plan would read every completed record by its index of these.
-  AND CASE r.state WHEN 'completed' THEN true ELSE false END`,
+  AND ${inState("r", "completed")}`,
 };
 
 /**
@@ -163,14 +164,15 @@ export const HOLD_OWNERSHIP = {
   name: "idempotency_hold_ownership",
   text: `
 SELECT asked.ordinal::int FROM ${ASKED_OWNERS}, idempotency_records AS r
-WHERE ${OWNED_BY_ASKED} AND r.state = 'executing'
+WHERE ${OWNED_BY_ASKED} AND ${inState("r", "executing")}
 ORDER BY r.tenant, r.scope_hash
 FOR NO KEY UPDATE OF r`,
 };
 
 export const RELEASE = {
   name: "idempotency_release",
-  text: `DELETE FROM idempotency_records WHERE ${OWNED} AND state IN ('executing', 'held')`,
+  text: `DELETE FROM idempotency_records WHERE ${OWNED}
+    AND ${inState("idempotency_records", "executing", "held")}`,
 };
 
 export const SUSPEND = {
@@ -180,7 +182,7 @@ WITH suspended AS (
   UPDATE idempotency_records
   SET state = $4, unknown_reason = $6,
     lease_until = clock_timestamp() + $5 * interval '1 millisecond'
-  WHERE ${OWNED} AND state = 'executing'
+  WHERE ${OWNED} AND ${inState("idempotency_records", "executing")}
   RETURNING 1
 )
 INSERT INTO idempotency_events (tenant, scope_hash, type, fencing_token, detail)
@@ -264,6 +266,15 @@ WITH reclaimed AS (
 )
 SELECT ${TAKEN_OVER_COLUMNS} FROM reclaimed`,
 };
+
+/**
+ * The condition on a record that is looked up by its key. As an expression: the
+ * planner would else read all records in the state by their index, which costs
+ * less only while there are few.
+ */
+function inState(record: string, ...states: readonly RecordState[]): string {
+  return `${record}.state || '' IN (${states.map((state) => `'${state}'`).join(", ")})`;
+}
 
 function isHeld(record: string): string {
   return `(${record}.state = 'held' OR (${record}.state = 'executing'
