@@ -1,3 +1,4 @@
+import { toBinary } from "@bufbuild/protobuf";
 import {
   type Payment as PaymentMessage,
   PaymentSchema,
@@ -10,4 +11,8 @@ export * from "../../../../../src/payments/messages.js";
 
 export function paymentMessage(payment: Payment): PaymentMessage {
   return fillNote(PaymentSchema, olderMessage(payment));
+}
+
+export function encodePayment(payment: Payment): Uint8Array {
+  return toBinary(PaymentSchema, paymentMessage(payment));
 }

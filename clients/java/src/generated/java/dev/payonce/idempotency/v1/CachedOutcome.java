@@ -114,7 +114,8 @@ private static final long serialVersionUID = 0L;
   /**
    * <pre>
    * SHA-256, or HMAC-SHA-256 under a configured secret, over the deployment,
-   * its generation, the scope, the fingerprint and the outcome.
+   * its generation, the scope, and the fields above as they are encoded. The
+   * last field of the copy.
    * </pre>
    *
    * <code>bytes checksum = 3 [json_name = "checksum"];</code>
@@ -696,7 +697,8 @@ private static final long serialVersionUID = 0L;
     /**
      * <pre>
      * SHA-256, or HMAC-SHA-256 under a configured secret, over the deployment,
-     * its generation, the scope, the fingerprint and the outcome.
+     * its generation, the scope, and the fields above as they are encoded. The
+     * last field of the copy.
      * </pre>
      *
      * <code>bytes checksum = 3 [json_name = "checksum"];</code>
@@ -709,7 +711,8 @@ private static final long serialVersionUID = 0L;
     /**
      * <pre>
      * SHA-256, or HMAC-SHA-256 under a configured secret, over the deployment,
-     * its generation, the scope, the fingerprint and the outcome.
+     * its generation, the scope, and the fields above as they are encoded. The
+     * last field of the copy.
      * </pre>
      *
      * <code>bytes checksum = 3 [json_name = "checksum"];</code>
@@ -726,7 +729,8 @@ private static final long serialVersionUID = 0L;
     /**
      * <pre>
      * SHA-256, or HMAC-SHA-256 under a configured secret, over the deployment,
-     * its generation, the scope, the fingerprint and the outcome.
+     * its generation, the scope, and the fields above as they are encoded. The
+     * last field of the copy.
      * </pre>
      *
      * <code>bytes checksum = 3 [json_name = "checksum"];</code>

@@ -50,7 +50,8 @@ public interface CachedOutcomeOrBuilder extends
   /**
    * <pre>
    * SHA-256, or HMAC-SHA-256 under a configured secret, over the deployment,
-   * its generation, the scope, the fingerprint and the outcome.
+   * its generation, the scope, and the fields above as they are encoded. The
+   * last field of the copy.
    * </pre>
    *
    * <code>bytes checksum = 3 [json_name = "checksum"];</code>
