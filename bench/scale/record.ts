@@ -51,7 +51,7 @@ function sha256(text: string): Uint8Array {
 const OUTCOME_HEAD = encodeOutcome(outcomeOf("")).subarray(0, -ANSWER_LENGTH);
 
 /** What is the same in what every scope is hashed from. */
-const SCOPE_HEAD = joined(["payonce.scope.v1", TENANT, OPERATION]);
+const SCOPE_HEAD = Buffer.from(joined(["payonce.scope.v1", TENANT, OPERATION]));
 
 export interface Filling {
   /** The first record to make, and the one after the last. */

@@ -38,11 +38,11 @@ function byteLengthOf(part: string | Uint8Array): number {
 }
 
 /**
- * The hash as a string of bytes: Node makes a buffer of its own outside of the
+ * SHA-256 as a string of bytes: Node makes a buffer of its own outside of the
  * heap for one that is asked for as such, which takes longer than the hash.
  * `crypto.hash` makes no object for each hash either; Node has it since 20.12.
  */
-const sha256: (bytes: Buffer) => string =
+export const sha256: (bytes: Buffer) => string =
   typeof crypto.hash === "function"
     ? (bytes) => crypto.hash("sha256", bytes, "binary")
     : (bytes) => crypto.createHash("sha256").update(bytes).digest("binary");

@@ -1,5 +1,5 @@
 import { createHmac, timingSafeEqual } from "node:crypto";
-import { digest, joined } from "../../idempotency/digest.js";
+import { sha256 } from "../../idempotency/digest.js";
 import { type Fingerprint, sameRequest } from "../../idempotency/fingerprint.js";
 import { decodeOutcome, encodeOutcome, type Outcome } from "../../idempotency/outcome.js";
 import { type Scope, scopeHash } from "../../idempotency/scope.js";
@@ -15,10 +15,6 @@ export interface CachedOutcomes {
   verify(scope: Scope, fingerprint: Fingerprint, copy: Uint8Array): Outcome | undefined;
 }
 
-/** A copy ends with its checksum: a field of so many bytes, the last of them the checksum itself. */
-const CHECKSUM_BYTES = 32;
-const CHECKSUM_FIELD_BYTES = 2 + CHECKSUM_BYTES;
-
 export function createCachedOutcomes({
   namespace,
   secret,
@@ -28,55 +24,78 @@ export function createCachedOutcomes({
   /** Makes the checksum an HMAC, for a cache that others can write to. */
   readonly secret?: string;
 }): CachedOutcomes {
-  /** Of the fields before it, as they are encoded, and of whose they are. */
-  function checksum(scope: Scope, fields: Uint8Array): Uint8Array {
-    const parts = ["payonce.copy.v1", namespace(), scopeHash(scope), fields];
+  function checksum(scope: Scope, fingerprint: Fingerprint, outcome: Uint8Array): Uint8Array {
+    const bytes = measured([
+      Buffer.from(namespace()),
+      scopeHash(scope),
+      Buffer.from(String(fingerprint.version)),
+      fingerprint.canonical,
+      fingerprint.raw,
+      outcome,
+    ]);
     return secret === undefined
-      ? digest(...parts)
-      : createHmac("sha256", secret).update(joined(parts)).digest();
+      ? Buffer.from(sha256(bytes), "binary")
+      : createHmac("sha256", secret).update(bytes).digest();
   }
 
   return {
-    encode(scope, { version, canonical, raw }, outcome) {
-      const fingerprint = encodeFields([
+    encode(scope, fingerprint, outcome) {
+      const bytes = encodeOutcome(outcome);
+      const { version, canonical, raw } = fingerprint;
+      const request = encodeFields([
         [1, version],
         [2, canonical],
         [3, raw],
       ]);
-      const fields = encodeFields([
-        [1, encodeOutcome(outcome)],
-        [2, fingerprint],
+      return encodeFields([
+        [1, bytes],
+        [2, request],
+        [3, checksum(scope, fingerprint, bytes)],
       ]);
-      // The encodings of fields make up the message's one after another.
-      return Buffer.concat([fields, encodeFields([[3, checksum(scope, fields)]])]);
     },
 
     verify(scope, fingerprint, copy) {
-      const fields = copy.subarray(0, -CHECKSUM_FIELD_BYTES);
-      const proof = copy.subarray(-CHECKSUM_BYTES);
-      if (proof.length !== CHECKSUM_BYTES || !timingSafeEqual(proof, checksum(scope, fields))) {
-        return undefined;
-      }
       try {
-        const { outcome, answered } = decodeCopy(fields);
-        return sameRequest(answered, fingerprint) ? decodeOutcome(outcome) : undefined;
+        const { outcome, answered, proof } = decodeCopy(copy);
+        const expected = checksum(scope, answered, outcome);
+        const proven = proof.length === expected.length && timingSafeEqual(proof, expected);
+        return proven && sameRequest(answered, fingerprint) ? decodeOutcome(outcome) : undefined;
       } catch {
-        return undefined; // whoever wrote it knew the checksum, but not the message
+        return undefined; // not a copy at all
       }
     },
   };
 }
 
-/** @throws if the fields are not those of a copy. */
-function decodeCopy(fields: Uint8Array): {
+/** More than the digits of any length here, and what follows them. Bytes. */
+const MAX_LENGTH_BYTES = 16;
+
+/** All parts, each after its length, so that no byte can move between parts. */
+function measured(parts: readonly Uint8Array[]): Buffer {
+  const bytes = Buffer.allocUnsafe(
+    parts.reduce((size, part) => size + MAX_LENGTH_BYTES + part.length, 0),
+  );
+  let end = 0;
+  for (const part of parts) {
+    end += bytes.write(`${part.length}:`, end, "latin1");
+    bytes.set(part, end);
+    end += part.length;
+  }
+  return bytes.subarray(0, end);
+}
+
+/** @throws if the bytes are not a copy. */
+function decodeCopy(copy: Uint8Array): {
   readonly outcome: Uint8Array;
   readonly answered: Fingerprint;
+  readonly proof: Uint8Array;
 } {
-  const [, outcome, fingerprint] = decodeFields(fields);
+  const [, outcome, fingerprint, proof] = decodeFields(copy);
   const [, version, canonical, raw] = decodeFields(bytesOf(fingerprint));
   return {
     outcome: bytesOf(outcome),
     answered: { version: Number(version), canonical: bytesOf(canonical), raw: bytesOf(raw) },
+    proof: bytesOf(proof),
   };
 }
 

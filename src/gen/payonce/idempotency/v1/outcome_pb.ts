@@ -125,8 +125,7 @@ export type CachedOutcome = Message<"payonce.idempotency.v1.CachedOutcome"> & {
 
   /**
    * SHA-256, or HMAC-SHA-256 under a configured secret, over the deployment,
-   * its generation, the scope, and the fields above as they are encoded. The
-   * last field of the copy.
+   * its generation, the scope, the fingerprint and the outcome.
    *
    * @generated from field: bytes checksum = 3;
    */

@@ -207,8 +207,7 @@ type CachedOutcome struct {
 	// The fingerprint of the request that was answered.
 	Fingerprint *Fingerprint `protobuf:"bytes,2,opt,name=fingerprint,proto3" json:"fingerprint,omitempty"`
 	// SHA-256, or HMAC-SHA-256 under a configured secret, over the deployment,
-	// its generation, the scope, and the fields above as they are encoded. The
-	// last field of the copy.
+	// its generation, the scope, the fingerprint and the outcome.
 	Checksum      []byte `protobuf:"bytes,3,opt,name=checksum,proto3" json:"checksum,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -114,8 +114,7 @@ private static final long serialVersionUID = 0L;
   /**
    * <pre>
    * SHA-256, or HMAC-SHA-256 under a configured secret, over the deployment,
-   * its generation, the scope, and the fields above as they are encoded. The
-   * last field of the copy.
+   * its generation, the scope, the fingerprint and the outcome.
    * </pre>
    *
    * <code>bytes checksum = 3 [json_name = "checksum"];</code>
@@ -697,8 +696,7 @@ private static final long serialVersionUID = 0L;
     /**
      * <pre>
      * SHA-256, or HMAC-SHA-256 under a configured secret, over the deployment,
-     * its generation, the scope, and the fields above as they are encoded. The
-     * last field of the copy.
+     * its generation, the scope, the fingerprint and the outcome.
      * </pre>
      *
      * <code>bytes checksum = 3 [json_name = "checksum"];</code>
@@ -711,8 +709,7 @@ private static final long serialVersionUID = 0L;
     /**
      * <pre>
      * SHA-256, or HMAC-SHA-256 under a configured secret, over the deployment,
-     * its generation, the scope, and the fields above as they are encoded. The
-     * last field of the copy.
+     * its generation, the scope, the fingerprint and the outcome.
      * </pre>
      *
      * <code>bytes checksum = 3 [json_name = "checksum"];</code>
@@ -729,8 +726,7 @@ private static final long serialVersionUID = 0L;
     /**
      * <pre>
      * SHA-256, or HMAC-SHA-256 under a configured secret, over the deployment,
-     * its generation, the scope, and the fields above as they are encoded. The
-     * last field of the copy.
+     * its generation, the scope, the fingerprint and the outcome.
      * </pre>
      *
      * <code>bytes checksum = 3 [json_name = "checksum"];</code>

@@ -50,8 +50,7 @@ public interface CachedOutcomeOrBuilder extends
   /**
    * <pre>
    * SHA-256, or HMAC-SHA-256 under a configured secret, over the deployment,
-   * its generation, the scope, and the fields above as they are encoded. The
-   * last field of the copy.
+   * its generation, the scope, the fingerprint and the outcome.
    * </pre>
    *
    * <code>bytes checksum = 3 [json_name = "checksum"];</code>
