@@ -1,15 +1,12 @@
-import { Server, type UntypedServiceImplementation } from "@grpc/grpc-js";
-import { PaymentService } from "../../src/gen/payonce/payments/v1/payments_pb.js";
-import { idempotencyInterceptor, idempotent, serviceDefinition } from "../../src/grpc/index.js";
-import { createExecutor } from "../../src/idempotency/executor.js";
+import type { UntypedServiceImplementation } from "@grpc/grpc-js";
 import type { IdempotencyStore } from "../../src/idempotency/store.js";
 import { createMemoryStore } from "../../src/stores/memory/index.js";
 import { redisGate } from "../../src/stores/redis/index.js";
 import { redlockGate } from "../baselines/redlock-gate.js";
 import { ANSWER } from "./answer.js";
 import { answering, settings } from "./answering.js";
-import { listen } from "./listen.js";
 import { connectRedis } from "./redis.js";
+import { servePayments } from "./serve-payments.js";
 
 export interface HandlerServerSettings {
   /** What stands before the handler. */
@@ -29,7 +26,10 @@ const implementation: UntypedServiceImplementation = {
   },
 };
 
-async function gated(): Promise<IdempotencyStore> {
+async function storeBehindGate(): Promise<IdempotencyStore | undefined> {
+  if (gate === "none") {
+    return undefined;
+  }
   const options = { store: createMemoryStore(), copyTtlMs: COPY_TTL_MS };
   const prefix = `bench:${process.pid}`;
   return gate === "ours"
@@ -37,17 +37,5 @@ async function gated(): Promise<IdempotencyStore> {
     : redlockGate({ ...options, redisUrls, prefix });
 }
 
-async function serve(): Promise<Server> {
-  if (gate === "none") {
-    const server = new Server();
-    server.addService(serviceDefinition(PaymentService), implementation);
-    return server;
-  }
-  const executor = createExecutor({ store: await gated() });
-  const server = new Server({ interceptors: [idempotencyInterceptor({ executor })] });
-  server.addService(idempotent(PaymentService), implementation);
-  return server;
-}
-
-const address = await listen(await serve());
+const address = await servePayments(implementation, await storeBehindGate());
 answering(() => ({ address, executions }));

@@ -1,16 +1,14 @@
 import { randomUUID } from "node:crypto";
 import { setImmediate as turn } from "node:timers/promises";
-import { Server, type UntypedServiceImplementation } from "@grpc/grpc-js";
-import { PaymentService } from "../../src/gen/payonce/payments/v1/payments_pb.js";
-import { idempotencyInterceptor, idempotent, serviceDefinition } from "../../src/grpc/index.js";
-import { createExecutor } from "../../src/idempotency/executor.js";
+import type { UntypedServiceImplementation } from "@grpc/grpc-js";
+import type { IdempotencyStore } from "../../src/idempotency/store.js";
 import { memoryGate } from "../../src/stores/memory/index.js";
 import { redisGate } from "../../src/stores/redis/index.js";
 import { ANSWER } from "./answer.js";
 import { answering, settings } from "./answering.js";
 import { createEmptyStore } from "./empty-store.js";
-import { listen } from "./listen.js";
 import { connectRedis } from "./redis.js";
+import { servePayments } from "./serve-payments.js";
 
 /** What stands before the handler. */
 export type Before = "nothing" | "the executor" | "a memory gate" | "a Redis gate";
@@ -55,9 +53,11 @@ const implementation: UntypedServiceImplementation = {
   },
 };
 
-async function storeBehind(gate: Exclude<Before, "nothing">) {
+async function storeBehindGate(): Promise<IdempotencyStore | undefined> {
   const store = createEmptyStore();
-  switch (gate) {
+  switch (before) {
+    case "nothing":
+      return undefined;
     case "the executor":
       return store;
     case "a memory gate":
@@ -68,18 +68,6 @@ async function storeBehind(gate: Exclude<Before, "nothing">) {
       return redisGate({ store, nodes, namespace: () => namespace, copyTtlMs: KEPT_MS });
     }
   }
-}
-
-async function serve(): Promise<Server> {
-  if (before === "nothing") {
-    const server = new Server();
-    server.addService(serviceDefinition(PaymentService), implementation);
-    return server;
-  }
-  const executor = createExecutor({ store: await storeBehind(before) });
-  const server = new Server({ interceptors: [idempotencyInterceptor({ executor })] });
-  server.addService(idempotent(PaymentService), implementation);
-  return server;
 }
 
 function answerAll(): void {
@@ -111,7 +99,7 @@ const does: Record<MeasuredServerQuestion, () => void | Promise<void>> = {
   "collect garbage": collectGarbage,
 };
 
-const address = await listen(await serve());
+const address = await servePayments(implementation, await storeBehindGate());
 answering(async (question: MeasuredServerQuestion): Promise<MeasuredServerAnswer> => {
   await does[question]();
   const { heapUsed, external } = process.memoryUsage();

@@ -2,7 +2,13 @@ import type { Execution } from "./call.js";
 import type { Clock } from "./clock.js";
 import { CallError, ClaimLost, errorOutcome, Parked } from "./errors.js";
 import { LazyAbort } from "./lazy-abort.js";
-import { type DeclaredClass, type Outcome, okOutcome, type PendingOutcome } from "./outcome.js";
+import {
+  type DeclaredClass,
+  madeOutcome,
+  type Outcome,
+  okOutcome,
+  type PendingOutcome,
+} from "./outcome.js";
 import type { MethodPolicy } from "./policy.js";
 import type { Claim, IdempotencyStore } from "./store.js";
 
@@ -91,7 +97,7 @@ async function runHandler<Transaction>(
     const ended = await run(execution);
     const { stored } = completion;
     return stored === undefined
-      ? { kind: "ended", outcome: typeof ended === "function" ? ended() : ended }
+      ? { kind: "ended", outcome: madeOutcome(ended) }
       : { kind: "stored", outcome: stored };
   } catch (error) {
     return failure(error);

@@ -140,7 +140,7 @@ export function createExecutor<Transaction = never>(
     }
   }
 
-  /** Claims; where the policy says so, waits for the answer of a call in flight. */
+  /** Claims, where the policy says so once a call in flight has its answer; then answers. */
   async function claimAndAnswer(request: ExecuteRequest<Transaction>): Promise<Reply> {
     const { policy, fingerprint, message } = request;
     const scope = rememberingScope(request.scope);

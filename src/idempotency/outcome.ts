@@ -27,6 +27,11 @@ export interface Outcome {
 /** What makes an outcome, for one that is not needed where its handler has stored it already. */
 export type PendingOutcome = () => Outcome;
 
+/** @throws what making it throws. */
+export function madeOutcome(outcome: Outcome | PendingOutcome): Outcome {
+  return typeof outcome === "function" ? outcome() : outcome;
+}
+
 /**
  * What an outcome means for its key:
  *

@@ -6,7 +6,7 @@ import { CallError, type ErrorDescription, errorOutcome, refusal } from "./error
 import type { Executor } from "./executor.js";
 import { type Fingerprint, fingerprintOf } from "./fingerprint.js";
 import { KEY_METADATA, type KeySources, readKey } from "./key.js";
-import type { Outcome } from "./outcome.js";
+import { madeOutcome, type Outcome } from "./outcome.js";
 import type { MethodPolicy } from "./policy.js";
 import { firstReply, type Reply, refusedReply } from "./reply.js";
 
@@ -64,8 +64,7 @@ export async function serve<Desc extends DescMessage, Transaction>(
 
 async function runWithoutKey(run: () => ReturnType<Run<never>>): Promise<Reply> {
   try {
-    const ended = await run();
-    return firstReply(typeof ended === "function" ? ended() : ended);
+    return firstReply(madeOutcome(await run()));
   } catch (error) {
     return firstReply(failureOutcome(error));
   }

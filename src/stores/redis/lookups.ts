@@ -27,8 +27,9 @@ interface Lookup {
 
 interface State {
   readonly node: Redis;
-  isBusy: boolean;
-  /** Busy with a read that is not waited for any more. */
+  /** What it is asked for and has not replied to. */
+  reading: readonly Lookup[] | undefined;
+  /** Nobody waits for that reply any more. */
   isLate: boolean;
   restsUntilMs: number;
 }
@@ -45,7 +46,7 @@ export function createLookups({
   readonly soon: (callback: () => void) => void;
 }): Lookups {
   const states = nodes.map(
-    (node): State => ({ node, isBusy: false, isLate: false, restsUntilMs: 0 }),
+    (node): State => ({ node, reading: undefined, isLate: false, restsUntilMs: 0 }),
   );
   let waiting: Lookup[] = [];
   let isStarting = false;
@@ -69,7 +70,7 @@ export function createLookups({
       return;
     }
     turn += 1;
-    const free = awake.filter(({ isBusy }) => !isBusy);
+    const free = awake.filter(({ reading }) => reading === undefined);
     const state = free[turn % free.length];
     if (state !== undefined && waiting.length > 0) {
       const lookups = waiting;
@@ -80,24 +81,22 @@ export function createLookups({
   }
 
   function read(state: State, lookups: readonly Lookup[]): void {
-    let isOver = false;
+    state.reading = lookups;
     const fail = () => {
       state.restsUntilMs = clock.nowMs() + REST_MS;
       tell(lookups, undefined);
     };
     const end = (answer: () => void) => {
-      isOver = true;
       cancelTimeout();
       if (!state.isLate) {
         answer();
       }
-      state.isBusy = false;
+      state.reading = undefined;
       state.isLate = false;
       startSoon();
     };
-    state.isBusy = true;
     const giveUp = () => {
-      if (!isOver) {
+      if (state.reading === lookups) {
         state.isLate = true;
         fail();
         startSoon();
