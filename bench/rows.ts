@@ -52,7 +52,7 @@ function latency(row: Pick<Row, "measured" | "baseline"> & Targets): Row {
 function peerRows(name: Exclude<PeerName, `payonce${string}`>, targets: Targets): readonly Row[] {
   const ours = `payonce on ${peers[name].on}` as const;
   return ([16, 128] as const).flatMap((atOnce) =>
-    (["new keys", "replays"] as const).map((traffic) => ({
+    (["new keys", "replays", "replays elsewhere"] as const).map((traffic) => ({
       group: "peers",
       figure: "peer's throughput",
       measured: `${name}, ${traffic}`,
@@ -80,6 +80,7 @@ export const rows: readonly Row[] = [
     { 16: { floor: 0.5, goal: 0.7 }, 128: { floor: 0.6, goal: 0.8 } },
   ),
   ...atEach({ ...gate, measured: "gate, replays" }, { 128: { floor: 0.85, goal: 1 } }),
+  ...atEach({ ...gate, measured: "gate, replays elsewhere" }, { 128: { floor: 0.85, goal: 1 } }),
   ...atEach({ ...gate, measured: "redlock gate, new keys" }),
   ...atEach({ ...gate, measured: "redlock gate, replays" }),
 
@@ -112,6 +113,7 @@ export const rows: readonly Row[] = [
     goal: 1.3,
   }),
   latency({ measured: "core call, replay", baseline: "one GET", floor: 1.6, goal: 1.2 }),
+  latency({ measured: "core call, replay elsewhere", baseline: "one GET", floor: 1.6, goal: 1.2 }),
   latency({ measured: "payment, new keys", baseline: "two rounds and two commits" }),
   latency({ measured: "payment, replays", baseline: "one GET" }),
 

@@ -1,7 +1,7 @@
-import pg from "pg";
 import type { Answered, Plan } from "../load/plan.js";
 import { startPaymentService } from "./payment-service.js";
 import type { Program } from "./program.js";
+import { query } from "./query.js";
 
 /**
  * Payments that every database starts with. Plans made while the tables are
@@ -107,16 +107,4 @@ function urlOf(url: string, database: string): string {
   const changed = new URL(url);
   changed.pathname = database;
   return changed.href;
-}
-
-/** The first row. */
-async function query(url: string, sql: string): Promise<Record<string, number>> {
-  const client = new pg.Client({ connectionString: url });
-  await client.connect();
-  try {
-    const { rows } = await client.query<Record<string, number>>(sql);
-    return rows[0] ?? {};
-  } finally {
-    await client.end();
-  }
 }

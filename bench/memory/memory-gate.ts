@@ -7,7 +7,7 @@ const CALLERS = 128;
 const WARM_UP_CALLS = 2_000;
 
 /** What the gate says that its copies may take together. */
-const BOUND_BYTES = 64 * MEBIBYTE;
+const BOUND_BYTES = 32 * MEBIBYTE;
 
 /** A step less than the bound, so that each answer of the first one is kept. */
 const STEP_CALLS = 20_000;
@@ -43,7 +43,7 @@ export async function studyMemoryGate(lab: Lab): Promise<GroupResult> {
     }),
     memoryLine({
       measured: "all copies in a memory gate",
-      baseline: "its bound of 64 MiB",
+      baseline: "its bound of 32 MiB",
       atOnce: CALLERS,
       floor: OF_BOUND_AT_MOST,
       ratios: [Math.max(...grown) / BOUND_BYTES],

@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { digest } from "../../src/idempotency/digest.js";
 import { createExecutor } from "../../src/idempotency/executor.js";
 import { okOutcome } from "../../src/idempotency/outcome.js";
 import { POLICY_DEFAULTS } from "../../src/idempotency/policy.js";
@@ -53,7 +53,7 @@ function createCall<Transaction>(store: IdempotencyStore<Transaction>, handler: 
   const executor = createExecutor({ store });
   return async (key) => {
     const request = Buffer.from(JSON.stringify(requestOf(key)));
-    const hash = createHash("sha256").update(request).digest();
+    const hash = digest("bench.v1", request);
     const { code, message, body } = await executor.execute({
       scope: { tenant: "default", operation: policy.operation, key },
       policy,

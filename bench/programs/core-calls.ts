@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { Redis } from "ioredis";
 import pg from "pg";
-import { createExecutor } from "../../src/idempotency/executor.js";
+import { createExecutor, type Executor } from "../../src/idempotency/executor.js";
 import { okOutcome } from "../../src/idempotency/outcome.js";
 import { POLICY_DEFAULTS } from "../../src/idempotency/policy.js";
 import { createMemoryStore } from "../../src/stores/memory/index.js";
@@ -20,6 +20,8 @@ export interface CoreSettings {
 export type CoreWork =
   | "new key"
   | "replay"
+  /** In a process that did not give the answer. */
+  | "replay elsewhere"
   | "GET"
   | "two rounds to three nodes"
   | "two rounds and two commits";
@@ -35,15 +37,25 @@ const REPLAYED_KEYS = 500;
 const { redisUrls, databaseUrl } = settings<CoreSettings>();
 const namespace = `bench:${process.pid}`;
 
-// The core: executor, gate and a store that costs nothing.
-const executor = createExecutor({
-  store: redisGate({
+const nodes = await connectRedis(redisUrls);
+
+/** The core: executor, gate and a store that costs nothing. */
+function createCore(more: { readonly memoryBytes?: number } = {}) {
+  const store = redisGate({
     store: createMemoryStore(),
-    nodes: await connectRedis(redisUrls),
+    nodes,
     namespace: () => namespace,
     copyTtlMs: KEPT_MS,
-  }),
-});
+    ...more,
+  });
+  return createExecutor({ store });
+}
+
+// The new keys of one take no room in the memory of another.
+const newKeys = createCore();
+const keeping = createCore();
+const elsewhere = createCore({ memoryBytes: 0 });
+
 const policy = {
   ...POLICY_DEFAULTS,
   operation: "bench.v1.Service/Call",
@@ -56,7 +68,7 @@ const hash = createHash("sha256").update(request).digest();
 const { signal } = new AbortController();
 
 /** Returns how the call was answered: by the handler, or from what is kept. */
-async function call(key: string): Promise<"executed" | "replayed"> {
+async function call(executor: Executor<never>, key: string): Promise<"executed" | "replayed"> {
   let executions = 0;
   const { code, replayed } = await executor.execute({
     scope: { tenant: "default", operation: policy.operation, key },
@@ -92,8 +104,9 @@ const commit = () =>
   });
 
 const once: Record<CoreWork, (turn: number) => Promise<unknown>> = {
-  "new key": (turn) => expecting("executed", call(`new-${turn}`)),
-  replay: (turn) => expecting("replayed", call(`kept-${turn % REPLAYED_KEYS}`)),
+  "new key": (turn) => expecting("executed", call(newKeys, `new-${turn}`)),
+  replay: (turn) => expecting("replayed", call(keeping, keptKey(turn))),
+  "replay elsewhere": (turn) => expecting("replayed", call(elsewhere, keptKey(turn))),
   GET: () => plainNode.getBuffer(`${namespace}:kept`),
   async "two rounds to three nodes"(turn) {
     await round(`first-${turn}`);
@@ -107,6 +120,10 @@ const once: Record<CoreWork, (turn: number) => Promise<unknown>> = {
   },
 };
 
+function keptKey(turn: number): string {
+  return `kept-${turn % REPLAYED_KEYS}`;
+}
+
 async function expecting(expected: string, answered: Promise<string>): Promise<void> {
   const how = await answered;
   if (how !== expected) {
@@ -115,7 +132,7 @@ async function expecting(expected: string, answered: Promise<string>): Promise<v
 }
 
 for (let key = 0; key < REPLAYED_KEYS; key += 1) {
-  await call(`kept-${key}`);
+  await call(keeping, keptKey(key));
 }
 await round("kept");
 

@@ -10,7 +10,7 @@ import { servePayments } from "./serve-payments.js";
 
 export interface HandlerServerSettings {
   /** What stands before the handler. */
-  readonly gate: "none" | "ours" | "redlock";
+  readonly gate: "none" | "ours" | "ours, keeping no answers" | "redlock";
   readonly redisUrls: readonly string[];
 }
 
@@ -32,9 +32,14 @@ async function storeBehindGate(): Promise<IdempotencyStore | undefined> {
   }
   const options = { store: createMemoryStore(), copyTtlMs: COPY_TTL_MS };
   const prefix = `bench:${process.pid}`;
-  return gate === "ours"
-    ? redisGate({ ...options, nodes: await connectRedis(redisUrls), namespace: () => prefix })
-    : redlockGate({ ...options, redisUrls, prefix });
+  return gate === "redlock"
+    ? redlockGate({ ...options, redisUrls, prefix })
+    : redisGate({
+        ...options,
+        nodes: await connectRedis(redisUrls),
+        namespace: () => prefix,
+        ...(gate === "ours" ? {} : { memoryBytes: 0 }),
+      });
 }
 
 const address = await servePayments(implementation, await storeBehindGate());

@@ -13,7 +13,10 @@ export interface PeerSettings extends Omit<PeerOptions, "handler"> {
   readonly peer: PeerName;
 }
 
-export type PeerQuestion = Omit<Plan, "targets">;
+export interface PeerQuestion extends Omit<Plan, "targets"> {
+  /** Whether it begins anew, as another process would, with nothing in memory. */
+  readonly isAnew: boolean;
+}
 
 /** Every answer was right. */
 export interface PeerAnswer extends PlanDone {
@@ -40,8 +43,12 @@ const begin = await connects[peer]({
   },
 });
 
-answering(async (plan: PeerQuestion): Promise<PeerAnswer> => {
-  const call = begin();
+let call = begin();
+
+answering(async ({ isAnew, ...plan }: PeerQuestion): Promise<PeerAnswer> => {
+  if (isAnew) {
+    call = begin();
+  }
   executions = 0;
   const done = await runPlan(plan, async (key) => {
     const answer = await call(key);

@@ -45,6 +45,7 @@ export function createNewKeysSide(lab: Lab, program: PeerProgram): Side {
     async measure({ atOnce, seconds }) {
       const prefix = `new-${prefixes++}`;
       const { sample, answer } = await measured(lab, program, {
+        isAnew: true,
         prefix,
         traffic: { kind: "new keys" },
         callers: atOnce,
@@ -53,27 +54,33 @@ export function createNewKeysSide(lab: Lab, program: PeerProgram): Side {
       assertExecutions(answer, answer.calls);
       await sleep(KEPT_BY_MS);
       const traffic = { kind: "replays", keys: answer.calls } as const;
-      const again = { ...PREPARING, prefix, traffic, maxCalls: REPEATED_KEYS };
+      const again = { ...PREPARING, isAnew: true, prefix, traffic, maxCalls: REPEATED_KEYS };
       assertExecutions(await program.ask(again), 0);
       return sample;
     },
   };
 }
 
-/** Calls that were answered before. */
-export async function createReplaysSide(lab: Lab, program: PeerProgram): Promise<Side> {
-  const prefix = `kept-${prefixes++}`;
-  const prepared = await program.ask({
-    ...PREPARING,
-    prefix,
-    traffic: { kind: "new keys" },
-    maxCalls: REPLAYED_KEYS,
-  });
-  assertExecutions(prepared, REPLAYED_KEYS);
-  await sleep(KEPT_BY_MS);
+/** Calls that were answered before, by the same process or as if by another. */
+export function createReplaysSide(
+  lab: Lab,
+  program: PeerProgram,
+  where: "here" | "elsewhere",
+): Side {
   return {
     async measure({ atOnce, seconds }) {
+      const prefix = `kept-${prefixes++}`;
+      const prepared = await program.ask({
+        ...PREPARING,
+        isAnew: true,
+        prefix,
+        traffic: { kind: "new keys" },
+        maxCalls: REPLAYED_KEYS,
+      });
+      assertExecutions(prepared, REPLAYED_KEYS);
+      await sleep(KEPT_BY_MS);
       const { sample, answer } = await measured(lab, program, {
+        isAnew: where === "elsewhere",
         prefix,
         traffic: { kind: "replays", keys: REPLAYED_KEYS },
         callers: atOnce,

@@ -70,13 +70,14 @@ const newKeys: Traffic = { kind: "new keys" };
 const replays: Traffic = { kind: "replays", keys: 2_000 };
 const oneKey: Traffic = { kind: "one key" };
 
-/** Everything that is measured, by its name. */
+/** Everything that is measured, by its name. "Elsewhere" is a process that did not give the answer. */
 export const sides = {
   "no-op server": calls("no-op server", newKeys),
   "bare handler": calls("bare handler", newKeys),
 
   "gate, new keys": calls("gate", newKeys),
   "gate, replays": calls("gate", replays),
+  "gate, replays elsewhere": calls("gate that keeps no answers", replays),
   "redlock gate, new keys": calls("redlock gate", newKeys),
   "redlock gate, replays": calls("redlock gate", replays),
 
@@ -95,22 +96,29 @@ export const sides = {
 
   "core call, new key": core("new key"),
   "core call, replay": core("replay"),
+  "core call, replay elsewhere": core("replay elsewhere"),
   "one GET": core("GET"),
   "two rounds to three nodes": core("two rounds to three nodes"),
   "two rounds and two commits": core("two rounds and two commits"),
 
   "payonce on Redis, new keys": newKeysOf("payonce on Redis"),
-  "payonce on Redis, replays": replaysOf("payonce on Redis"),
+  "payonce on Redis, replays": replaysOf("payonce on Redis", "here"),
+  "payonce on Redis, replays elsewhere": replaysOf("payonce on Redis", "elsewhere"),
   "node-idempotency, new keys": newKeysOf("node-idempotency"),
-  "node-idempotency, replays": replaysOf("node-idempotency"),
+  "node-idempotency, replays": replaysOf("node-idempotency", "here"),
+  "node-idempotency, replays elsewhere": replaysOf("node-idempotency", "elsewhere"),
   "powertools, new keys": newKeysOf("powertools"),
-  "powertools, replays": replaysOf("powertools"),
+  "powertools, replays": replaysOf("powertools", "here"),
+  "powertools, replays elsewhere": replaysOf("powertools", "elsewhere"),
   "redlock by hand, new keys": newKeysOf("redlock by hand"),
-  "redlock by hand, replays": replaysOf("redlock by hand"),
+  "redlock by hand, replays": replaysOf("redlock by hand", "here"),
+  "redlock by hand, replays elsewhere": replaysOf("redlock by hand", "elsewhere"),
   "payonce on Postgres, new keys": newKeysOf("payonce on Postgres"),
-  "payonce on Postgres, replays": replaysOf("payonce on Postgres"),
+  "payonce on Postgres, replays": replaysOf("payonce on Postgres", "here"),
+  "payonce on Postgres, replays elsewhere": replaysOf("payonce on Postgres", "elsewhere"),
   "DBOS, new keys": newKeysOf("DBOS"),
-  "DBOS, replays": replaysOf("DBOS"),
+  "DBOS, replays": replaysOf("DBOS", "here"),
+  "DBOS, replays elsewhere": replaysOf("DBOS", "elsewhere"),
 
   "claims, few records": storeWith("few records", "claim"),
   "claims, many records": storeWith("many records", "claim"),
@@ -138,8 +146,8 @@ function newKeysOf(peer: PeerName): StartSide {
   return async (bench) => createNewKeysSide(bench.lab, await bench.peer(peer));
 }
 
-function replaysOf(peer: PeerName): StartSide {
-  return async (bench) => createReplaysSide(bench.lab, await bench.peer(peer));
+function replaysOf(peer: PeerName, where: "here" | "elsewhere"): StartSide {
+  return async (bench) => createReplaysSide(bench.lab, await bench.peer(peer), where);
 }
 
 function storeWith(filling: Filling, work: StoreWork): StartSide {

@@ -23,6 +23,7 @@ export const targets = {
   "no-op server": startServer("no-op-server", "executed again"),
   "bare handler": handlerBehind("none"),
   gate: handlerBehind("ours"),
+  "gate that keeps no answers": handlerBehind("ours, keeping no answers"),
   "redlock gate": handlerBehind("redlock"),
   payments: paymentServices({ processes: 1 }),
   "payments, two processes": paymentServices({ processes: 2 }),

@@ -23,10 +23,11 @@ export function finalReply(outcome: Outcome): Reply {
 
 /** The answer for good, given again. */
 export function replayedReply(outcome: Outcome): Reply {
-  const stopped = stopRetries(outcome);
-  return stopped.code === Code.OK
-    ? { ...stopped, headers: [...stopped.headers, REPLAYED_ENTRY], replayed: true }
-    : { ...stopped, trailers: [...stopped.trailers, REPLAYED_ENTRY], replayed: true };
+  const { code, message, headers, body, trailers } = stopRetries(outcome);
+  const marked = (entries: Outcome["headers"]) => [...entries, REPLAYED_ENTRY];
+  return code === Code.OK
+    ? { code, message, headers: marked(headers), body, trailers, replayed: true }
+    : { code, message, headers, body, trailers: marked(trailers), replayed: true };
 }
 
 export function refusedReply(error: ErrorDescription): Reply {

@@ -22,7 +22,7 @@ class RememberingScope implements Scope {
   readonly key: string;
   // Private, so that a copy with another key does not take them along.
   #hash: Uint8Array | undefined;
-  readonly #ids = new Map<string, string>();
+  #ids: Map<string, string> | undefined;
 
   constructor({ tenant, operation, key }: Scope) {
     this.tenant = tenant;
@@ -36,11 +36,8 @@ class RememberingScope implements Scope {
   }
 
   id(label: string): string {
-    const known = this.#ids.get(label);
-    if (known !== undefined) {
-      return known;
-    }
-    const id = makeId(label, this);
+    this.#ids ??= new Map();
+    const id = this.#ids.get(label) ?? makeId(label, this);
     this.#ids.set(label, id);
     return id;
   }

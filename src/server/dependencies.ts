@@ -27,6 +27,8 @@ import { naming } from "./naming.js";
 /** How many nodes the service starts for itself: one may fail. */
 const OWN_REDIS_NODES = 3;
 
+const MEBIBYTE = 1024 * 1024;
+
 /**
  * How long an owner waits for a connection. Longer than a duplicate: giving up
  * leaves an outcome unknown, and finding it out costs more than the wait.
@@ -121,6 +123,7 @@ export async function openGatedStore(
   { pool, metrics }: { readonly pool: Pool; readonly metrics: Metrics },
 ): Promise<Opened<IdempotencyStore<PoolClient>>> {
   const copyTtlMs = config.responseCacheTtlMs;
+  const memoryBytes = config.responseCacheMemoryMib * MEBIBYTE;
   const deployment = await watchDeployment(pool);
   const namespace = () => {
     const { id, generation } = deployment();
@@ -129,7 +132,7 @@ export async function openGatedStore(
   const redis = await openRedis({ config, log, closers });
   if (redis === undefined) {
     return {
-      value: memoryGate({ store, namespace, copyTtlMs }),
+      value: memoryGate({ store, namespace, copyTtlMs, memoryBytes }),
       what: "a gate inside the process (no redis-server or valkey-server on the PATH)",
     };
   }
@@ -147,6 +150,7 @@ export async function openGatedStore(
     nodes,
     namespace,
     copyTtlMs,
+    memoryBytes,
     onEvent: metrics.onGateEvent,
     ...(secret === undefined ? {} : { secret }),
   });

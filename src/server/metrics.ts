@@ -33,7 +33,7 @@ export function createMetrics(): Metrics {
   });
   const gate = new Counter({
     name: "payonce_gate_decisions_total",
-    help: "What the Redis gate said; stepped_aside means that no quorum answered",
+    help: "What the Redis gate said; recalled means that the process had the answer, stepped_aside that no quorum answered",
     labelNames: ["decision"],
     registers: [registry],
   });

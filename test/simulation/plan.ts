@@ -12,6 +12,8 @@ export interface Plan {
   readonly keys: readonly { readonly kind: Kind; readonly key: string }[];
   readonly clientsPerKey: number;
   readonly gate: GateName;
+  /** Whether a gate keeps answers in its process, so that duplicates reach nobody else. */
+  readonly keepsAnswers: boolean;
   /** How many calls of the database may wait to share a message. Absent where each is sent by itself. */
   readonly maxWaitingCalls?: number;
   readonly times: PolicyTimes;
@@ -51,6 +53,7 @@ export function drawPlan(random: Random, own: Random): Plan {
     clientsPerKey: integer(2, 6),
     gate: pick(["none", "memory", "redis"]),
     ...(sharesMessages ? { maxWaitingCalls: own.pick([1, 100]) } : {}),
+    keepsAnswers: own.chance(0.5),
     times: {
       inFlightWaitMs: pick([0, 0, 3_000]),
       retentionMs: chance(0.1) ? 15_000 : LONG_MS,

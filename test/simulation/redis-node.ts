@@ -131,7 +131,7 @@ export function createRedisNode(options: {
     },
     connect(from, network) {
       const commands = {
-        callBuffer: (name: "evalsha" | "eval" | "mget", values: (string | number | Buffer)[]) =>
+        callBuffer: (name: "evalsha" | "eval", values: (string | number | Buffer)[]) =>
           network.call({
             from,
             to: server,
@@ -139,9 +139,6 @@ export function createRedisNode(options: {
             about: "redis",
             timeoutMs: SILENCE_TIMEOUT_MS,
             async execute() {
-              if (name === "mget") {
-                return values.map((key) => damaged(get(String(key))));
-              }
               const [script, nameCount, ...batch] = values as [
                 string,
                 number,

@@ -45,6 +45,7 @@ export function createGate(
     readonly store: IdempotencyStore<Transaction>;
     readonly clock: Clock;
     readonly nodes: readonly Redis[];
+    readonly memoryBytes?: number;
     readonly saw: (what: string) => void;
   },
 ): IdempotencyStore<Transaction> {

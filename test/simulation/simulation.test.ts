@@ -36,6 +36,7 @@ const SIGHTS = [
   "gate granted",
   "gate held",
   "gate hit",
+  "gate recalled",
   "gate undecided",
   "gate stepped_aside",
 ];

@@ -153,6 +153,7 @@ export function createWorld(seed: number, sabotage: Sabotage): World {
         store: remote.store,
         clock: host.clock,
         nodes: redisNodes.map((node) => node.connect(host, network)),
+        ...(plan.keepsAnswers ? {} : { memoryBytes: 0 }),
         saw: observer.saw,
       }),
       handlers: sabotage.handlers?.(handlers) ?? handlers,

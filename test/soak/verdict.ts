@@ -78,8 +78,9 @@ export async function judge(
   };
 }
 
-/** Asks for every answer again, with nothing left in Redis. */
+/** Asks for every answer again, with nothing left in the services and in Redis. */
 async function replayAll(cluster: SoakCluster, intents: readonly Intent[]) {
+  await Promise.all(cluster.services.map((service) => service.restart("SIGTERM", async () => {})));
   await Promise.all(cluster.redis.map(({ node }) => flush(node.url)));
   const clients = cluster.services.map(({ grpcAddress }) => openPayments(grpcAddress));
   const waiting = intents.filter((intent) => answerTo(intent) !== undefined);

@@ -100,6 +100,17 @@ function redisNode(text: string): { readonly url: string; readonly server: strin
     : { url, server: formatAddress(address) };
 }
 
+/** An amount of memory. In MiB. */
+export function mebibytes(from: number, to: number): Parser<number> {
+  return {
+    accepts: `a whole number of MiB from ${from} to ${to}`,
+    parse: (text) => {
+      const count = /^\d+$/.test(text) ? Number(text) : Number.NaN;
+      return count >= from && count <= to ? count : undefined;
+    },
+  };
+}
+
 /** The path of a file or a directory. */
 export function path(what: "file" | "directory"): Parser<string> {
   return {

@@ -1,6 +1,7 @@
 import {
   duration,
   listenAddress,
+  mebibytes,
   oneOf,
   type Parser,
   path,
@@ -106,6 +107,11 @@ export const settings = {
     variable: "RESPONSE_CACHE_TTL_MS",
     meaning: "how long Redis keeps a copy of an answer",
     parser: duration("1ms", LONGEST_RETENTION),
+  }),
+  responseCacheMemoryMib: withDefault("32", {
+    variable: "RESPONSE_CACHE_MEMORY_MIB",
+    meaning: "what answers kept in the process itself may take together; 0 keeps none",
+    parser: mebibytes(0, 4_096),
   }),
   responseCacheSecret: optional("a plain checksum", {
     variable: "RESPONSE_CACHE_SECRET",

@@ -1,19 +1,14 @@
 import { type Clock, systemClock } from "../../idempotency/clock.js";
-import { type Fingerprint, sameRequest } from "../../idempotency/fingerprint.js";
-import { encodeOutcome, type Outcome } from "../../idempotency/outcome.js";
+import { sameRequest } from "../../idempotency/fingerprint.js";
+import type { Outcome } from "../../idempotency/outcome.js";
 import type {
   Claim,
   ClaimRequest,
   ClaimResult,
   IdempotencyStore,
 } from "../../idempotency/store.js";
-import { scopeKey } from "./scope-key.js";
-
-/** What the copies of answers may take together; the oldest go first. Bytes. */
-const MAX_COPIES_BYTES = 64 * 1024 * 1024;
-
-/** What a copy takes besides its bytes: the objects that hold it. Measured. */
-const COPY_OVERHEAD_BYTES = 1_024;
+import { createRecentAnswers } from "../recent-answers.js";
+import { scopeKey } from "../scope-key.js";
 
 interface Holder {
   readonly claim: Claim;
@@ -21,17 +16,12 @@ interface Holder {
   untilMs: number;
 }
 
-interface Copy {
-  readonly fingerprint: Fingerprint;
-  readonly outcome: Outcome;
-  readonly sizeBytes: number;
-  readonly untilMs: number;
-}
-
 export interface MemoryGateOptions<Transaction> {
   readonly store: IdempotencyStore<Transaction>;
-  /** How long a copy of an answer is kept, at most. Milliseconds. */
+  /** How long an answer is kept, at most. Milliseconds. */
   readonly copyTtlMs: number;
+  /** What the answers that are kept may take together. Default 32 MiB; 0 keeps none. */
+  readonly memoryBytes?: number;
   /**
    * Names the deployment and its generation, as they are now. Once it changes,
    * after a restore, all that was kept before is forgotten. Default: always the same.
@@ -48,36 +38,22 @@ export interface MemoryGateOptions<Transaction> {
 export function memoryGate<Transaction>({
   store,
   copyTtlMs,
+  memoryBytes,
   namespace = () => "",
   clock = systemClock,
 }: MemoryGateOptions<Transaction>): IdempotencyStore<Transaction> {
   const holders = new Map<string, Holder>();
-  // In the order they were made, which is nearly the order they expire in.
-  const copies = new Map<string, Copy>();
-  let copiesBytes = 0;
-  let keptFor = namespace();
-
-  /** A restored database knows nothing of what it answered before. */
-  function forgetOtherDeployments(): void {
-    const current = namespace();
-    if (current !== keptFor) {
-      keptFor = current;
-      holders.clear();
-      copies.clear();
-      copiesBytes = 0;
-    }
-  }
+  const recent = createRecentAnswers({ namespace, clock, maxBytes: memoryBytes });
+  let heldFor = namespace();
 
   async function claim(request: ClaimRequest): Promise<ClaimResult> {
+    const outcome = recent.find(request.scope, request.fingerprint);
+    if (outcome !== undefined) {
+      return { kind: "replay", outcome };
+    }
     forgetOtherDeployments();
     const key = scopeKey(request.scope);
     const nowMs = clock.nowMs();
-    const copy = copies.get(key);
-    if (copy !== undefined && copy.untilMs <= nowMs) {
-      removeCopy(key);
-    } else if (copy !== undefined && sameRequest(copy.fingerprint, request.fingerprint)) {
-      return { kind: "replay", outcome: copy.outcome };
-    }
     const holder = holders.get(key);
     if (
       holder !== undefined &&
@@ -117,34 +93,18 @@ export function memoryGate<Transaction>({
     }
   }
 
-  function removeCopy(key: string): void {
-    copiesBytes -= copies.get(key)?.sizeBytes ?? 0;
-    copies.delete(key);
+  /** A restored database knows nothing of who executed before. */
+  function forgetOtherDeployments(): void {
+    const current = namespace();
+    if (current !== heldFor) {
+      heldFor = current;
+      holders.clear();
+    }
   }
 
-  function keepCopy(claim: Claim, outcome: Outcome, retentionMs: number): void {
-    forgetOtherDeployments();
-    const key = scopeKey(claim.scope);
-    const sizeBytes = COPY_OVERHEAD_BYTES + key.length + encodeOutcome(outcome).length;
-    if (sizeBytes > MAX_COPIES_BYTES) {
-      return;
-    }
-    removeCopy(key);
-    const { version, canonical, raw } = claim.fingerprint;
-    copies.set(key, {
-      // Bytes of their own: those given are often a small part of a buffer that they would pin.
-      fingerprint: { version, canonical: new Uint8Array(canonical), raw: new Uint8Array(raw) },
-      outcome: { ...outcome, body: new Uint8Array(outcome.body) },
-      sizeBytes,
-      untilMs: clock.nowMs() + Math.min(copyTtlMs, retentionMs),
-    });
-    copiesBytes += sizeBytes;
-    for (const oldest of copies.keys()) {
-      if (copiesBytes <= MAX_COPIES_BYTES) {
-        break;
-      }
-      removeCopy(oldest);
-    }
+  function keepAnswer(claim: Claim, outcome: Outcome, retentionMs: number): void {
+    recent.keep(claim, outcome, Math.min(copyTtlMs, retentionMs));
+    removeHolder(claim);
   }
 
   /** Forgets the holder, whatever becomes of the write that ends its claim. */
@@ -174,16 +134,16 @@ export function memoryGate<Transaction>({
     async complete(claim, outcome, retentionMs) {
       const completed = await store.complete(claim, outcome, retentionMs);
       if (completed) {
-        keepCopy(claim, outcome, retentionMs);
+        keepAnswer(claim, outcome, retentionMs);
+      } else {
+        removeHolder(claim);
       }
-      removeHolder(claim);
       return completed;
     },
 
     async committed(claim, outcome, retentionMs) {
       await store.committed(claim, outcome, retentionMs);
-      keepCopy(claim, outcome, retentionMs);
-      removeHolder(claim);
+      keepAnswer(claim, outcome, retentionMs);
     },
 
     release: (claim) => ending(claim, store.release(claim)),

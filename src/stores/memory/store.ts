@@ -14,7 +14,7 @@ import {
   recoveryBackoffMs,
   type StoredRecord,
 } from "../../idempotency/store.js";
-import { scopeKey } from "./scope-key.js";
+import { scopeKey } from "../scope-key.js";
 
 interface MemoryRecord {
   claim: Claim;

@@ -7,13 +7,12 @@ import type {
   ClaimResult,
   IdempotencyStore,
 } from "../../idempotency/store.js";
-import { createAnsweredKeys } from "./answered-keys.js";
+import { createRecentAnswers } from "../recent-answers.js";
 import { createCachedOutcomes } from "./cached-outcome.js";
 import type { OwnedLock } from "./consult.js";
 import { createFirstSeen } from "./first-seen.js";
 import { createFollowers } from "./followers.js";
 import { createLocks } from "./locks.js";
-import { createLookups } from "./lookups.js";
 import { createNames, type Names, requestName } from "./names.js";
 import { createNodeBatches } from "./node-batches.js";
 
@@ -37,6 +36,8 @@ export interface RedisGateOptions<Transaction> {
   readonly namespace: () => string;
   /** How long a copy of an answer is kept, at most. Milliseconds. */
   readonly copyTtlMs: number;
+  /** What answers kept in this process may take together. Default 32 MiB; 0 keeps none. */
+  readonly memoryBytes?: number;
   /** When set, copies carry an HMAC under it instead of a plain checksum. */
   readonly secret?: string;
   readonly clock?: Clock;
@@ -46,6 +47,8 @@ export interface RedisGateOptions<Transaction> {
 }
 
 export type RedisGateEvent =
+  /** The process itself had the answer, and asked no node. */
+  | { readonly type: "recalled" }
   | { readonly type: "hit" | "held" | "granted" | "undecided" }
   /** No quorum: for a while the store of record decides alone. */
   | { readonly type: "stepped_aside" };
@@ -64,48 +67,34 @@ function lockTtlMs(leaseMs: number): number {
 export function redisGate<Transaction>(
   options: RedisGateOptions<Transaction>,
 ): IdempotencyStore<Transaction> {
-  const { store, nodes, copyTtlMs, clock = systemClock } = options;
+  const { store, nodes, namespace, copyTtlMs, memoryBytes, clock = systemClock } = options;
   const { soon = setImmediate, onEvent = () => {} } = options;
   if (nodes.length === 0) {
     throw new RangeError("nodes must name at least one Redis node");
   }
-  const namesOf = createNames(options.namespace);
+  const namesOf = createNames(namespace);
+  const recent = createRecentAnswers({ namespace, clock, maxBytes: memoryBytes });
   const copies = createCachedOutcomes(options);
   const batches = createNodeBatches({ nodes, clock, soon });
   const locks = createLocks({ nodeCount: nodes.length, batches, clock });
-  const lookups = createLookups({ nodes, clock, soon });
-  const answeredKeys = createAnsweredKeys();
   const followers = createFollowers();
   const firstSeen = createFirstSeen(clock.nowMs);
   const owned = new WeakMap<Claim, OwnedLock>();
   let asideUntilMs = Number.NEGATIVE_INFINITY;
 
-  function claim(request: ClaimRequest): Promise<ClaimResult> {
+  async function claim(request: ClaimRequest): Promise<ClaimResult> {
+    const outcome = recent.find(request.scope, request.fingerprint);
+    if (outcome !== undefined) {
+      onEvent({ type: "recalled" });
+      return { kind: "replay", outcome };
+    }
     if (clock.nowMs() < asideUntilMs || batches.isFull()) {
       return store.claim(request);
     }
     const names = namesOf(request.scope);
     return followers.join(names.lock, request, (onSent) =>
-      answeredKeys.has(request.scope)
-        ? replayOrClaim(request, names, onSent)
-        : claimThroughNodes(request, names, onSent),
+      claimThroughNodes(request, names, onSent),
     );
-  }
-
-  /** For a key that has been answered: one node's copy will do, and if not, nothing is lost. */
-  async function replayOrClaim(
-    request: ClaimRequest,
-    names: Names,
-    onSent: () => void,
-  ): Promise<ClaimResult> {
-    const copy = await lookups.find(names.copy, onSent);
-    const outcome = copy && copies.verify(request.scope, request.fingerprint, copy);
-    if (outcome === undefined) {
-      // More may wait by now.
-      return batches.isFull() ? store.claim(request) : claimThroughNodes(request, names, onSent);
-    }
-    onEvent({ type: "hit" });
-    return { kind: "replay", outcome };
   }
 
   async function claimThroughNodes(
@@ -135,7 +124,6 @@ export function redisGate<Transaction>(
     firstSeen.forget(names.lock);
     switch (consultation.kind) {
       case "hit":
-        answeredKeys.add(scope);
         return { kind: "replay", outcome: consultation.answer };
       case "undecided":
         return store.claim(request);
@@ -175,12 +163,12 @@ export function redisGate<Transaction>(
    * yet costs a replay in another process a call of the store of record, no more.
    */
   async function publish(claim: Claim, outcome: Outcome, retentionMs: number): Promise<void> {
+    const ttlMs = Math.floor(Math.min(copyTtlMs, retentionMs));
+    recent.keep(claim, outcome, ttlMs);
     if (clock.nowMs() >= asideUntilMs) {
       const copy = copies.encode(claim.scope, claim.fingerprint, outcome);
       if (copy.length <= MAX_COPY_BYTES) {
-        const ttlMs = Math.floor(Math.min(copyTtlMs, retentionMs));
         batches.add({ kind: "put", copyName: namesOf(claim.scope).copy, copy, ttlMs });
-        answeredKeys.add(claim.scope);
       }
     }
     await release(claim);

@@ -22,6 +22,7 @@ const VARIABLES = [
   "IDEMPOTENCY_MAX_EXECUTION_MS",
   "IDEMPOTENCY_RETENTION_MS",
   "RESPONSE_CACHE_TTL_MS",
+  "RESPONSE_CACHE_MEMORY_MIB",
   "RESPONSE_CACHE_SECRET",
   "RECOVERY_INTERVAL_MS",
   "TLS_CERT_FILE",
@@ -63,6 +64,7 @@ describe("defaults", () => {
       idempotencyMaxExecutionMs: 60_000,
       idempotencyRetentionMs: 30 * DAY_MS,
       responseCacheTtlMs: DAY_MS,
+      responseCacheMemoryMib: 32,
       recoveryIntervalMs: 1_000,
       logLevel: "info",
       insecure: false,
@@ -201,6 +203,12 @@ describe("secrets and paths", () => {
     const lines = problems(all);
     expect(lines.length).toBe(VARIABLES.length);
     expect(lines.join("\n")).not.toContain(secret);
+  });
+
+  it.each(["-1", "4097", "1.5", "32MiB", "many"])("RESPONSE_CACHE_MEMORY_MIB is not %s", (text) => {
+    expect(problems({ RESPONSE_CACHE_MEMORY_MIB: text })).toEqual([
+      "RESPONSE_CACHE_MEMORY_MIB accepts a whole number of MiB from 0 to 4096",
+    ]);
   });
 
   it("a short RESPONSE_CACHE_SECRET is refused", () => {

@@ -62,9 +62,13 @@ export interface GateUnderTest {
 
 interface GateOptions {
   readonly namespace: string;
+  /** In its place, where it changes. */
+  readonly namespaceNow?: () => string;
   readonly store: IdempotencyStore<never>;
   readonly copyTtlMs: number;
   readonly secret?: string;
+  /** Default 0, so that the nodes are asked. */
+  readonly memoryBytes?: number;
 }
 
 const nameOf =
@@ -85,6 +89,7 @@ export function gateOpener({ nodes }: Pick<RedisNodesUnderTest, "nodes">) {
       namespace: `test:${randomUUID()}:1`,
       store: createMemoryStore(),
       copyTtlMs: 60_000,
+      memoryBytes: 0,
       ...more,
     };
     const connected = connectRedisNodes(
@@ -97,7 +102,7 @@ export function gateOpener({ nodes }: Pick<RedisNodesUnderTest, "nodes">) {
     const events: RedisGateEvent["type"][] = [];
     const gate = redisGate({
       ...options,
-      namespace: () => options.namespace,
+      namespace: options.namespaceNow ?? (() => options.namespace),
       store: record.store,
       nodes: connected,
       onEvent: ({ type }) => events.push(type),

@@ -16,6 +16,9 @@ export const RECOVERY_INTERVAL_MS = 200;
 /** Until recovery has ended what was begun, on a busy machine. */
 const RECOVERY_LIMIT_MS = 40_000;
 
+/** For services that keep answers in their process, where those of a fault cluster read them each time. */
+export const KEEPING_ANSWERS = { RESPONSE_CACHE_MEMORY_MIB: "32" };
+
 /** A cluster whose processes a test stops, seen from all sides. */
 export interface FaultCluster extends Cluster {
   readonly processor: Processor;
@@ -47,6 +50,7 @@ export async function startFaultCluster(options: FaultClusterOptions): Promise<F
     env: {
       IDEMPOTENCY_LEASE_MS: String(LEASE_MS),
       RECOVERY_INTERVAL_MS: String(RECOVERY_INTERVAL_MS),
+      RESPONSE_CACHE_MEMORY_MIB: "0",
       ...options.env,
     },
   });

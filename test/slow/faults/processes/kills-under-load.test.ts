@@ -2,7 +2,13 @@ import { durationFromMs } from "@bufbuild/protobuf/wkt";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { FaultAction } from "../../../../src/gen/payonce/sandbox/v1/sandbox_pb.js";
 import { ALL_CALLS } from "../../../real/service/processor.js";
-import { type FaultCluster, seconds, startFaultCluster, tell } from "./fault-cluster.js";
+import {
+  type FaultCluster,
+  KEEPING_ANSWERS,
+  seconds,
+  startFaultCluster,
+  tell,
+} from "./fault-cluster.js";
 import { killOwners } from "./kill-owners.js";
 import { loadDuring, loadText } from "./load.js";
 
@@ -17,7 +23,7 @@ const PROCESSOR_DELAY = durationFromMs(150);
 let cluster: FaultCluster;
 
 beforeAll(async () => {
-  cluster = await startFaultCluster({ services: 3 });
+  cluster = await startFaultCluster({ services: 3, env: KEEPING_ANSWERS });
   await cluster.processor.arm(
     { action: FaultAction.DELAY_BEFORE, delay: PROCESSOR_DELAY, count: ALL_CALLS },
     { action: FaultAction.DELAY_AFTER, delay: PROCESSOR_DELAY, count: ALL_CALLS },

@@ -5,7 +5,7 @@ import { FaultAction } from "../../../../src/gen/payonce/sandbox/v1/sandbox_pb.j
 import { ALL_CALLS } from "../../../real/service/processor.js";
 import { answerOf, isReplayed, paymentOf } from "../../../support/payments-client.js";
 import type { ServiceProcess } from "../../../support/service-process.js";
-import { type FaultCluster, startFaultCluster, tell } from "./fault-cluster.js";
+import { type FaultCluster, KEEPING_ANSWERS, startFaultCluster, tell } from "./fault-cluster.js";
 import { loadDuring, loadText } from "./load.js";
 
 /** A service takes calls for this long before it is stopped. */
@@ -21,7 +21,10 @@ let running: readonly ServiceProcess[];
 
 beforeAll(async () => {
   // Longer than a busy machine pauses: a claim that is taken over was left behind.
-  cluster = await startFaultCluster({ services: 3, env: { IDEMPOTENCY_LEASE_MS: "5s" } });
+  cluster = await startFaultCluster({
+    services: 3,
+    env: { ...KEEPING_ANSWERS, IDEMPOTENCY_LEASE_MS: "5s" },
+  });
   running = [...cluster.services];
   await cluster.processor.arm({
     action: FaultAction.DELAY_AFTER,

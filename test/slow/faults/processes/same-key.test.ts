@@ -6,7 +6,7 @@ import {
   paymentOf,
   untilAnswered,
 } from "../../../support/payments-client.js";
-import { type FaultCluster, startFaultCluster, tell } from "./fault-cluster.js";
+import { type FaultCluster, KEEPING_ANSWERS, startFaultCluster, tell } from "./fault-cluster.js";
 
 const CALLS = 100;
 
@@ -15,7 +15,10 @@ let clients: readonly PaymentsClient[];
 
 beforeAll(async () => {
   // Longer than a busy machine pauses: nobody loses a claim here.
-  cluster = await startFaultCluster({ services: 3, env: { IDEMPOTENCY_LEASE_MS: "5s" } });
+  cluster = await startFaultCluster({
+    services: 3,
+    env: { ...KEEPING_ANSWERS, IDEMPOTENCY_LEASE_MS: "5s" },
+  });
   clients = cluster.services.map((service) => cluster.connect(service));
 });
 
