@@ -2,18 +2,15 @@ import {
   type DescField,
   type DescMessage,
   getOption,
+  isFieldSet,
+  type Message,
   type MessageShape,
   ScalarType,
   type UnknownField,
 } from "@bufbuild/protobuf";
-import {
-  type ReflectList,
-  type ReflectMap,
-  type ReflectMessage,
-  reflect,
-} from "@bufbuild/protobuf/reflect";
 import { BinaryReader, BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 import { exclude_from_fingerprint } from "../gen/payonce/idempotency/v1/options_pb.js";
+import { fieldReader, keyReader } from "./canonical-fields.js";
 import { scalars } from "./canonical-scalars.js";
 
 /** Grows with every change that gives some message other canonical bytes. */
@@ -47,7 +44,7 @@ export function canonicalBytes<Desc extends DescMessage>(
   keyField?: DescField,
 ): Uint8Array {
   const writer = new BinaryWriter();
-  messageWriter(desc, keyField)(writer, reflect(desc, message, false), 1);
+  messageWriter(desc, keyField)(writer, message, 1);
   return writer.finish();
 }
 
@@ -55,26 +52,30 @@ export function canonicalBytes<Desc extends DescMessage>(
 type Write<Value> = (writer: BinaryWriter, value: Value, depth: number) => void;
 
 // Messages have one writer each, and one more where their key is left out.
-const messageWriters = new WeakMap<DescMessage | DescField, Write<ReflectMessage>>();
+const messageWriters = new WeakMap<DescMessage | DescField, Write<Message>>();
 
-function messageWriter(desc: DescMessage, keyField?: DescField): Write<ReflectMessage> {
+function messageWriter(desc: DescMessage, keyField?: DescField): Write<Message> {
   const made = messageWriters.get(keyField ?? desc);
   if (made !== undefined) {
     return made;
   }
-  const fields: { readonly field: DescField; readonly writeField: Write<never> }[] = [];
+  const fields: {
+    readonly field: DescField;
+    readonly read: (message: Message) => unknown;
+    readonly writeField: Write<never>;
+  }[] = [];
   const excluded = new Set<number>();
-  const write: Write<ReflectMessage> = (writer, message, depth) => {
+  const write: Write<Message> = (writer, message, depth) => {
     if (depth > DEPTH_LIMIT) {
       throw new RangeError(`${desc.typeName}: messages nest more than ${DEPTH_LIMIT} deep`);
     }
     const unknown = unknownFields(message, excluded);
-    for (const { field, writeField } of fields) {
+    for (const { field, read, writeField } of fields) {
       writeUnknownBelow(field.number, unknown, writer);
-      if (message.isSet(field)) {
-        // Reflection gives a field's value in the type that its descriptor
-        // names, and so does its writer take it. TypeScript can follow neither.
-        writeField(writer, message.get(field) as never, depth);
+      if (isFieldSet(message, field)) {
+        // What is read has the type that the descriptor names, and so does the
+        // writer take it. TypeScript can follow neither.
+        writeField(writer, read(message) as never, depth);
       }
     }
     writeUnknownBelow(Number.POSITIVE_INFINITY, unknown, writer);
@@ -85,16 +86,16 @@ function messageWriter(desc: DescMessage, keyField?: DescField): Write<ReflectMe
     if (field.number === keyField?.number || getOption(field, exclude_from_fingerprint)) {
       excluded.add(field.number);
     } else {
-      fields.push({ field, writeField: fieldWriter(field) });
+      fields.push({ field, read: fieldReader(field), writeField: fieldWriter(field) });
     }
   }
   return write;
 }
 
 /** The unknown fields that count, the highest number first; among equal ones the last first. */
-function unknownFields(message: ReflectMessage, excluded: ReadonlySet<number>): UnknownField[] {
+function unknownFields(message: Message, excluded: ReadonlySet<number>): UnknownField[] {
   // An unknown value of a closed enum is here too, under the number of a known field.
-  const unknown = message.getUnknown()?.filter(({ no }) => !excluded.has(no)) ?? [];
+  const unknown = message.$unknown?.filter(({ no }) => !excluded.has(no)) ?? [];
   return unknown.sort((a, b) => a.no - b.no).reverse();
 }
 
@@ -142,7 +143,7 @@ function valueWriter(field: DescField, number: number): Write<never> {
   };
 }
 
-function listWriter(field: DescField & { fieldKind: "list" }): Write<ReflectList<never>> {
+function listWriter(field: DescField & { fieldKind: "list" }): Write<readonly never[]> {
   const { number } = field;
   const scalar = field.message === undefined ? scalars[scalarTypeOf(field)] : undefined;
   if (scalar === undefined || scalar.wireType === WireType.LengthDelimited) {
@@ -162,14 +163,17 @@ function listWriter(field: DescField & { fieldKind: "list" }): Write<ReflectList
   };
 }
 
-function mapWriter(field: DescField & { fieldKind: "map" }): Write<ReflectMap<never, never>> {
+function mapWriter(
+  field: DescField & { fieldKind: "map" },
+): Write<Readonly<Record<string, never>>> {
+  const readKey = keyReader(field.mapKey);
   const writeKey = scalarWriter(field.mapKey, 1);
   const writeValue = valueWriter(field, 2);
   return (writer, map, depth) => {
     const entryWriter = new BinaryWriter();
     const entries: Uint8Array[] = [];
-    for (const [key, value] of map) {
-      writeKey(entryWriter, key, depth);
+    for (const [name, value] of Object.entries(map)) {
+      writeKey(entryWriter, readKey(name) as never, depth);
       writeValue(entryWriter, value, depth);
       entries.push(entryWriter.finish());
     }

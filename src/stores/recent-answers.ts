@@ -9,7 +9,7 @@ import { scopeKey } from "./scope-key.js";
 const DEFAULT_MAX_BYTES = 32 * 1024 * 1024;
 
 /** What an answer takes besides its key and its bytes: the objects that hold it. Measured. */
-const OVERHEAD_BYTES = 1_024;
+const OVERHEAD_BYTES = 800;
 
 /** Answers that this process has made durable, so that their duplicates reach nobody else. */
 export interface RecentAnswers {

@@ -5,6 +5,38 @@ import { again, claimOf, newRequest } from "../../real/stores/contract.js";
 
 const RETENTION_MS = 60_000;
 
+it("keeps no answer that was not stored, and none past its retention", async () => {
+  let nowMs = 0;
+  let isStored = false;
+  const claimed: string[] = [];
+  const store = createMemoryStore();
+  const gate = memoryGate({
+    store: {
+      ...store,
+      claim: (request) => {
+        claimed.push(request.scope.key);
+        return store.claim(request);
+      },
+      complete: async () => isStored,
+    },
+    copyTtlMs: 2 * RETENTION_MS,
+    clock: { nowMs: () => nowMs, setTimer: () => () => {} },
+  });
+  const request = newRequest();
+  const claim = claimOf(await gate.claim(request));
+  await gate.complete(claim, okOutcome(Buffer.from("captured")), RETENTION_MS);
+  expect((await gate.claim(again(request))).kind).toBe("in_progress");
+
+  isStored = true;
+  await gate.complete(claim, okOutcome(Buffer.from("captured")), RETENTION_MS);
+  nowMs = RETENTION_MS - 1;
+  expect((await gate.claim(again(request))).kind).toBe("replay");
+  const before = claimed.length;
+  nowMs = RETENTION_MS;
+  await gate.claim(again(request));
+  expect(claimed.length).toBe(before + 1);
+});
+
 it("believes no copy of an answer that a database gave before it was restored", async () => {
   let generation = "before";
   const before = createMemoryStore();

@@ -149,6 +149,15 @@ it("another request under the key is refused by the store", async () => {
   expect(await duplicate(under, request)).toEqual(recalled);
 });
 
+it("an answer is not kept past its retention", async () => {
+  const under = await opener.open(MEMORY);
+  const request = newRequest();
+  const claim = claimOf(await under.gate.claim(request));
+  const retentionMs = 100;
+  await under.gate.complete(claim, answer, retentionMs);
+  await expect.poll(async () => (await duplicate(under, request)).text, POLLING).toBe("expired");
+});
+
 it("an answer that was not stored is not kept", async () => {
   const store = createMemoryStore();
   const under = await opener.open({
