@@ -76,7 +76,7 @@ export const sides = {
   "bare handler": calls("bare handler", newKeys),
 
   "gate, new keys": calls("gate", newKeys),
-  "gate, replays": calls("gate", replays),
+  "gate, replays": calls("gate for replays", replays),
   "gate, replays elsewhere": calls("gate that keeps no answers", replays),
   "redlock gate, new keys": calls("redlock gate", newKeys),
   "redlock gate, replays": calls("redlock gate", replays),

@@ -23,6 +23,8 @@ export const targets = {
   "no-op server": startServer("no-op-server", "executed again"),
   "bare handler": handlerBehind("none"),
   gate: handlerBehind("ours"),
+  // In one process, the new keys would push out what is called again.
+  "gate for replays": handlerBehind("ours"),
   "gate that keeps no answers": handlerBehind("ours, keeping no answers"),
   "redlock gate": handlerBehind("redlock"),
   payments: paymentServices({ processes: 1 }),
