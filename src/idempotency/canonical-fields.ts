@@ -12,7 +12,7 @@ import { isWrapperDesc } from "@bufbuild/protobuf/wkt";
  * few fields whose property is no message although their descriptor names one.
  */
 export function fieldReader(field: DescField): (message: Message) => unknown {
-  if (field.message !== undefined && isSimplified(field)) {
+  if (isSimplified(field)) {
     return reflectiveReader(field);
   }
   const { localName, oneof } = field;
@@ -45,11 +45,12 @@ export function keyReader(type: ScalarType): (name: string) => unknown {
 
 /** A wrapper stands there as what it wraps, and a Struct as a JSON object. */
 function isSimplified({ message, fieldKind, oneof, parent }: DescField): boolean {
-  return message === undefined
-    ? false
-    : (fieldKind === "message" && oneof === undefined && isWrapperDesc(message)) ||
-        (message.typeName === "google.protobuf.Struct" &&
-          parent.typeName !== "google.protobuf.Value");
+  return (
+    message !== undefined &&
+    ((fieldKind === "message" && oneof === undefined && isWrapperDesc(message)) ||
+      (message.typeName === "google.protobuf.Struct" &&
+        parent.typeName !== "google.protobuf.Value"))
+  );
 }
 
 function reflectiveReader(field: DescField): (message: Message) => unknown {

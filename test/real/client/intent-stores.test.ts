@@ -20,7 +20,11 @@ intentStoreContract("intents in files", async () => {
 
 intentStoreContract("intents in Postgres", async () => {
   const database = await createDatabase();
-  const open = () => new pg.Pool({ connectionString: database.url });
+  const open = () => {
+    const pool = new pg.Pool({ connectionString: database.url });
+    pool.on("error", () => {}); // dropping the database ends idle connections
+    return pool;
+  };
   const [first, second] = [open(), open()];
   await first.query(INTENTS_TABLE_SQL);
   await second.query(INTENTS_TABLE_SQL); // may be run again

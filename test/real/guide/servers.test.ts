@@ -20,6 +20,7 @@ beforeAll(async () => {
   database = await createDatabase();
   nodes = await Promise.all([1, 2, 3].map(() => startRedisNodeUnderTest()));
   pool = new pg.Pool({ connectionString: database.url });
+  pool.on("error", () => {}); // dropping the database ends idle connections
   await pool.query("CREATE TABLE orders (id text, article text, quantity int)");
   clients.push(await startOrders(), await startOrders());
 });
