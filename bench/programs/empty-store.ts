@@ -19,6 +19,8 @@ export function createEmptyStore(): IdempotencyStore {
     committed: async () => {},
     ownsWithin: async () => true,
     release: async () => true,
+    reopen: async () => true,
+    reopenWithin: async () => true,
     suspend: async () => true,
     takeOverExpired: async () => [],
     reap: async () => 0,

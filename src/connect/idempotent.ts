@@ -12,6 +12,7 @@ import { ConnectError, type HandlerContext, type ServiceImpl } from "@connectrpc
 import type { Caller, Execution } from "../idempotency/call.js";
 import { Code } from "../idempotency/code.js";
 import type { Executor } from "../idempotency/executor.js";
+import { type ServiceValidators, validatorOf } from "../idempotency/handlers.js";
 import { KEY_METADATA } from "../idempotency/key.js";
 import { type Outcome, okOutcome } from "../idempotency/outcome.js";
 import { type MethodPolicy, type PolicyDefaults, policiesOf } from "../idempotency/policy.js";
@@ -27,6 +28,8 @@ export interface IdempotentOptions<Transaction> {
   /** Who calls, or why nobody may. Without it every caller is the tenant `default`. */
   readonly authenticate?: Authenticate;
   readonly defaults?: PolicyDefaults;
+  /** Find requests that are not valid before anything is claimed for them. */
+  readonly validators?: ServiceValidators<DescService> | undefined;
 }
 
 type Handler = (request: object, context: HandlerContext) => unknown;
@@ -82,6 +85,7 @@ interface ProtectedMethod<Transaction> extends IdempotentOptions<Transaction> {
 
 function executedOnce<Transaction>(options: ProtectedMethod<Transaction>): UnaryHandler {
   const { method, policy, executor, authenticate } = options;
+  const validate = validatorOf(options.validators, method);
   return async (request, context) => {
     const caller = callerOf(context, authenticate);
     const key = context.requestHeader.get(KEY_METADATA);
@@ -93,6 +97,7 @@ function executedOnce<Transaction>(options: ProtectedMethod<Transaction>): Unary
       desc: method.input,
       message: request,
       bytes: requestBytes(method.input, request),
+      validate,
       run: (execution) => run(options, { request, context, caller, execution }),
       signal: context.signal,
     });

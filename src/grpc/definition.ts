@@ -1,5 +1,6 @@
 import { type DescMethod, type DescService, fromBinary, toBinary } from "@bufbuild/protobuf";
 import type { MethodDefinition, ServiceDefinition } from "@grpc/grpc-js";
+import { type ServiceValidators, type Validate, validatorOf } from "../idempotency/handlers.js";
 import {
   type MethodPolicy,
   POLICY_DEFAULTS,
@@ -13,6 +14,7 @@ export interface ProtectedMethod {
   readonly method: DescMethod;
   /** Absent for methods without side effects. */
   readonly policy?: MethodPolicy;
+  readonly validate: Validate | undefined;
 }
 
 // The interceptor is shown a method's functions but not its definition.
@@ -53,6 +55,8 @@ export function idempotent(
   options: {
     readonly definition?: ServiceDefinition;
     readonly defaults?: PolicyDefaults;
+    /** Find requests that are not valid before anything is claimed for them. */
+    readonly validators?: ServiceValidators<DescService>;
   } = {},
 ): ServiceDefinition {
   const { definition = serviceDefinition(service), defaults = POLICY_DEFAULTS } = options;
@@ -66,10 +70,11 @@ export function idempotent(
         throw new TypeError(`${methodDefinition.path} is not a method of ${service.typeName}`);
       }
       const policy = policies.get(method.name);
+      const validate = validatorOf(options.validators, method);
       const wrapped = keepBytes(methodDefinition);
       protectedMethods.set(
         wrapped.requestDeserialize,
-        policy === undefined ? { method } : { method, policy },
+        policy === undefined ? { method, validate } : { method, policy, validate },
       );
       return [name, wrapped];
     }),

@@ -168,6 +168,7 @@ class ProtectedCall<Transaction> extends ServerInterceptingCall {
       desc,
       message: isProtobufEs(request) ? request : fromBinary(desc, bytes),
       bytes,
+      validate: method.validate,
       run: (execution) => this.#run(execution, request, listener),
       get signal() {
         return abandoned.signal;

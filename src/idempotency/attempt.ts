@@ -74,6 +74,7 @@ async function runHandler<Transaction>(
 ): Promise<AttemptResult> {
   const execution: Execution<Transaction> = {
     scope: claim.scope,
+    fingerprint: claim.fingerprint,
     fencingToken: claim.fencingToken,
     attempt: claim.attempt,
     get signal() {

@@ -1,4 +1,5 @@
 import { CallError, refusal } from "./errors.js";
+import type { Fingerprint } from "./fingerprint.js";
 import type { Scope } from "./scope.js";
 
 /** Who calls, as the transport's authentication found out; never taken from the request. */
@@ -16,6 +17,8 @@ export const DEFAULT_CALLER: Caller = { tenant: "default", role: "operator" };
  */
 export interface Execution<Transaction = never> {
   readonly scope: Scope;
+  /** The request's: what an earlier attempt began belongs to this one only if it is the same. */
+  readonly fingerprint: Fingerprint;
   readonly fencingToken: bigint;
   /** 1 on the first attempt. On a later one an earlier attempt may have acted. */
   readonly attempt: number;

@@ -1,12 +1,12 @@
 import { randomUUID } from "node:crypto";
 import { type AttemptResult, attempt, type Run } from "./attempt.js";
 import { type Clock, sleep, systemClock } from "./clock.js";
-import { type RefusalReason, StoreOverloaded } from "./errors.js";
+import { type ErrorDescription, type RefusalReason, StoreOverloaded } from "./errors.js";
 import type { Fingerprint } from "./fingerprint.js";
 import { classify } from "./outcome.js";
 import type { MethodPolicy } from "./policy.js";
 import { createRefusals } from "./refusals.js";
-import { finalReply, firstReply, type Reply, replayedReply } from "./reply.js";
+import { finalReply, firstReply, type Reply, refusedReply, replayedReply } from "./reply.js";
 import { createUsualDurations } from "./retry-delay.js";
 import { retrying } from "./retrying.js";
 import { rememberingScope, type Scope } from "./scope.js";
@@ -21,6 +21,13 @@ const MAX_EXECUTION_MS = 60_000;
  */
 const MAX_CALLS = 10_000;
 
+/**
+ * How many attempts a claim may have without an outcome before it is held for
+ * an operator. By then recovery alone has tried for half a day, and the next
+ * attempt would do no better.
+ */
+const MAX_ATTEMPTS = 200;
+
 /** The first delay before an unknown outcome is found out by another attempt; doubles with each. */
 const FIRST_RERUN_DELAY_MS = 100;
 
@@ -30,6 +37,8 @@ export interface ExecutorOptions<Transaction> {
   readonly maxExecutionMs?: number;
   /** How many calls may be under way at once. Default 10,000. */
   readonly maxCalls?: number;
+  /** After how many attempts without an outcome a claim is held for an operator. Default 200. */
+  readonly maxAttempts?: number;
   readonly clock?: Clock;
   readonly newClaimId?: () => string;
   /** Told of everything worth a log line or a metric. Must not throw. */
@@ -51,6 +60,11 @@ export interface ExecuteRequest<Transaction> {
   readonly request: Uint8Array;
   /** The same, decoded, as the handler gets it. */
   readonly message?: object;
+  /**
+   * Why the request is not valid, where that is known before its handler runs.
+   * It is told so only where the key has no record: a stored answer comes first.
+   */
+  readonly invalid?: ErrorDescription | undefined;
   readonly run: Run<Transaction>;
   /** Aborted when nobody waits for the reply. Ends waiting, never an attempt. */
   readonly signal: AbortSignal;
@@ -77,6 +91,8 @@ export interface ClaimedCall<Transaction> {
   readonly run: Run<Transaction>;
   /** A request for this claim went unanswered: it may still reach the store, even after a release. */
   readonly mayBeClaimedAgain?: boolean;
+  /** It gets an attempt whatever the number before: an operator brings the outcome. */
+  readonly isUnbounded?: boolean;
 }
 
 export interface Executor<Transaction> {
@@ -103,6 +119,7 @@ export function createExecutor<Transaction = never>(
 ): Executor<Transaction> {
   const { store, clock = systemClock, newClaimId = randomUUID } = options;
   const { maxExecutionMs = MAX_EXECUTION_MS, maxCalls = MAX_CALLS } = options;
+  const { maxAttempts = MAX_ATTEMPTS } = options;
   const { onEvent = () => {} } = options;
   const durations = createUsualDurations();
   const refusals = createRefusals({
@@ -142,8 +159,11 @@ export function createExecutor<Transaction = never>(
 
   /** Claims, where the policy says so once a call in flight has its answer; then answers. */
   async function claimAndAnswer(request: ExecuteRequest<Transaction>): Promise<Reply> {
-    const { policy, fingerprint, message } = request;
+    const { policy, fingerprint, message, invalid } = request;
     const scope = rememberingScope(request.scope);
+    if (invalid !== undefined && !(await retrying(clock, () => hasRecord(scope)))) {
+      return refusedReply(invalid);
+    }
     const claimRequest: ClaimRequest = {
       scope,
       claimId: newClaimId(),
@@ -184,6 +204,10 @@ export function createExecutor<Transaction = never>(
     }
   }
 
+  async function hasRecord(scope: Scope): Promise<boolean> {
+    return (await store.get(scope)) !== undefined;
+  }
+
   async function answer(
     request: ExecuteRequest<Transaction>,
     { result, mayBeClaimedAgain }: Claiming,
@@ -209,10 +233,13 @@ export function createExecutor<Transaction = never>(
   }
 
   async function runClaimed(call: ClaimedCall<Transaction>): Promise<Reply> {
-    const { claim, policy, run } = call;
+    const { claim, policy, run, isUnbounded = false } = call;
     const { scope } = claim;
     const startedAtMs = clock.nowMs();
-    const result = await attempt({ store, clock, claim, policy, maxExecutionMs, run });
+    const result: AttemptResult =
+      claim.attempt > maxAttempts && !isUnbounded
+        ? { kind: "parked", reason: `${maxAttempts} attempts have ended without an outcome` }
+        : await attempt({ store, clock, claim, policy, maxExecutionMs, run });
     const reply = await settle(call, result);
     const durationMs = clock.nowMs() - startedAtMs;
     durations.record(scope.operation, durationMs);

@@ -5,6 +5,7 @@ import { Code } from "./code.js";
 import { CallError, type ErrorDescription, errorOutcome, refusal } from "./errors.js";
 import type { Executor } from "./executor.js";
 import { type Fingerprint, fingerprintOf } from "./fingerprint.js";
+import type { Validate } from "./handlers.js";
 import { KEY_METADATA, type KeySources, readKey } from "./key.js";
 import { madeOutcome, type Outcome } from "./outcome.js";
 import type { MethodPolicy } from "./policy.js";
@@ -20,6 +21,8 @@ export interface IncomingCall<Desc extends DescMessage, Transaction> {
   readonly message: MessageShape<Desc>;
   /** The bytes that `message` was decoded from. */
   readonly bytes: Uint8Array;
+  /** What is wrong with the request, where that can be told by it alone. */
+  readonly validate?: Validate | undefined;
   /** Runs the handler; without an execution where the call may go without a key. */
   readonly run: (execution?: Execution<Transaction>) => ReturnType<Run<Transaction>>;
   /** Aborted when nobody waits for the reply. */
@@ -53,6 +56,7 @@ export async function serve<Desc extends DescMessage, Transaction>(
             fingerprint,
             request: bytes,
             message: call.message,
+            invalid: call.validate?.(call.message),
             run,
             get signal() {
               return call.signal;

@@ -31,7 +31,7 @@ export interface Claim {
   readonly fingerprint: Fingerprint;
   /** From one sequence that never repeats, also after a release; grows with every takeover. */
   readonly fencingToken: bigint;
-  /** 1 for the first owner of the record, one more with each takeover. */
+  /** 1 for the first owner of the record, or since it was reopened; one more with each takeover. */
   readonly attempt: number;
 }
 
@@ -104,8 +104,18 @@ export interface IdempotencyStore<Transaction = never> {
   /** Whether the claim still owns its record, which then stays so until the transaction ends. */
   ownsWithin(transaction: Transaction, claim: Claim): Promise<boolean>;
 
-  /** Frees the key: nothing was executed. */
+  /** Frees the key: nothing was ever executed under it. */
   release(claim: Claim): Promise<boolean>;
+
+  /**
+   * Frees the key for its own request alone: something began under it, and it
+   * is known that nothing came of it. The fingerprint stays for good. The next
+   * claim of the same request is a first one.
+   */
+  reopen(claim: Claim): Promise<boolean>;
+
+  /** The same within a transaction of the caller's: it takes effect once that commits. */
+  reopenWithin(transaction: Transaction, claim: Claim): Promise<boolean>;
 
   /** Leaves the claim without an outcome. */
   suspend(claim: Claim, suspension: Suspension): Promise<boolean>;
@@ -156,7 +166,8 @@ export function recoveryBackoffMs(attempts: number): number {
   return 1_000 * Math.min(2 ** (attempts - 1) - 1, 300);
 }
 
-export type RecordState = "executing" | "held" | "completed" | "expired";
+/** `released`: free for its own request, to any other the key is used. */
+export type RecordState = "executing" | "held" | "released" | "completed" | "expired";
 
 /** A record as operators see it. Times are milliseconds since the epoch on the store's clock. */
 export interface StoredRecord {
@@ -167,6 +178,8 @@ export interface StoredRecord {
   readonly state: RecordState;
   readonly fingerprint: Fingerprint;
   readonly fencingToken: bigint;
+  /** Of the last claim. */
+  readonly claimId: string;
   readonly attempts: number;
   readonly createTimeMs: number;
   readonly claimTimeMs: number;

@@ -71,6 +71,11 @@ export function refused(reason: PaymentReason, message: string): Final {
   return new Final(describe(reason, message));
 }
 
+/** The same, for one that did nothing and may be sent again once it can be answered otherwise. */
+export function notExecuted(reason: PaymentReason, message: string): NotExecuted {
+  return new NotExecuted(describe(reason, message));
+}
+
 /** Another operation on the payment is in flight or unknown; this one did nothing. */
 export function busy(message: string): NotExecuted {
   return new NotExecuted(describe("PAYMENT_BUSY", message, { retryDelayMs: BUSY_RETRY_DELAY_MS }));

@@ -4,15 +4,21 @@ import {
   type CreatePaymentRequest,
   CreatePaymentRequestSchema,
 } from "../gen/payonce/payments/v1/payments_pb.js";
+import type { Fingerprint } from "../idempotency/fingerprint.js";
 import type { Scope } from "../idempotency/scope.js";
 import { settled } from "../runtime/batches.js";
+import { type ReadMoment, readMoment as readSystemMoment } from "./key-window.js";
 import type { Begun } from "./postgres/begin.js";
 import { creationOf, writePlans } from "./postgres/plans.js";
 import { readCreate } from "./requests.js";
 
 /** A call whose key was claimed for the first time. */
 interface FirstClaim {
-  readonly request: { readonly scope: Scope; readonly message?: object };
+  readonly request: {
+    readonly scope: Scope;
+    readonly fingerprint: Fingerprint;
+    readonly message?: object;
+  };
   readonly time: Date;
 }
 
@@ -28,18 +34,20 @@ export interface FirstWork {
   take(message: object): Begun | undefined;
 }
 
-export function createFirstWork(): FirstWork {
+export function createFirstWork(readMoment: ReadMoment = readSystemMoment): FirstWork {
   const begun = new WeakMap<object, Begun>();
   return {
     concerns: ({ message }) => isCreation(message),
 
     async begin(transaction, claims) {
-      const plans = claims.flatMap(({ request: { scope, message }, time }) => {
+      const readAt = readMoment();
+      const plans = claims.flatMap(({ request: { scope, fingerprint, message }, time }) => {
         if (!isCreation(message)) {
           return [];
         }
         const intent = settled(() => readCreate(message));
-        return intent.ok ? [{ message, plan: creationOf(scope, intent.value.terms, time) }] : [];
+        const beginning = { scope, fingerprint, time, readAt };
+        return intent.ok ? [{ message, plan: creationOf(beginning, intent.value.terms) }] : [];
       });
       await writePlans(
         transaction,
@@ -47,7 +55,8 @@ export function createFirstWork(): FirstWork {
       );
       return () => {
         for (const { message, plan } of plans) {
-          begun.set(message, { ...plan, begunAgoMs: 0 });
+          const { operation, payment } = plan;
+          begun.set(message, { operation, payment, begunAgoMs: 0, readAt, isNew: true });
         }
       };
     },

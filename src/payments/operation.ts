@@ -1,3 +1,4 @@
+import type { Fingerprint } from "../idempotency/fingerprint.js";
 import { deriveId, type Scope } from "../idempotency/scope.js";
 import type { Money } from "./money.js";
 import type { Payment, PaymentTerms } from "./payment.js";
@@ -32,13 +33,17 @@ export interface Operation {
    * - `pending`: begun, and no attempt has heard from the processor
    * - `unknown`: the processor was asked and its answer was not received
    * - `approved`, `declined`: the processor's answer, for good
+   * - `not_executed`: an operator found that nothing happened; only the same
+   *   request begins it again, for the same amount
    */
-  readonly state: "pending" | "unknown" | "approved" | "declined";
-  /** Empty unless declined. */
+  readonly state: "pending" | "unknown" | "approved" | "declined" | "not_executed";
+  /** Empty unless it ended without an effect. */
   readonly declineCode: string;
   readonly beginTime: Date;
-  /** When the processor's answer was stored. */
+  /** When it ended. */
   readonly finishTime?: Date;
+  /** The request that it began for. Absent in what older builds began. */
+  readonly fingerprint?: Fingerprint;
 }
 
 /** An operation with its payment as the operation left it. */
@@ -58,6 +63,11 @@ export function paymentIdOf(scope: Scope): string {
 /** The id of the payment that a tenant's key created, or would create. */
 export function paymentIdOfKey(tenant: string, key: string): string {
   return paymentIdOf({ tenant, operation: CREATE_PAYMENT, key });
+}
+
+/** Whether some call could have created a payment with this id. */
+export function isPaymentId(id: string): boolean {
+  return /^pay_[0-9a-f]{40}$/.test(id);
 }
 
 export function refundIdOf(scope: Scope): string {

@@ -1,25 +1,23 @@
 import { type DescMessage, fromBinary, type MessageShape } from "@bufbuild/protobuf";
-import type { Pool, PoolClient } from "pg";
+import type { PoolClient } from "pg";
 import type { Execution } from "../idempotency/call.js";
 import { Final, Parked } from "../idempotency/errors.js";
-import { inTransaction } from "../runtime/transaction.js";
+import { ask } from "./ask-processor.js";
 import { describe, type PaymentReason } from "./errors.js";
 import type { FirstWork } from "./first-work.js";
-import { type Intent, type Operated, type Operation, operationIdOf } from "./operation.js";
-import { restartOperation } from "./postgres/operations.js";
+import type { KeyWindow } from "./key-window.js";
+import type { Intent, Operated, Operation } from "./operation.js";
 import type { Steps } from "./postgres/steps.js";
-import { type Processor, ProcessorUnknown, send } from "./processor.js";
+import { type Processor, ProcessorUnknown } from "./processor.js";
 
 /** What operations work with. */
 export interface Performing {
   readonly firstWork: FirstWork;
   readonly steps: Steps;
   readonly processor: Processor;
-  /**
-   * How long after its beginning an operation may still be sent to the
-   * processor. Shorter than the processor remembers keys, by what one call takes.
-   */
-  readonly keyWindowMs: number;
+  readonly keyWindow: KeyWindow;
+  /** Whether the processor may know of operations that the database has lost. */
+  readonly mayHaveLostRows: () => boolean;
 }
 
 /** One call that writes. */
@@ -40,51 +38,50 @@ interface Write<Response extends DescMessage> {
  * Every transaction holds the claim first, so the writes of an owner that lost
  * it never count.
  *
- * @throws Final when the operation is refused for good, NotExecuted when the
- * payment is busy, Parked past the processor's window for keys, ClaimLost when
- * another owner has the claim. Everything else, ProcessorUnknown among it, says
- * that the outcome is not known.
+ * @throws Final when the operation is refused for good, NotExecuted when it did
+ * not begin and may again, Parked when nothing more may be sent for it,
+ * ClaimLost when another owner has the claim. Everything else, ProcessorUnknown
+ * among it, says that the outcome is not known.
  */
 export async function perform<Response extends DescMessage>(
-  { firstWork, steps, processor, keyWindowMs }: Performing,
+  { firstWork, steps, processor, keyWindow, mayHaveLostRows }: Performing,
   { execution, request, readIntent, response, encode }: Write<Response>,
 ): Promise<MessageShape<Response>> {
   const begun = firstWork.take(request) ?? (await steps.begin({ execution }, readIntent));
   if (isFinished(begun.operation)) {
     return fromBinary(response, answerTo(begun, encode));
   }
-  if (begun.begunAgoMs > keyWindowMs) {
+  const { operation } = begun;
+  if (!keyWindow.isOpen(begun)) {
     throw new Parked(
-      `operation ${begun.operation.id} began ${Math.round(begun.begunAgoMs)} ms ago and has no result; the processor may have forgotten its key`,
+      `operation ${operation.id} has no result, and began too long ago: the processor may have forgotten its key`,
     );
   }
   // An owner that slept may have lost its claim by now; then it sends nothing.
   execution.throwIfAborted();
-  const { operation } = begun;
-  const decision = await send(processor, begun).catch(async (cause: unknown) => {
-    await steps.markUnknown({ execution, operation });
-    throw new ProcessorUnknown(cause);
+  const answer = await ask(processor, begun, {
+    isFirstSending: begun.isNew && !mayHaveLostRows(),
+    isAmountImplied: () => isAmountImplied(readIntent()),
   });
+  if (answer.kind === "unknown") {
+    await steps.markUnknown({ execution, operation });
+    const unknown = new ProcessorUnknown(answer.cause);
+    throw answer.isFinal ? new Parked(unknown.message) : unknown;
+  }
   const finished = await steps.finish({
     execution,
     operation,
-    decision,
+    decision: answer.decision,
+    minorUnits: answer.minorUnits,
     respond: (operated) =>
       refusalOf(operated.operation) === undefined ? encode(operated) : undefined,
   });
   return fromBinary(response, finished.body ?? answerTo(finished, encode));
 }
 
-/**
- * Lets an operation that has no result be sent again, as if it had just begun:
- * it is known that the processor did nothing under its key.
- */
-export function restartWindow(pool: Pool, execution: Execution<PoolClient>): Promise<void> {
-  return inTransaction(pool, async (transaction) => {
-    await execution.assertOwner(transaction);
-    const { tenant } = execution.scope;
-    await restartOperation(transaction, tenant, operationIdOf(execution.scope));
-  });
+/** Whether a request asks for all that remains, which may be less once it comes again. */
+function isAmountImplied(intent: Intent): boolean {
+  return (intent.kind === "capture" || intent.kind === "refund") && intent.amount === undefined;
 }
 
 /** @throws the error that answers it. */

@@ -23,17 +23,42 @@ export interface AuthorizeRequest extends AmountRequest {
   readonly capture: boolean;
 }
 
+/** What the processor did under a key. */
+export interface ProcessorEffect {
+  readonly decision: ProcessorDecision;
+  /** Absent where the processor does not say. */
+  readonly amount?: Money;
+}
+
 /**
  * A card processor that honours keys. Every method bounds its own time, and
- * rejects for everything but a decision. Any rejection means that the
- * processor may have acted or not: a refusal, a timeout or a broken connection
- * may hide an effect.
+ * rejects for everything but a decision: with ProcessorRefused where it says of
+ * itself that this very call does nothing. Any other rejection means that it may
+ * have acted or not: a timeout or a broken connection may hide an effect.
  */
 export interface Processor {
   authorize(request: AuthorizeRequest): Promise<ProcessorDecision>;
   capture(request: AmountRequest): Promise<ProcessorDecision>;
   void(request: ProcessorRequest): Promise<ProcessorDecision>;
   refund(request: AmountRequest): Promise<ProcessorDecision>;
+  /** What a key has done. Undefined proves nothing: a call may still be on its way. */
+  lookUp(processorKey: string): Promise<ProcessorEffect | undefined>;
+}
+
+/** The processor refuses the call for good. An earlier call under the key may have acted. */
+export class ProcessorRefused extends Error {
+  override readonly name = "ProcessorRefused";
+
+  constructor(
+    /**
+     * - `invalid`: it cannot be meant, whatever its key has done
+     * - `key_reused`: its key has done something else, or the same for another amount
+     */
+    readonly refusal: "invalid" | "key_reused",
+    detail: string,
+  ) {
+    super(`the processor refuses the call: ${detail}`);
+  }
 }
 
 /** The processor was asked, and may have acted or not. */

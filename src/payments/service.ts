@@ -17,9 +17,10 @@ import { describe, invalid } from "./errors.js";
 import { createEventStreams } from "./events.js";
 import { createFirstWork, type FirstWork } from "./first-work.js";
 import { encodePayment, ledgerEntryMessage, paymentMessage, refundMessage } from "./messages.js";
-import { type Operated, paymentIdOfKey, refundIdOf } from "./operation.js";
+import { isPaymentId, type Operated, paymentIdOfKey, refundIdOf } from "./operation.js";
 import { cutPage, readPage } from "./paging.js";
 import { type Performing, perform } from "./perform.js";
+import { notKnownYet } from "./postgres/admit-operation.js";
 import { listLedgerEntries } from "./postgres/ledger.js";
 import { findPayment, listPayments } from "./postgres/payments.js";
 import { read } from "./postgres/read.js";
@@ -35,19 +36,30 @@ import {
 } from "./requests.js";
 
 /** What payments work with. */
-export interface Dependencies extends Omit<Performing, "steps" | "firstWork"> {
+export interface Dependencies extends Pick<Performing, "processor" | "keyWindow"> {
   readonly pool: Pool;
   /** Where the store of record begins payments with their claims. */
   readonly firstWork?: FirstWork;
+  /**
+   * How long ago the database was put back to an earlier state, as it may have
+   * been. Milliseconds; undefined where it never was. Default: never.
+   */
+  readonly restoredAgoMs?: () => number | undefined;
 }
 
 /** Payments over Postgres and a processor. Every method sees only the caller's tenant. */
 export function createPaymentHandlers({
   pool,
-  firstWork = createFirstWork(),
-  ...dependencies
+  processor,
+  keyWindow,
+  firstWork = createFirstWork(keyWindow.readMoment),
+  restoredAgoMs = () => undefined,
 }: Dependencies): ServiceHandlers<typeof PaymentService, PoolClient> {
-  const performing: Performing = { ...dependencies, firstWork, steps: createSteps(pool) };
+  // By then the processor has forgotten all that the database has lost.
+  const mayHaveLostRows = () => (restoredAgoMs() ?? Number.POSITIVE_INFINITY) < keyWindow.windowMs;
+  const { readMoment } = keyWindow;
+  const steps = createSteps(pool, { readMoment, mayHaveLostRows });
+  const performing: Performing = { firstWork, steps, processor, keyWindow, mayHaveLostRows };
   return {
     createPayment: async (request, context) =>
       perform(performing, {
@@ -95,7 +107,9 @@ export function createPaymentHandlers({
       const id = readLookup(lookup, tenant);
       const payment = await read(() => findPayment(pool, { tenant, id }));
       if (payment === undefined) {
-        throw new CallError(describe("PAYMENT_NOT_FOUND", "there is no such payment"));
+        throw isPaymentId(id) && mayHaveLostRows()
+          ? notKnownYet()
+          : new CallError(describe("PAYMENT_NOT_FOUND", "there is no such payment"));
       }
       return { payment: paymentMessage(payment) };
     },

@@ -9,7 +9,8 @@ const edges: Record<PaymentStatus, readonly PaymentStatus[]> = {
   AUTHORIZED: ["PARTIALLY_CAPTURED", "CAPTURED", "CANCELED"],
   PARTIALLY_CAPTURED: ["PARTIALLY_CAPTURED", "CAPTURED"],
   CAPTURED: [],
-  DECLINED: [],
+  // Only where it never was executed, and its call comes again: see `restart`.
+  DECLINED: ["PROCESSING"],
   CANCELED: [],
 };
 
@@ -17,6 +18,9 @@ const edges: Record<PaymentStatus, readonly PaymentStatus[]> = {
 export function isEdge(from: PaymentStatus, to: PaymentStatus): boolean {
   return edges[from].includes(to);
 }
+
+/** The decline code of a payment that, as an operator found out, was never executed. */
+export const NOT_EXECUTED = "not_executed";
 
 /** What an operation asks of a payment. */
 type Asked = Pick<Operation, "kind" | "minorUnits">;
@@ -55,6 +59,19 @@ export function reserve(payment: Payment, { kind, minorUnits }: Asked): Payment 
     case "cancel":
       return { ...payment, canceling: true };
   }
+}
+
+/** The payment as it is once the call that creates it begins again. */
+export function restart(payment: Payment): Payment {
+  if (payment.declineCode !== NOT_EXECUTED) {
+    throw new Error("a payment that the processor declined cannot begin again");
+  }
+  return move(payment, { status: "PROCESSING", declineCode: "" });
+}
+
+/** Sets aside another amount than the one that an operation had reserved. */
+export function reserveAnew(payment: Payment, asked: Asked, minorUnits: bigint): Payment {
+  return reserve(free(payment, asked), { ...asked, minorUnits });
 }
 
 /** Applies the processor's answer to the payment that the operation had reserved on. */

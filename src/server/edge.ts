@@ -1,6 +1,6 @@
 import type { DescService } from "@bufbuild/protobuf";
 import type { Executor } from "../idempotency/executor.js";
-import type { ServiceHandlers } from "../idempotency/handlers.js";
+import type { ServiceHandlers, ServiceValidators } from "../idempotency/handlers.js";
 import type { PolicyDefaults } from "../idempotency/policy.js";
 import type { Address, Config } from "./config.js";
 import type { Authenticator } from "./identity.js";
@@ -20,15 +20,21 @@ export interface EdgeOptions<Transaction> {
 export interface MountedService<Transaction> {
   readonly service: DescService;
   readonly handlers: ServiceHandlers<DescService, Transaction>;
+  readonly validators: ServiceValidators<DescService> | undefined;
 }
 
 /** Pairs a service with its handlers, so that services of different types fit one list. */
 export function mount<Service extends DescService, Transaction>(
   service: Service,
   handlers: ServiceHandlers<Service, Transaction>,
+  validators?: ServiceValidators<Service>,
 ): MountedService<Transaction> {
-  // Only the pair is ever used together, so the handlers meet their own methods.
-  return { service, handlers: handlers as ServiceHandlers<DescService, Transaction> };
+  // They are only ever used together, so all of them meet their own methods.
+  return {
+    service,
+    handlers: handlers as ServiceHandlers<DescService, Transaction>,
+    validators: validators as ServiceValidators<DescService> | undefined,
+  };
 }
 
 export interface ListeningServer {

@@ -16,8 +16,9 @@ export async function startGrpcServer<Transaction>(
     interceptors: [protection(options)],
     "grpc.enable_channelz": 0, // counts every call and message, and nobody asks
   });
-  for (const { service, handlers } of services) {
-    server.addService(idempotent(service, { defaults }), serviceImplementation(service, handlers));
+  for (const { service, handlers, validators } of services) {
+    const definition = idempotent(service, { defaults, ...(validators && { validators }) });
+    server.addService(definition, serviceImplementation(service, handlers));
   }
   for (const { definition, implementation } of reflectionServices(
     services.map(({ service }) => service),

@@ -69,11 +69,11 @@ function serviceListener<Transaction>({
     ...ROUTER_OPTIONS,
     requestGate: authenticationGate(authenticate),
     routes(router) {
-      for (const { service, handlers } of services) {
+      for (const { service, handlers, validators } of services) {
         const implementation = serviceImplementation(service, handlers);
         router.service(
           service,
-          idempotent(service, implementation, { executor, defaults, authenticate }),
+          idempotent(service, implementation, { executor, defaults, authenticate, validators }),
         );
       }
     },

@@ -89,13 +89,13 @@ export function createInspectionHandlers<Transaction>({
       const { fencingToken, reason } = request;
       log.warn({ ...scope, fencingToken: String(fencingToken), reason }, "an operator ends a key");
       await find(scope);
-      if (!(await resolveHeld(scope, { fencingToken, reason, resolution }))) {
-        throw new NotExecuted({
-          code: Code.ABORTED,
-          reason: "RECORD_CHANGED",
-          message: "the record is not held under this fencing token; read it again",
-          next: "look_up",
-        });
+      const resolved = await resolveHeld(scope, { fencingToken, reason, resolution });
+      if (resolved.kind !== "resolved") {
+        throw recordChanged(
+          resolved.kind === "changed"
+            ? "the record is not held under this fencing token"
+            : `the record was not ended so: ${resolved.message}`,
+        );
       }
       const found = await store.get(scope);
       return found === undefined ? {} : { record: toRecordMessage(found.record) };
@@ -145,9 +145,19 @@ function toResolution({ resolution }: ResolveKeyRequest): Resolution {
   }
 }
 
+function recordChanged(message: string): NotExecuted {
+  return new NotExecuted({
+    code: Code.ABORTED,
+    reason: "RECORD_CHANGED",
+    message: `${message}; read it again`,
+    next: "look_up",
+  });
+}
+
 const stateNumbers: Record<RecordState, RecordStateMessage> = {
   executing: RecordStateMessage.EXECUTING,
   held: RecordStateMessage.HELD,
+  released: RecordStateMessage.RELEASED,
   completed: RecordStateMessage.COMPLETED,
   expired: RecordStateMessage.EXPIRED,
 };
@@ -155,6 +165,7 @@ const stateNumbers: Record<RecordState, RecordStateMessage> = {
 const stateByNumber: ReadonlyMap<RecordStateMessage, RecordState> = new Map([
   [RecordStateMessage.EXECUTING, "executing"],
   [RecordStateMessage.HELD, "held"],
+  [RecordStateMessage.RELEASED, "released"],
   [RecordStateMessage.COMPLETED, "completed"],
   [RecordStateMessage.EXPIRED, "expired"],
 ]);

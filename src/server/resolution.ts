@@ -1,15 +1,14 @@
 import type { Pool, PoolClient } from "pg";
 import { PaymentService } from "../gen/payonce/payments/v1/payments_pb.js";
-import type { Execution } from "../idempotency/call.js";
 import { Code } from "../idempotency/code.js";
-import { NotExecuted } from "../idempotency/errors.js";
 import type { Executor } from "../idempotency/executor.js";
 import { type RepeatableMethod, repeatableMethods } from "../idempotency/methods.js";
 import type { Outcome } from "../idempotency/outcome.js";
 import type { PolicyDefaults } from "../idempotency/policy.js";
 import type { Scope } from "../idempotency/scope.js";
 import type { IdempotencyStore, TakenOver } from "../idempotency/store.js";
-import { restartWindow } from "../payments/perform.js";
+import { createKeyWindow } from "../payments/key-window.js";
+import { endAsNotExecuted } from "../payments/postgres/not-executed.js";
 import type { ProcessorDecision } from "../payments/processor.js";
 import { createDecidedProcessor } from "../payments/processors/decided.js";
 import { createPaymentHandlers } from "../payments/service.js";
@@ -19,7 +18,16 @@ export type Resolution =
   | { readonly kind: "not_executed" }
   | { readonly kind: "outcome"; readonly outcome: Outcome };
 
-/** Ends a held key. Resolves with false if the record is not held under this token any more. */
+/** What came of an operator's word. */
+export type Resolved =
+  /** It is stored, and durable. */
+  | { readonly kind: "resolved" }
+  /** The record is not held under the token any more. Nothing was written. */
+  | { readonly kind: "changed" }
+  /** The record is not ended so; what was found instead. */
+  | { readonly kind: "failed"; readonly message: string };
+
+/** Ends a held key. */
 export type ResolveHeld = (
   scope: Scope,
   held: {
@@ -27,7 +35,7 @@ export type ResolveHeld = (
     readonly reason: string;
     readonly resolution: Resolution;
   },
-) => Promise<boolean>;
+) => Promise<Resolved>;
 
 export interface ResolverOptions {
   readonly store: IdempotencyStore<PoolClient>;
@@ -39,45 +47,78 @@ export interface ResolverOptions {
 /**
  * Makes the operator the owner of the record, under a token of its own, and
  * then ends it as any owner would. Behind a payment's key there is more than
- * the record, so its operation runs again with the operator in the place of
- * the processor.
+ * the record: with an outcome its operation runs again with the operator in the
+ * place of the processor, and without one it ends with the record.
  */
 export function createResolver(options: ResolverOptions): ResolveHeld {
   const { store, executor, pool, defaults } = options;
   const approved = paymentMethods(options, { kind: "approved" });
   const declined = paymentMethods(options, { kind: "declined", declineCode: "operator" });
 
-  async function resolvePayment(
+  async function finishPayment(
     { claim, request }: TakenOver,
-    resolution: Resolution,
-  ): Promise<void> {
-    const isSuccess = resolution.kind === "outcome" && resolution.outcome.code === Code.OK;
-    const method = (isSuccess ? approved : declined).get(claim.scope.operation);
-    if (method !== undefined) {
-      const run =
-        resolution.kind === "not_executed"
-          ? (execution: Execution<PoolClient>) => forget(pool, execution)
-          : (execution: Execution<PoolClient>) => method.run(request, execution);
-      await executor.resume({ claim, policy: method.policy, run });
+    method: RepeatableMethod<PoolClient>,
+  ): Promise<Resolved> {
+    const reply = await executor.resume({
+      claim,
+      policy: method.policy,
+      run: (execution) => method.run(request, execution),
+      isUnbounded: true,
+    });
+    // A reply can be a final error as well as a refusal: only the record tells.
+    const record = (await store.get(claim.scope))?.record;
+    return record?.state === "completed" && record.fencingToken === claim.fencingToken
+      ? RESOLVED
+      : { kind: "failed", message: reply.message };
+  }
+
+  async function forgetPayment(
+    taken: TakenOver,
+    method: RepeatableMethod<PoolClient>,
+  ): Promise<Resolved> {
+    const { claim } = taken;
+    const result = await endAsNotExecuted(pool, {
+      scope: claim.scope,
+      reopenWithin: (transaction) => store.reopenWithin(transaction, claim),
+    });
+    switch (result) {
+      case "ended":
+        return RESOLVED;
+      case "claim_lost":
+        return OWNED_BY_ANOTHER;
+      case "has_result":
+        await finishPayment(taken, method);
+        return { kind: "failed", message: "the processor has answered: the key has its answer" };
     }
   }
 
+  async function resolveRecord({ claim }: TakenOver, resolution: Resolution): Promise<Resolved> {
+    const isWritten =
+      resolution.kind === "not_executed"
+        ? await store.reopen(claim)
+        : await store.complete(claim, resolution.outcome, defaults.retentionMs);
+    return isWritten ? RESOLVED : OWNED_BY_ANOTHER;
+  }
+
   return async (scope, { fencingToken, reason, resolution }) => {
-    const { leaseMs, retentionMs } = defaults;
+    const { leaseMs } = defaults;
     const taken = await store.reclaim(scope, { fencingToken, reason, leaseMs });
     if (taken === undefined) {
-      return false;
+      return { kind: "changed" };
     }
-    if (approved.has(scope.operation)) {
-      await resolvePayment(taken, resolution);
-    } else if (resolution.kind === "not_executed") {
-      await store.release(taken.claim);
-    } else {
-      await store.complete(taken.claim, resolution.outcome, retentionMs);
+    const isApproval = resolution.kind === "outcome" && resolution.outcome.code === Code.OK;
+    const method = (isApproval ? approved : declined).get(scope.operation);
+    if (method === undefined) {
+      return resolveRecord(taken, resolution);
     }
-    return true;
+    return resolution.kind === "not_executed"
+      ? forgetPayment(taken, method)
+      : finishPayment(taken, method);
   };
 }
+
+const RESOLVED: Resolved = { kind: "resolved" };
+const OWNED_BY_ANOTHER: Resolved = { kind: "failed", message: "another attempt has taken over" };
 
 /** The payment service's methods, with a decision that is known already. */
 function paymentMethods(
@@ -87,17 +128,8 @@ function paymentMethods(
   const handlers = createPaymentHandlers({
     pool,
     processor: createDecidedProcessor(decision),
-    keyWindowMs: Number.POSITIVE_INFINITY, // nothing is sent
+    // Nothing is sent, so no time is too late for it.
+    keyWindow: createKeyWindow({ windowMs: Number.POSITIVE_INFINITY, longestCallMs: 0 }),
   });
   return repeatableMethods(PaymentService, handlers, defaults);
-}
-
-async function forget(pool: Pool, execution: Execution<PoolClient>): Promise<never> {
-  await restartWindow(pool, execution);
-  throw new NotExecuted({
-    code: Code.ABORTED,
-    reason: "NOT_EXECUTED",
-    message: "an operator found that the call had no effect",
-    next: "retry_same_key",
-  });
 }

@@ -8,8 +8,10 @@ import { startReaper } from "../idempotency/reaper.js";
 import { startRecovery } from "../idempotency/recovery.js";
 import type { IdempotencyStore } from "../idempotency/store.js";
 import { createFirstWork } from "../payments/first-work.js";
+import { createKeyWindow } from "../payments/key-window.js";
 import type { Processor } from "../payments/processor.js";
 import { createPaymentHandlers } from "../payments/service.js";
+import { paymentValidators } from "../payments/validators.js";
 import { createPostgresStore } from "../stores/postgres/index.js";
 import { createClosers } from "./closers.js";
 import { type Address, type Config, formatAddress } from "./config.js";
@@ -85,7 +87,10 @@ export async function startService(options: ServiceOptions): Promise<Service> {
       pool: database.value.payments,
       firstWork,
       processor: wrap(processor.value),
-      keyWindowMs: config.processorKeyWindowMs,
+      keyWindow: createKeyWindow({
+        windowMs: config.processorKeyWindowMs,
+        longestCallMs: config.processorTimeoutMs,
+      }),
     });
     const recovery = startRecovery({
       store,
@@ -112,7 +117,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
       defaults,
       authenticator: await openAuthenticator(config),
       services: [
-        mount(PaymentService, loggingFailures(PaymentService, payments, log)),
+        mount(PaymentService, loggingFailures(PaymentService, payments, log), paymentValidators),
         mount(InspectionService, loggingFailures(InspectionService, inspection, log)),
       ],
     };

@@ -1,84 +1,131 @@
 import type { PoolClient } from "pg";
+import { CallError, NotExecuted } from "../../idempotency/errors.js";
 import type { Scope } from "../../idempotency/scope.js";
 import { type Settled, settled } from "../../runtime/batches.js";
 import { together } from "../../runtime/transaction.js";
-import { admit } from "../admission.js";
-import { busy, refused } from "../errors.js";
-import { type ChangeIntent, type Intent, type Operated, operationIdOf } from "../operation.js";
+import type { Age, Moment, ReadMoment } from "../key-window.js";
+import { type Intent, type Operated, operationIdOf, paymentIdOf } from "../operation.js";
 import type { Payment } from "../payment.js";
-import { reserve } from "../state.js";
+import { mustBeSameRequest, planAgain, planFirst } from "./admit-operation.js";
 import { findOperations, paymentNameOf } from "./operations.js";
 import type { Owned, Step } from "./owners.js";
 import { findPayments, lockPayments } from "./payments.js";
-import { creationOf, newOperation, type Plan, writePlans } from "./plans.js";
-import { byName, mustExist, nameKey } from "./rows.js";
+import { type Plan, writePlans } from "./plans.js";
+import { byName, mustExist, nameKey, type RowName } from "./rows.js";
 
 /** An operation to begin, or to go on with. */
-export interface Beginning extends Owned {
+export interface ToBegin extends Owned {
   /** What the request asks for, or the error that says why it is not valid. */
   readonly intent: Settled<Intent>;
 }
 
-export interface Begun extends Operated {
-  /** On the database's clock. 0 where it began just now. */
-  readonly begunAgoMs: number;
+export interface Begun extends Operated, Age {
+  /** Nothing can have been sent for it yet, as far as this database knows. */
+  readonly isNew: boolean;
 }
 
 /** What is there before operations begin. */
 interface Before {
   /** The operations that have begun already, by their ids. */
-  readonly begun: ReadonlyMap<string, Begun>;
-  /** The payments to be changed, by their names; locked. */
+  readonly begun: ReadonlyMap<string, Omit<Begun, "isNew">>;
+  /** The payments that operations are on, by their names; locked. */
   readonly locked: ReadonlyMap<string, Payment>;
   /** On the database's clock. */
   readonly time: Date;
+  readonly readAt: Moment;
+}
+
+export interface BeginOptions {
+  readonly readMoment: ReadMoment;
+  /** Whether the processor may know of operations that the database has lost. */
+  readonly mayHaveLostRows: () => boolean;
 }
 
 /**
- * Begins operations, or finds what earlier attempts have begun. Only what has
- * not begun is checked: an operation that has is never refused. One that may
- * not begin fails by itself: with the error of its intent, or with Final or
- * NotExecuted if the payment's state does not admit it.
+ * Begins operations, or finds what earlier attempts of the same request have
+ * begun. Only what has not begun is checked: an operation that has is never
+ * refused, except to another request. One that may not begin fails by itself:
+ * with NotExecuted if it is not valid or the payment's state does not admit it
+ * now, with Final if it never will.
  */
-export const beginStep: Step<Beginning, Before, Begun> = {
-  async read(transaction, beginnings) {
-    const [begun, locked, time] = await together(transaction, () => [
-      findBegun(transaction, beginnings.map(scopeOf)),
-      lockChanged(transaction, beginnings),
-      readClock(transaction),
-    ]);
-    return { begun, locked, time };
-  },
+export function createBeginStep({
+  readMoment,
+  mayHaveLostRows,
+}: BeginOptions): Step<ToBegin, Before, Begun> {
+  /** What an operation writes, or undefined where it goes on. */
+  function planOf(toBegin: ToBegin, { begun, locked, time, readAt }: Before): Plan | undefined {
+    const { scope, fingerprint } = toBegin.execution;
+    const beginning = { scope, fingerprint, time, readAt };
+    const found = begun.get(operationIdOf(scope));
+    if (found === undefined) {
+      const intent = validIntent(toBegin);
+      const payment = locked.get(nameKey(changedPaymentOf(scope, intent)));
+      return planFirst({ ...beginning, payment, mayHaveLostRows: mayHaveLostRows() }, intent);
+    }
+    const { operation } = found;
+    mustBeSameRequest(beginning, operation);
+    if (operation.state !== "not_executed") {
+      return undefined;
+    }
+    validIntent(toBegin);
+    const payment = mustExist(locked.get(nameKey(paymentNameOf(operation))), "a payment");
+    const admitting = { ...beginning, payment, mayHaveLostRows: mayHaveLostRows() };
+    return planAgain(admitting, operation, payment);
+  }
 
-  async write(transaction, beginnings, { begun, locked, time }) {
-    const plans = beginnings.map((beginning) =>
-      begun.has(operationIdOf(scopeOf(beginning)))
-        ? undefined
-        : settled(() => planOf(beginning, locked, time)),
-    );
-    await writePlans(
-      transaction,
-      plans.flatMap((plan) => (plan?.ok === true ? [plan.value] : [])),
-    );
-    return beginnings.map((beginning, index) => {
-      const plan = plans[index];
-      if (plan === undefined) {
-        const found = begun.get(operationIdOf(scopeOf(beginning)));
-        return settled(() => mustExist(found, "an operation"));
-      }
-      return plan.ok ? { ok: true, value: { ...plan.value, begunAgoMs: 0 } } : plan;
-    });
-  },
-};
+  return {
+    async read(transaction, beginnings) {
+      const readAt = readMoment();
+      const [begun, locked, time] = await together(transaction, () => [
+        findBegun(transaction, beginnings.map(scopeOf), { readAt, readMoment }),
+        lockPaymentsOf(transaction, beginnings),
+        readClock(transaction),
+      ]);
+      return { begun, locked, time, readAt };
+    },
+
+    async write(transaction, beginnings, before) {
+      const plans = beginnings.map((toBegin) => settled(() => planOf(toBegin, before)));
+      await writePlans(
+        transaction,
+        plans.flatMap((plan) => (plan.ok && plan.value !== undefined ? [plan.value] : [])),
+      );
+      return beginnings.map((toBegin, index) => {
+        const plan = mustExist(plans[index], "a plan");
+        return plan.ok ? settled(() => begunBy(plan.value, toBegin, before)) : plan;
+      });
+    },
+  };
+}
+
+function begunBy(plan: Plan | undefined, toBegin: ToBegin, { begun, readAt }: Before): Begun {
+  if (plan === undefined) {
+    const found = mustExist(begun.get(operationIdOf(scopeOf(toBegin))), "an operation");
+    return { ...found, isNew: false };
+  }
+  const { operation, payment, begins } = plan;
+  return { operation, payment, begunAgoMs: 0, readAt, isNew: begins === "first" };
+}
+
+/** @throws NotExecuted if the request is not valid: nothing has begun for it. */
+function validIntent({ intent }: ToBegin): Intent {
+  if (intent.ok) {
+    return intent.value;
+  }
+  const { error } = intent;
+  throw error instanceof CallError ? new NotExecuted(error.description) : error;
+}
 
 async function findBegun(
   transaction: PoolClient,
   scopes: readonly Scope[],
-): Promise<ReadonlyMap<string, Begun>> {
+  { readAt, readMoment }: Pick<Age, "readAt"> & Pick<BeginOptions, "readMoment">,
+): Promise<Before["begun"]> {
   const found = await findOperations(
     transaction,
     scopes.map((scope) => ({ tenant: scope.tenant, id: operationIdOf(scope) })),
   );
+  const { wallMs } = readMoment();
   const payments = byName(
     await findPayments(
       transaction,
@@ -86,24 +133,29 @@ async function findBegun(
     ),
   );
   return new Map(
-    found.map(({ operation, begunAgoMs }) => {
+    found.map(({ operation, begunAgoMs: byDatabaseMs }) => {
       const payment = mustExist(payments.get(nameKey(paymentNameOf(operation))), "a payment");
-      return [operation.id, { operation, payment, begunAgoMs }];
+      const begunAgoMs = Math.max(byDatabaseMs, wallMs - operation.beginTime.getTime());
+      return [operation.id, { operation, payment, begunAgoMs, readAt }];
     }),
   );
 }
 
-/** The payments that operations are to change, locked until the transaction ends. */
-async function lockChanged(
+/** The payments that operations are on, locked until the transaction ends. */
+async function lockPaymentsOf(
   transaction: PoolClient,
-  beginnings: readonly Beginning[],
+  beginnings: readonly ToBegin[],
 ): Promise<ReadonlyMap<string, Payment>> {
   const names = beginnings.flatMap(({ execution: { scope }, intent }) =>
-    intent.ok && intent.value.kind !== "create"
-      ? [{ tenant: scope.tenant, id: intent.value.paymentId }]
-      : [],
+    intent.ok ? [changedPaymentOf(scope, intent.value)] : [],
   );
   return byName((await lockPayments(transaction, names)).map(({ payment }) => payment));
+}
+
+/** A payment that is yet to be created is not there; one that begins again is. */
+function changedPaymentOf(scope: Scope, intent: Intent): RowName {
+  const id = intent.kind === "create" ? paymentIdOf(scope) : intent.paymentId;
+  return { tenant: scope.tenant, id };
 }
 
 async function readClock(transaction: PoolClient): Promise<Date> {
@@ -111,43 +163,6 @@ async function readClock(transaction: PoolClient): Promise<Date> {
   return mustExist(rows[0], "the clock").time;
 }
 
-/** @throws what refuses the operation. */
-function planOf(
-  { execution: { scope }, intent }: Beginning,
-  locked: ReadonlyMap<string, Payment>,
-  time: Date,
-): Plan {
-  if (!intent.ok) {
-    throw intent.error;
-  }
-  if (intent.value.kind === "create") {
-    return creationOf(scope, intent.value.terms, time);
-  }
-  const { kind, paymentId } = intent.value;
-  const before = locked.get(nameKey({ tenant: scope.tenant, id: paymentId }));
-  if (before === undefined) {
-    throw refused("PAYMENT_NOT_FOUND", "there is no such payment");
-  }
-  const minorUnits = admitted(before, intent.value);
-  return {
-    operation: newOperation(scope, before, { kind, minorUnits, time }),
-    payment: reserve(before, { kind, minorUnits }),
-  };
-}
-
-/** The amount of an operation that may begin, in minor units. */
-function admitted(payment: Payment, intent: ChangeIntent): bigint {
-  const admission = admit(payment, intent);
-  switch (admission.kind) {
-    case "busy":
-      throw busy(admission.message);
-    case "refused":
-      throw refused(admission.reason, admission.message);
-    case "admitted":
-      return admission.minorUnits;
-  }
-}
-
-function scopeOf({ execution }: Beginning): Scope {
+function scopeOf({ execution }: ToBegin): Scope {
   return execution.scope;
 }

@@ -3,7 +3,7 @@ import { settled } from "../../runtime/batches.js";
 import { together } from "../../runtime/transaction.js";
 import type { Operated, Operation } from "../operation.js";
 import type { ProcessorDecision } from "../processor.js";
-import { settle } from "../state.js";
+import { reserveAnew, settle } from "../state.js";
 import { appendEvents } from "./events.js";
 import { book } from "./ledger.js";
 import { type FinishedOperation, finishOperations, paymentNameOf } from "./operations.js";
@@ -15,6 +15,8 @@ import { mustExist, nameKey } from "./rows.js";
 export interface Finishing extends Owned {
   readonly operation: Operation;
   readonly decision: ProcessorDecision;
+  /** What it was decided for, where that is not what the operation had reserved. */
+  readonly minorUnits?: bigint | undefined;
   /** The serialized answer, to be stored with the work. Absent where the answer is an error. */
   readonly respond: (operated: Operated) => Uint8Array | undefined;
 }
@@ -53,15 +55,15 @@ export const finishStep: Step<Finishing, ReadonlyMap<string, LockedPayment>, Fin
 };
 
 function planOf(
-  { execution, operation: begun, decision, respond }: Finishing,
+  { execution, operation: begun, decision, minorUnits = begun.minorUnits, respond }: Finishing,
   locked: ReadonlyMap<string, LockedPayment>,
 ): Plan {
-  const { payment: before, time } = mustExist(
-    locked.get(nameKey(paymentNameOf(begun))),
-    "a payment",
-  );
+  const { payment, time } = mustExist(locked.get(nameKey(paymentNameOf(begun))), "a payment");
+  const before =
+    minorUnits === begun.minorUnits ? payment : reserveAnew(payment, begun, minorUnits);
   const operation: FinishedOperation = {
     ...begun,
+    minorUnits,
     state: decision.kind,
     declineCode: decision.kind === "declined" ? decision.declineCode : "",
     finishTime: time,

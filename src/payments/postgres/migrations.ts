@@ -137,4 +137,23 @@ CREATE TABLE payment_events (
 ALTER TABLE payment_events DROP COLUMN written_by;
 `,
   },
+  {
+    name: "payments/0003-the-request-of-an-operation",
+    // NOT VALID: what is there already keeps the older, stricter constraints.
+    sql: `
+-- The request that it began for, which alone may go on with it. NULL in what
+-- older builds began.
+ALTER TABLE operations
+  ADD COLUMN fingerprint_version smallint,
+  ADD COLUMN fingerprint bytea,
+  ADD COLUMN raw_hash bytea,
+  DROP CONSTRAINT operations_state_check,
+  DROP CONSTRAINT operations_check,
+  ADD CONSTRAINT operations_state_check
+    CHECK (state IN ('pending', 'unknown', 'approved', 'declined', 'not_executed')) NOT VALID,
+  ADD CONSTRAINT operations_finish_check
+    CHECK ((finish_time IS NOT NULL) = (state IN ('approved', 'declined', 'not_executed')))
+    NOT VALID;
+`,
+  },
 ];

@@ -1,5 +1,5 @@
 import type { PoolClient } from "pg";
-import { bigint, columns, text, timestamptz } from "../../runtime/columns.js";
+import { bigint, bytea, columns, smallint, text, timestamptz } from "../../runtime/columns.js";
 import type { Operation, OperationKind } from "../operation.js";
 import { ASKED, mustTouch, nameColumns, type RowName } from "./rows.js";
 
@@ -16,6 +16,9 @@ interface OperationRow {
   readonly decline_code: string;
   readonly begin_time: Date;
   readonly finish_time: Date | null;
+  readonly fingerprint_version: number | null;
+  readonly fingerprint: Buffer | null;
+  readonly raw_hash: Buffer | null;
 }
 
 /** An operation that is stored, and how long ago it began on the database's clock. */
@@ -26,7 +29,7 @@ export interface FoundOperation {
 
 /** Named one by one: a statement that is prepared outlives a column that a newer build adds. */
 const COLUMNS = `tenant, id, processor_key, payment_id, kind, minor_units, currency_code, state,
-  decline_code, begin_time, finish_time`;
+  decline_code, begin_time, finish_time, fingerprint_version, fingerprint, raw_hash`;
 
 /** The payment that an operation is on. */
 export function paymentNameOf({
@@ -51,10 +54,13 @@ export async function findOperations(
   return rows.map((row) => ({ operation: operationOf(row), begunAgoMs: row.begun_ago_ms }));
 }
 
+/** An operation with the request that it began for. */
+export type NewOperation = Operation & Required<Pick<Operation, "fingerprint">>;
+
 /** Stores new operations. */
 export async function insertOperations(
   transaction: PoolClient,
-  operations: readonly Operation[],
+  operations: readonly NewOperation[],
 ): Promise<void> {
   if (operations.length === 0) {
     return;
@@ -62,9 +68,10 @@ export async function insertOperations(
   await transaction.query({
     name: "operations_insert",
     text: `INSERT INTO operations
-       (tenant, id, processor_key, payment_id, kind, minor_units, currency_code, begin_time)
+       (tenant, id, processor_key, payment_id, kind, minor_units, currency_code, begin_time,
+        fingerprint_version, fingerprint, raw_hash)
      SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[],
-       $6::bigint[], $7::text[], $8::timestamptz[])`,
+       $6::bigint[], $7::text[], $8::timestamptz[], $9::smallint[], $10::bytea[], $11::bytea[])`,
     values: [
       ...nameColumns(operations),
       ...columns(
@@ -75,15 +82,18 @@ export async function insertOperations(
         bigint(({ minorUnits }) => minorUnits),
         text(({ currencyCode }) => currencyCode),
         timestamptz(({ beginTime }) => beginTime),
+        smallint(({ fingerprint }) => fingerprint.version),
+        bytea(({ fingerprint }) => fingerprint.canonical),
+        bytea(({ fingerprint }) => fingerprint.raw),
       ),
     ],
   });
 }
 
-/** An operation with its processor's answer. */
+/** An operation that has ended. */
 export type FinishedOperation = Operation & Required<Pick<Operation, "finishTime">>;
 
-/** Stores the processor's answers. */
+/** Stores how operations have ended. */
 export async function finishOperations(
   transaction: PoolClient,
   operations: readonly FinishedOperation[],
@@ -92,9 +102,9 @@ export async function finishOperations(
     name: "operations_finish",
     text: `UPDATE operations AS o
      SET state = finished.state, decline_code = finished.decline_code,
-       finish_time = finished.finish_time
-     FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::timestamptz[])
-       AS finished (tenant, id, state, decline_code, finish_time)
+       finish_time = finished.finish_time, minor_units = finished.minor_units
+     FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::bigint[])
+       AS finished (tenant, id, state, decline_code, finish_time, minor_units)
      WHERE o.tenant = finished.tenant AND o.id = finished.id AND o.finish_time IS NULL`,
     values: [
       ...nameColumns(operations),
@@ -103,6 +113,7 @@ export async function finishOperations(
         text(({ state }) => state),
         text(({ declineCode }) => declineCode),
         timestamptz(({ finishTime }) => finishTime),
+        bigint(({ minorUnits }) => minorUnits),
       ),
     ],
   });
@@ -124,20 +135,33 @@ export async function markOperationsUnknown(
   });
 }
 
-/** Sets the beginning of an operation without a result to now. */
-export async function restartOperation(
+/** Begins operations again that were never executed. */
+export async function restartOperations(
   transaction: PoolClient,
-  tenant: string,
-  id: string,
+  operations: readonly Operation[],
 ): Promise<void> {
-  await transaction.query(
-    `UPDATE operations SET begin_time = clock_timestamp()
-     WHERE tenant = $1 AND id = $2 AND finish_time IS NULL`,
-    [tenant, id],
-  );
+  if (operations.length === 0) {
+    return;
+  }
+  const result = await transaction.query({
+    name: "operations_restart",
+    text: `UPDATE operations AS o
+     SET state = 'pending', decline_code = '', finish_time = NULL, begin_time = again.begin_time
+     FROM unnest($1::text[], $2::text[], $3::timestamptz[]) AS again (tenant, id, begin_time)
+     WHERE o.tenant = again.tenant AND o.id = again.id AND o.state = 'not_executed'`,
+    values: [
+      ...nameColumns(operations),
+      ...columns(
+        operations,
+        timestamptz(({ beginTime }) => beginTime),
+      ),
+    ],
+  });
+  mustTouch(operations.length, result);
 }
 
 function operationOf(row: OperationRow): Operation {
+  const { fingerprint_version: version, fingerprint: canonical, raw_hash: raw } = row;
   return {
     tenant: row.tenant,
     id: row.id,
@@ -150,5 +174,8 @@ function operationOf(row: OperationRow): Operation {
     declineCode: row.decline_code,
     beginTime: row.begin_time,
     ...(row.finish_time === null ? {} : { finishTime: row.finish_time }),
+    ...(version === null || canonical === null || raw === null
+      ? {}
+      : { fingerprint: { version, canonical, raw } }),
   };
 }

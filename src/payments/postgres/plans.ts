@@ -1,64 +1,82 @@
 import type { PoolClient } from "pg";
+import type { Fingerprint } from "../../idempotency/fingerprint.js";
 import type { Scope } from "../../idempotency/scope.js";
 import { together } from "../../runtime/transaction.js";
-import {
-  type Operation,
-  type OperationKind,
-  operationIdOf,
-  paymentIdOf,
-  processorKeyOf,
-} from "../operation.js";
+import { beginTimeOf, type Moment } from "../key-window.js";
+import { type OperationKind, operationIdOf, paymentIdOf, processorKeyOf } from "../operation.js";
 import type { Payment, PaymentTerms } from "../payment.js";
 import { newPayment } from "../state.js";
 import { appendEvents } from "./events.js";
-import { insertOperations } from "./operations.js";
+import { insertOperations, type NewOperation, restartOperations } from "./operations.js";
 import { insertPayments, updatePayments } from "./payments.js";
 
-/** What a new operation writes. */
+/** What an operation writes when it begins. */
 export interface Plan {
-  readonly operation: Operation;
+  readonly operation: NewOperation;
   /** The operation's payment, as it becomes. */
   readonly payment: Payment;
+  /** `again`: it was there, and never executed. */
+  readonly begins: "first" | "again";
 }
 
-/** An operation that begins now, on the database's clock. */
+/** The call that an operation begins for, and when. */
+export interface Beginning {
+  readonly scope: Scope;
+  readonly fingerprint: Fingerprint;
+  /** On the database's clock. */
+  readonly time: Date;
+  /** The same on the clocks of this process. */
+  readonly readAt: Moment;
+}
+
+/** An operation that begins now. */
 export function newOperation(
-  scope: Scope,
+  { scope, fingerprint, time, readAt }: Beginning,
   { id: paymentId, currencyCode }: Pick<Payment, "id" | "currencyCode">,
-  asked: { readonly kind: OperationKind; readonly minorUnits: bigint; readonly time: Date },
-): Operation {
+  { kind, minorUnits }: { readonly kind: OperationKind; readonly minorUnits: bigint },
+): NewOperation {
   return {
     tenant: scope.tenant,
     id: operationIdOf(scope),
     processorKey: processorKeyOf(scope),
     paymentId,
-    kind: asked.kind,
-    minorUnits: asked.minorUnits,
+    kind,
+    minorUnits,
     currencyCode,
     state: "pending",
     declineCode: "",
-    beginTime: asked.time,
+    beginTime: beginTimeOf(time, readAt),
+    fingerprint,
   };
 }
 
 /** The plan of a call that creates a payment. */
-export function creationOf(scope: Scope, terms: PaymentTerms, time: Date): Plan {
+export function creationOf(beginning: Beginning, terms: PaymentTerms): Plan {
+  const { scope, time } = beginning;
   const payment = newPayment({ tenant: scope.tenant, id: paymentIdOf(scope) }, terms, time);
   const minorUnits = payment.amount;
-  return { operation: newOperation(scope, payment, { kind: "create", minorUnits, time }), payment };
+  const operation = newOperation(beginning, payment, { kind: "create", minorUnits });
+  return { operation, payment, begins: "first" };
 }
 
 /** Writes what operations begin with, in one round trip. */
 export async function writePlans(transaction: PoolClient, plans: readonly Plan[]): Promise<void> {
-  const created = plans.filter(isCreation).map(({ payment }) => payment);
+  const first = plans.filter(({ begins }) => begins === "first");
+  const again = plans.filter(({ begins }) => begins === "again");
+  const created = first.filter(isCreation).map(({ payment }) => payment);
+  const recreated = again.filter(isCreation).map(({ payment }) => payment);
   const reserved = plans.filter((plan) => !isCreation(plan)).map(({ payment }) => payment);
   await together(transaction, () => [
     insertPayments(transaction, created),
-    updatePayments(transaction, reserved),
-    appendEvents(transaction, created), // a reservation is no transition
+    updatePayments(transaction, [...recreated, ...reserved]),
+    appendEvents(transaction, [...created, ...recreated]), // a reservation is no transition
     insertOperations(
       transaction,
-      plans.map(({ operation }) => operation),
+      first.map(({ operation }) => operation),
+    ),
+    restartOperations(
+      transaction,
+      again.map(({ operation }) => operation),
     ),
   ]);
 }

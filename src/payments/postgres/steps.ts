@@ -3,7 +3,7 @@ import { type Batches, createBatches, settled } from "../../runtime/batches.js";
 import { BATCH_LOCK_TIMEOUT_MS, databaseBatches } from "../../runtime/database-batches.js";
 import { isLockTimeout } from "../../runtime/row-errors.js";
 import { type Intent, operationIdOf } from "../operation.js";
-import { type Beginning, type Begun, beginStep } from "./begin.js";
+import { type BeginOptions, type Begun, createBeginStep, type ToBegin } from "./begin.js";
 import { type Finished, type Finishing, finishStep } from "./finish.js";
 import { asOwners, type Owned, type Step } from "./owners.js";
 import { type Unanswered, unknownStep } from "./unknown.js";
@@ -16,13 +16,13 @@ import { type Unanswered, unknownStep } from "./unknown.js";
  * unknown, and finding it out costs more than the wait.
  */
 export interface Steps {
-  /** See `beginStep`. `readIntent` throws if the request is not valid. */
+  /** See `createBeginStep`. `readIntent` throws if the request is not valid. */
   begin(owned: Owned, readIntent: () => Intent): Promise<Begun>;
   finish(finishing: Finishing): Promise<Finished>;
   markUnknown(unanswered: Unanswered): Promise<void>;
 }
 
-export function createSteps(pool: Pool): Steps {
+export function createSteps(pool: Pool, options: BeginOptions): Steps {
   function batchesOf<Item extends Owned, Read, Result>(
     step: Step<Item, Read, Result>,
     paymentIdOf: (item: Item) => string,
@@ -36,7 +36,7 @@ export function createSteps(pool: Pool): Steps {
     });
   }
 
-  const beginnings = batchesOf(beginStep, changedPaymentOf);
+  const beginnings = batchesOf(createBeginStep(options), changedPaymentOf);
   const finishings = batchesOf(finishStep, ({ operation }: Finishing) => operation.paymentId);
   const unanswered = batchesOf(unknownStep, ({ operation }: Unanswered) => operation.paymentId);
   return {
@@ -48,7 +48,7 @@ export function createSteps(pool: Pool): Steps {
 }
 
 /** The payment that a beginning may change; one that changes none has its operation alone. */
-function changedPaymentOf({ execution, intent }: Beginning): string {
+function changedPaymentOf({ execution, intent }: ToBegin): string {
   return intent.ok && intent.value.kind !== "create"
     ? intent.value.paymentId
     : operationIdOf(execution.scope);

@@ -7,9 +7,9 @@ import {
   type MessageShape,
   toBinary,
 } from "@bufbuild/protobuf";
-import { Client, credentials, Metadata } from "@grpc/grpc-js";
+import { Client, credentials, Metadata, type ServiceError, status } from "@grpc/grpc-js";
 import { type Result, SandboxProcessorService } from "../../gen/payonce/sandbox/v1/sandbox_pb.js";
-import type { Processor, ProcessorDecision } from "../processor.js";
+import { type Processor, type ProcessorDecision, ProcessorRefused } from "../processor.js";
 
 const channelOptions = {
   // A processor that restarts is reached again within a second, not after the
@@ -22,12 +22,13 @@ const channelOptions = {
 
 const methods = SandboxProcessorService.method;
 
-/**
- * The processor behind `payonce.sandbox.v1`, over plaintext gRPC.
- *
- * Every status but OK is a rejection, also FAILED_PRECONDITION: that a key was
- * used with other parameters says nothing about what it did.
- */
+/** The statuses by which the sandbox says that a call does nothing. */
+const refusals: ReadonlyMap<status, ProcessorRefused["refusal"]> = new Map([
+  [status.INVALID_ARGUMENT, "invalid"],
+  [status.FAILED_PRECONDITION, "key_reused"],
+]);
+
+/** The processor behind `payonce.sandbox.v1`, over plaintext gRPC. */
 export function createSandboxProcessor(options: {
   /** Host and port. */
   readonly address: string;
@@ -50,7 +51,7 @@ export function createSandboxProcessor(options: {
         { deadline: Date.now() + options.timeoutMs },
         (error, response) => {
           if (response === undefined) {
-            reject(error);
+            reject(rejectionOf(error));
           } else {
             resolve(response);
           }
@@ -64,8 +65,22 @@ export function createSandboxProcessor(options: {
     capture: async (request) => decisionOf(await call(methods.capture, request)),
     void: async (request) => decisionOf(await call(methods.void, request)),
     refund: async (request) => decisionOf(await call(methods.refund, request)),
+    async lookUp(processorKey) {
+      const { result } = await call(methods.lookup, { processorKey });
+      if (result === undefined) {
+        return undefined;
+      }
+      const { amount } = result.decision.case === "approved" ? result.decision.value : {};
+      const decision = decisionOf({ result });
+      return amount === undefined ? { decision } : { decision, amount };
+    },
     close: () => client.close(),
   };
+}
+
+function rejectionOf(error: ServiceError | null): Error | null {
+  const refusal = error === null ? undefined : refusals.get(error.code);
+  return refusal === undefined ? error : new ProcessorRefused(refusal, error?.details ?? "");
 }
 
 function decisionOf({ result }: { readonly result?: Result | undefined }): ProcessorDecision {

@@ -20,6 +20,7 @@ const states: ReadonlyMap<string, RecordState> = new Map([
   ["held", RecordState.HELD],
   ["completed", RecordState.COMPLETED],
   ["expired", RecordState.EXPIRED],
+  ["released", RecordState.RELEASED],
 ]);
 
 export const inspect: Command = {

@@ -1,3 +1,4 @@
+import { sendableMs } from "../../payments/key-window.js";
 import { isLoopback } from "./address.js";
 import type { Config, SettingName } from "./settings.js";
 
@@ -62,6 +63,14 @@ const checks: readonly Check[] = [
     reads: ["processorTimeoutMs", "idempotencyMaxExecutionMs"],
     holds: (config) => config.processorTimeoutMs < config.idempotencyMaxExecutionMs,
     accepts: "less than the duration of IDEMPOTENCY_MAX_EXECUTION_MS",
+  },
+  {
+    // Otherwise nothing could ever be sent.
+    subject: "processorKeyWindowMs",
+    reads: ["processorKeyWindowMs", "processorTimeoutMs"],
+    holds: ({ processorKeyWindowMs: windowMs, processorTimeoutMs: longestCallMs }) =>
+      sendableMs({ windowMs, longestCallMs }) > 0,
+    accepts: "more than the duration of PROCESSOR_TIMEOUT_MS and a margin of 2 % for clocks",
   },
 ];
 

@@ -19,8 +19,8 @@ import { scopeKey } from "../scope-key.js";
 interface MemoryRecord {
   claim: Claim;
   state: RecordState;
-  readonly request: Uint8Array;
-  readonly onLostOwner: OnLostOwner;
+  request: Uint8Array;
+  onLostOwner: OnLostOwner;
   readonly createTimeMs: number;
   claimTimeMs: number;
   leaseUntilMs: number;
@@ -30,6 +30,9 @@ interface MemoryRecord {
   unknownReason?: string;
   readonly events: RecordEvent[];
 }
+
+/** How the history says that a record that was reopened has an owner again. */
+const REOPENED = "by the same request, as the key was free for it again";
 
 /**
  * The reference implementation, for tests, examples and services whose keys
@@ -50,7 +53,9 @@ export function createMemoryStore(options: { readonly clock?: Clock } = {}): Ide
   function owned(claim: Claim, ...states: RecordState[]): MemoryRecord | undefined {
     const record = records.get(scopeKey(claim.scope));
     const isOwner =
-      record?.claim.fencingToken === claim.fencingToken && states.includes(record.state);
+      record?.claim.fencingToken === claim.fencingToken &&
+      record.claim.claimId === claim.claimId &&
+      states.includes(record.state);
     return isOwner ? record : undefined;
   }
 
@@ -83,8 +88,9 @@ export function createMemoryStore(options: { readonly clock?: Clock } = {}): Ide
       ...record.claim,
       claimId: by.claimId,
       fencingToken: nextToken(),
-      attempt: record.claim.attempt + 1,
+      attempt: record.state === "released" ? 1 : record.claim.attempt + 1,
     };
+    record.state = "executing";
     const { fencingToken } = record.claim;
     record.events.push({ ...by.event, timeMs: nowMs, fencingToken });
     record.claimTimeMs = nowMs;
@@ -128,6 +134,12 @@ export function createMemoryStore(options: { readonly clock?: Clock } = {}): Ide
     if (isHeld(record)) {
       return { kind: "held" };
     }
+    if (record.state === "released") {
+      record.request = request.request;
+      record.onLostOwner = request.onLostOwner;
+      const event = { type: "taken_over", detail: REOPENED } as const;
+      return { kind: "claimed", claim: takeOver(record, { ...request, event }) };
+    }
     if (lostItsOwner(record, "rerun")) {
       const event = { type: "taken_over", detail: "by a duplicate call" } as const;
       return { kind: "claimed", claim: takeOver(record, { ...request, event }) };
@@ -156,6 +168,15 @@ export function createMemoryStore(options: { readonly clock?: Clock } = {}): Ide
     return record !== undefined || owned(claim, "completed") !== undefined;
   }
 
+  async function reopen(claim: Claim): Promise<boolean> {
+    const record = owned(claim, "executing", "held");
+    if (record !== undefined) {
+      record.state = "released";
+      delete record.unknownReason;
+    }
+    return record !== undefined;
+  }
+
   return {
     claim: async (request) => claim(request),
 
@@ -180,6 +201,9 @@ export function createMemoryStore(options: { readonly clock?: Clock } = {}): Ide
       }
       return record !== undefined;
     },
+
+    reopen,
+    reopenWithin: (_transaction, claim) => reopen(claim),
 
     async suspend(claim, suspension) {
       const record = owned(claim, "executing");
@@ -236,7 +260,6 @@ export function createMemoryStore(options: { readonly clock?: Clock } = {}): Ide
       if (record?.claim.fencingToken !== fencingToken || !isHeld(record)) {
         return undefined;
       }
-      record.state = "executing";
       const event = { type: "resolved", detail: reason } as const;
       return {
         claim: takeOver(record, { claimId: randomUUID(), leaseMs, event }),
@@ -277,6 +300,7 @@ export function createMemoryStore(options: { readonly clock?: Clock } = {}): Ide
       state,
       fingerprint: claim.fingerprint,
       fencingToken: claim.fencingToken,
+      claimId: claim.claimId,
       attempts: claim.attempt,
       createTimeMs: record.createTimeMs,
       claimTimeMs: record.claimTimeMs,

@@ -91,6 +91,7 @@ function askedOwners(claims: readonly Claim[]) {
     text(({ scope }) => scope.tenant),
     bytea(({ scope }) => scopeHash(scope)),
     bigint(({ fencingToken }) => fencingToken),
+    text(({ claimId }) => claimId),
   );
   return { count: claims.length, values };
 }

@@ -20,6 +20,7 @@ interface RecordRow {
   readonly fingerprint: Buffer;
   readonly raw_hash: Buffer;
   readonly fencing_token: string;
+  readonly claim_id: string;
   readonly attempts: number;
   readonly create_ms: number;
   readonly create_cursor: string;
@@ -41,7 +42,7 @@ interface EventRow {
 const STATE = `CASE WHEN ${IS_HELD} THEN 'held' ELSE state END`;
 
 const COLUMNS = `tenant, scope_hash, operation, idempotency_key, ${STATE} AS state,
-  fingerprint_version, fingerprint, raw_hash, fencing_token, attempts, outcome, unknown_reason,
+  fingerprint_version, fingerprint, raw_hash, fencing_token, claim_id, attempts, outcome, unknown_reason,
   ${milliseconds("create_time")} AS create_ms, 
   to_char(create_time AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS create_cursor,
   ${milliseconds("claim_time")} AS claim_ms,
@@ -126,6 +127,7 @@ function toRecord(row: RecordRow): StoredRecord {
       raw: row.raw_hash,
     },
     fencingToken: BigInt(row.fencing_token),
+    claimId: row.claim_id,
     attempts: row.attempts,
     createTimeMs: row.create_ms,
     claimTimeMs: row.claim_ms,

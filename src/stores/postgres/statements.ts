@@ -6,18 +6,19 @@ import { BATCH_LOCK_TIMEOUT_MS } from "../../runtime/database-batches.js";
 // where another owner has the record. clock_timestamp() is the time at which
 // a row is looked at, also after a wait for its lock; now() would be older.
 
-const OWNED = "tenant = $1 AND scope_hash = $2 AND fencing_token = $3";
+// A token alone is no proof: a sequence that was restored gives it once more.
+const OWNED = "tenant = $1 AND scope_hash = $2 AND fencing_token = $3 AND claim_id = $4::uuid";
 
 /** A record whose owner is gone and whose handler must not be repeated counts as held. */
 export const IS_HELD = isHeld("idempotency_records");
 
 /** What the statements for many claims are asked for, one array for each column. */
-const ASKED_OWNERS = `unnest($1::text[], $2::bytea[], $3::bigint[]) WITH ORDINALITY
-    AS asked (tenant, scope_hash, fencing_token, ordinal)`;
+const ASKED_OWNERS = `unnest($1::text[], $2::bytea[], $3::bigint[], $4::text[]) WITH ORDINALITY
+    AS asked (tenant, scope_hash, fencing_token, claim_id, ordinal)`;
 
 /** The record of an asked owner, `r`. */
 const OWNED_BY_ASKED = `r.tenant = asked.tenant AND r.scope_hash = asked.scope_hash
-    AND r.fencing_token = asked.fencing_token`;
+    AND r.fencing_token = asked.fencing_token AND r.claim_id = asked.claim_id::uuid`;
 
 export interface ClaimRow {
   /** Which of the asked, from 1 on. */
@@ -73,29 +74,43 @@ WITH bounded AS MATERIALIZED (
   RETURNING tenant, scope_hash, claim_time AS insert_time, fencing_token, attempts
 ), lost AS (
   -- One that its owner's transaction holds is not lost: nobody waits for that to end.
-  SELECT asked.tenant, asked.scope_hash, asked.claim_id, asked.lease_ms
+  SELECT asked.tenant, asked.scope_hash, asked.claim_id, asked.on_lost_owner, asked.lease_ms,
+    asked.request, ${inState("r", "released")} AS is_first
   FROM asked JOIN idempotency_records AS r USING (tenant, scope_hash)
-  WHERE ${inState("r", "executing")} AND r.on_lost_owner = 'rerun'
-    AND r.lease_until < clock_timestamp() AND ${SAME_REQUEST}
+  WHERE (${inState("r", "released")} OR ${inState("r", "executing")}
+      AND r.on_lost_owner = 'rerun' AND r.lease_until < clock_timestamp())
+    AND ${SAME_REQUEST}
   FOR NO KEY UPDATE OF r SKIP LOCKED
 ), taken_over AS (
+  -- One that was released begins anew, from the request that came now.
   UPDATE idempotency_records AS r
-  SET fencing_token = nextval('idempotency_fencing_tokens'), claim_id = lost.claim_id::uuid,
-    attempts = r.attempts + 1, claim_time = clock_timestamp(),
+  SET state = 'executing', fencing_token = nextval('idempotency_fencing_tokens'),
+    claim_id = lost.claim_id::uuid,
+    attempts = CASE WHEN lost.is_first THEN 1 ELSE r.attempts + 1 END,
+    on_lost_owner = CASE WHEN lost.is_first THEN lost.on_lost_owner ELSE r.on_lost_owner END,
+    request = CASE WHEN lost.is_first THEN lost.request ELSE r.request END,
+    claim_time = clock_timestamp(),
     lease_until = clock_timestamp() + lost.lease_ms * interval '1 millisecond'
   FROM lost
   WHERE r.tenant = lost.tenant AND r.scope_hash = lost.scope_hash
-    AND ${inState("r", "executing")}
-  RETURNING r.tenant, r.scope_hash, NULL::timestamptz, r.fencing_token, r.attempts
+    AND ${inState("r", "executing", "released")}
+  RETURNING r.tenant, r.scope_hash, NULL::timestamptz AS insert_time, r.fencing_token,
+    r.attempts, lost.is_first
 ), logged AS (
   INSERT INTO idempotency_events (tenant, scope_hash, type, fencing_token, detail)
-  SELECT tenant, scope_hash, 'taken_over', fencing_token, 'by a duplicate call' FROM taken_over
+  SELECT tenant, scope_hash, 'taken_over', fencing_token,
+    CASE WHEN is_first THEN 'by the same request, as the key was free for it again'
+      ELSE 'by a duplicate call' END
+  FROM taken_over
 )
 SELECT asked.ordinal::int, true AS owned, mine.insert_time, mine.fencing_token, mine.attempts,
   true AS same_request, false AS expired, false AS held, NULL::bytea AS outcome,
   0::float8 AS elapsed_ms, 0::float8 AS lease_remaining_ms
-FROM asked JOIN (SELECT * FROM inserted UNION ALL SELECT * FROM taken_over) AS mine
-  USING (tenant, scope_hash)
+FROM asked JOIN (
+    SELECT * FROM inserted
+    UNION ALL
+    SELECT tenant, scope_hash, insert_time, fencing_token, attempts FROM taken_over
+  ) AS mine USING (tenant, scope_hash)
 UNION ALL
 SELECT asked.ordinal::int, r.state = 'executing' AND r.claim_id = asked.claim_id::uuid,
   NULL, r.fencing_token, r.attempts, ${SAME_REQUEST},
@@ -114,7 +129,7 @@ export const EXTEND = {
   name: "idempotency_extend",
   text: `
 UPDATE idempotency_records
-SET lease_until = clock_timestamp() + $4 * interval '1 millisecond'
+SET lease_until = clock_timestamp() + $5 * interval '1 millisecond'
 WHERE ${OWNED} AND ${inState("idempotency_records", "executing")}`,
 };
 
@@ -133,9 +148,10 @@ WHERE ${OWNED_BY_ASKED} AND ${inState("r", "executing", "held")}
 RETURNING asked.ordinal::int`;
 
 const ASKED_OUTCOMES = `asked AS MATERIALIZED (
-  SELECT * FROM unnest($1::text[], $2::bytea[], $3::bigint[], $4::bytea[], $5::float8[])
+  SELECT *
+  FROM unnest($1::text[], $2::bytea[], $3::bigint[], $4::text[], $5::bytea[], $6::float8[])
     WITH ORDINALITY
-    AS asked (tenant, scope_hash, fencing_token, outcome, retention_ms, ordinal)
+    AS asked (tenant, scope_hash, fencing_token, claim_id, outcome, retention_ms, ordinal)
 )`;
 
 /** Also finds a record that this claim has completed before: the reply was lost. */
@@ -175,18 +191,27 @@ export const RELEASE = {
     AND ${inState("idempotency_records", "executing", "held")}`,
 };
 
+/** The request is not needed any more: the next one brings its own. */
+export const REOPEN = {
+  name: "idempotency_reopen",
+  text: `
+UPDATE idempotency_records
+SET state = 'released', request = NULL, unknown_reason = NULL
+WHERE ${OWNED} AND ${inState("idempotency_records", "executing", "held")}`,
+};
+
 export const SUSPEND = {
   name: "idempotency_suspend",
   text: `
 WITH suspended AS (
   UPDATE idempotency_records
-  SET state = $4, unknown_reason = $6,
-    lease_until = clock_timestamp() + $5 * interval '1 millisecond'
+  SET state = $5, unknown_reason = $7,
+    lease_until = clock_timestamp() + $6 * interval '1 millisecond'
   WHERE ${OWNED} AND ${inState("idempotency_records", "executing")}
   RETURNING 1
 )
 INSERT INTO idempotency_events (tenant, scope_hash, type, fencing_token, detail)
-SELECT $1, $2, 'outcome_unknown', $3, $6 FROM suspended`,
+SELECT $1, $2, 'outcome_unknown', $3, $7 FROM suspended`,
 };
 
 export interface TakenOverRow {
@@ -258,7 +283,7 @@ WITH reclaimed AS (
   SET state = 'executing', fencing_token = nextval('idempotency_fencing_tokens'),
     claim_id = gen_random_uuid(), attempts = attempts + 1, claim_time = clock_timestamp(),
     lease_until = clock_timestamp() + $5 * interval '1 millisecond'
-  WHERE ${OWNED} AND ${IS_HELD}
+  WHERE tenant = $1 AND scope_hash = $2 AND fencing_token = $3 AND ${IS_HELD}
   RETURNING *
 ), logged AS (
   INSERT INTO idempotency_events (tenant, scope_hash, type, fencing_token, detail)

@@ -24,30 +24,33 @@ export function createPostgresStore(
   /** Runs a write of one owner and tells whether it found the claim. */
   async function write(
     statement: { name: string; text: string },
-    claim: Claim,
-    ...values: unknown[]
+    { scope, fencingToken, claimId }: Claim,
+    values: readonly unknown[] = [],
+    database: Pool | PoolClient = pool,
   ): Promise<boolean> {
-    const { rowCount } = await pool.query({
+    const { rowCount } = await database.query({
       ...statement,
-      values: [claim.scope.tenant, scopeHash(claim.scope), claim.fencingToken, ...values],
+      values: [scope.tenant, scopeHash(scope), fencingToken, claimId, ...values],
     });
     return rowCount === 1;
   }
 
   return {
     claim: createClaims(pool, options),
-    extend: (claim, leaseMs) => write(sql.EXTEND, claim, leaseMs),
+    extend: (claim, leaseMs) => write(sql.EXTEND, claim, [leaseMs]),
     complete: (claim, outcome, retentionMs) => owners.complete({ claim, outcome, retentionMs }),
     completeWithin: (transaction, claim, outcome, retentionMs) =>
       owners.completeWithin(transaction, { claim, outcome, retentionMs }),
     committed: async () => {},
     ownsWithin: owners.holdWithin,
     release: (claim) => write(sql.RELEASE, claim),
+    reopen: (claim) => write(sql.REOPEN, claim),
+    reopenWithin: (transaction, claim) => write(sql.REOPEN, claim, [], transaction),
 
     suspend: (claim, suspension) =>
       suspension.kind === "hold"
-        ? write(sql.SUSPEND, claim, "held", 0, suspension.reason)
-        : write(sql.SUSPEND, claim, "executing", suspension.afterMs, suspension.reason),
+        ? write(sql.SUSPEND, claim, ["held", 0, suspension.reason])
+        : write(sql.SUSPEND, claim, ["executing", suspension.afterMs, suspension.reason]),
 
     async takeOverExpired({ operations, limit, leaseMs }) {
       const { rows } = await pool.query<TakenOverRow>({

@@ -7,6 +7,7 @@ const { signal } = new AbortController();
 
 const execution: Execution = {
   scope: { tenant: "default", operation: "acme.v1.Orders/PlaceOrder", key: "key-1" },
+  fingerprint: { version: 1, canonical: new Uint8Array(32), raw: new Uint8Array(32) },
   fencingToken: 1n,
   attempt: 1,
   signal,

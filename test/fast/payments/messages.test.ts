@@ -23,6 +23,7 @@ import {
 } from "../../../src/gen/payonce/payments/v1/payments_pb.js";
 import type { CallContext, Execution } from "../../../src/idempotency/call.js";
 import { encodeFields } from "../../../src/idempotency/wire.js";
+import { createKeyWindow, readMoment } from "../../../src/payments/key-window.js";
 import { encodePayment, paymentMessage, refundMessage } from "../../../src/payments/messages.js";
 import {
   type Operated,
@@ -127,11 +128,11 @@ async function answerOf(kind: OperationKind, operated: Operated) {
   const handlers = createPaymentHandlers({
     pool: new pg.Pool(), // nothing has to be read, so it never connects
     processor: neverAsked,
-    keyWindowMs: 1,
+    keyWindow: createKeyWindow({ windowMs: 1, longestCallMs: 0 }),
     firstWork: {
       concerns: () => false,
       begin: async () => () => {},
-      take: () => ({ ...operated, begunAgoMs: 0 }),
+      take: () => ({ ...operated, begunAgoMs: 0, readAt: readMoment(), isNew: false }),
     },
   });
   switch (kind) {
@@ -153,10 +154,12 @@ const neverAsked = {
   capture: unexpected,
   void: unexpected,
   refund: unexpected,
+  lookUp: unexpected,
 };
 const { signal } = new AbortController();
 const execution: Execution<pg.PoolClient> = {
   scope,
+  fingerprint: { version: 1, canonical: new Uint8Array(32), raw: new Uint8Array(32) },
   fencingToken: 1n,
   attempt: 2,
   signal,

@@ -22,6 +22,7 @@ import { policiesOf } from "../../../src/idempotency/policy.js";
 import type { Reply } from "../../../src/idempotency/reply.js";
 import { serve } from "../../../src/idempotency/serve.js";
 import { createFirstWork } from "../../../src/payments/first-work.js";
+import { createKeyWindow } from "../../../src/payments/key-window.js";
 import { paymentMigrations } from "../../../src/payments/postgres/migrations.js";
 import type { Processor } from "../../../src/payments/processor.js";
 import { createSandboxProcessor } from "../../../src/payments/processors/sandbox.js";
@@ -75,7 +76,7 @@ export async function startPaymentCalls() {
     const handlers = createPaymentHandlers({
       pool: own,
       processor: wrap?.(processor) ?? processor,
-      keyWindowMs: KEY_WINDOW_MS,
+      keyWindow: createKeyWindow({ windowMs: KEY_WINDOW_MS, longestCallMs: 0 }),
       ...(firstWork === "none" ? {} : { firstWork }),
     });
     const policies = policiesOf(PaymentService);
@@ -250,6 +251,7 @@ export function holdAnswers() {
       capture: held(processor.capture),
       void: held(processor.void),
       refund: held(processor.refund),
+      lookUp: processor.lookUp,
     }),
     arrived: () => arrived,
     release: () => release(),

@@ -206,7 +206,7 @@ describe("an operation that cannot begin", () => {
     );
   });
 
-  it("is refused by its code alone when the request is not valid", async () => {
+  it("is proved not executed when the request is not valid", async () => {
     const context = await payments.claim("CreatePayment", "invalid");
     const call = payments
       .serve(scripted(approve))
@@ -214,6 +214,6 @@ describe("an operation that cannot begin", () => {
     await expect(call).rejects.toEqual(
       reasonOf("FIELD_INVALID", { code: 3, field: "payment_method" }),
     );
-    await expect(call).rejects.toMatchObject({ declared: undefined });
+    await expect(call).rejects.toMatchObject({ declared: "not_executed" });
   });
 });

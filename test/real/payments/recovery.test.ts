@@ -131,9 +131,9 @@ describe("an answer of the processor that is not known", () => {
     ).rejects.toBeInstanceOf(ProcessorUnknown);
     const next = await payments.takeOver(first);
     const processor = scripted(approve);
-    const windowMs = 0;
+    const windowMs = 1; // long over
     await expect(
-      payments.serve(processor, windowMs).createPayment(createRequest(), next),
+      payments.serve(processor, { windowMs }).createPayment(createRequest(), next),
     ).rejects.toBeInstanceOf(Parked);
     expect(processor.calls).toEqual([]);
     await payments.serve(processor).createPayment(createRequest(), next);

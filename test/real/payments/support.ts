@@ -19,6 +19,7 @@ import { ClaimLost } from "../../../src/idempotency/errors.js";
 import { type Outcome, okOutcome } from "../../../src/idempotency/outcome.js";
 import { type Scope, scopeHash } from "../../../src/idempotency/scope.js";
 import type { Claim } from "../../../src/idempotency/store.js";
+import { createKeyWindow, type KeyWindowOptions } from "../../../src/payments/key-window.js";
 import { paymentIdOf } from "../../../src/payments/operation.js";
 import { paymentMigrations } from "../../../src/payments/postgres/migrations.js";
 import type { Processor, ProcessorDecision } from "../../../src/payments/processor.js";
@@ -67,6 +68,7 @@ export function scripted(script: Script): Processor & { readonly calls: Processo
     capture: on("capture"),
     void: on("void"),
     refund: on("refund"),
+    lookUp: async () => undefined,
   };
 }
 
@@ -87,6 +89,10 @@ export function heldAnswer() {
   return { script, asked, give };
 }
 
+export type ServeOptions = Partial<KeyWindowOptions> & {
+  readonly restoredAgoMs?: () => number | undefined;
+};
+
 export type PaymentsUnderTest = Awaited<ReturnType<typeof startPayments>>;
 
 /** The payment service over a database of its own and the real store of record. */
@@ -99,6 +105,7 @@ export async function startPayments() {
   function executionOf(claim: Claim, signal: AbortSignal): Execution<PoolClient> {
     return {
       scope: claim.scope,
+      fingerprint: claim.fingerprint,
       fencingToken: claim.fencingToken,
       attempt: claim.attempt,
       signal,
@@ -168,8 +175,13 @@ export async function startPayments() {
     return result?.kind === "replay" ? result.outcome : undefined;
   }
 
-  const serve = (processor: Processor, keyWindowMs = 86_400_000) =>
-    createPaymentHandlers({ pool, processor, keyWindowMs });
+  const serve = (
+    processor: Processor,
+    { restoredAgoMs = () => undefined, ...window }: ServeOptions = {},
+  ) => {
+    const keyWindow = createKeyWindow({ windowMs: 86_400_000, longestCallMs: 0, ...window });
+    return createPaymentHandlers({ pool, processor, keyWindow, restoredAgoMs });
+  };
 
   const approving = serve(scripted(approve));
 

@@ -4,7 +4,8 @@ import { serveWith } from "./serve-with.js";
 
 // A service that asks the processor under another key with each attempt.
 await serveWith({
-  processor: ({ authorize, capture, void: cancel, refund }) => ({
+  processor: ({ authorize, capture, void: cancel, refund, ...processor }) => ({
+    ...processor,
     authorize: (request) => authorize(renamed(request)),
     capture: (request) => capture(renamed(request)),
     void: (request) => cancel(renamed(request)),

@@ -3,14 +3,18 @@ import { scopeHash } from "../../../src/idempotency/scope.js";
 import type { Claim, IdempotencyStore } from "../../../src/idempotency/store.js";
 import { serveWith } from "./serve-with.js";
 
-// A service whose statements do not compare the fencing token: whoever ever had
-// a claim writes under whatever token its record carries by then.
+// A service whose statements compare neither the fencing token nor the claim's
+// id: whoever ever had a claim writes under whatever its record carries by then.
 await serveWith({ gate: withoutFencing });
 
 function withoutFencing(store: IdempotencyStore<PoolClient>): IdempotencyStore<PoolClient> {
   async function current(claim: Claim): Promise<Claim> {
     const found = await store.get(claim.scope);
-    return found === undefined ? claim : { ...claim, fencingToken: found.record.fencingToken };
+    if (found === undefined) {
+      return claim;
+    }
+    const { fencingToken, claimId } = found.record;
+    return { ...claim, fencingToken, claimId };
   }
   return {
     ...store,
@@ -27,6 +31,9 @@ function withoutFencing(store: IdempotencyStore<PoolClient>): IdempotencyStore<P
       );
       return rowCount === 1;
     },
+    reopen: async (claim) => store.reopen(await current(claim)),
+    reopenWithin: async (transaction, claim) =>
+      store.reopenWithin(transaction, await current(claim)),
     release: async (claim) => store.release(await current(claim)),
     suspend: async (claim, suspension) => store.suspend(await current(claim), suspension),
   };

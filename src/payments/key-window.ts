@@ -1,0 +1,95 @@
+/** A moment on the two clocks of this process. Milliseconds. */
+export interface Moment {
+  /** Never set, but it may stand still while the machine sleeps. */
+  readonly monotonicMs: number;
+  /** Since the epoch. It may be set forwards or back. */
+  readonly wallMs: number;
+}
+
+export type ReadMoment = () => Moment;
+
+export const readMoment: ReadMoment = () => ({
+  monotonicMs: performance.now(),
+  wallMs: Date.now(),
+});
+
+/** How long ago an operation began, as it was read. */
+export interface Age {
+  readonly begunAgoMs: number;
+  /** Taken before it was read, so that nothing between counts for less. */
+  readonly readAt: Moment;
+}
+
+/** The time in which an operation may be sent to the processor under its key. */
+export interface KeyWindow {
+  /**
+   * Whether an operation may be sent now. To be asked right before each sending,
+   * since whoever asks may have slept since it read the operation.
+   */
+  isOpen(operation: Age): boolean;
+  /** How long the processor remembers a key. Milliseconds. */
+  readonly windowMs: number;
+  readonly readMoment: ReadMoment;
+}
+
+/**
+ * What clocks that are right may still differ by, as a part of the window: their
+ * rates, and what lies between reading a clock and acting on it. Of 24 hours it
+ * is half an hour.
+ */
+const CLOCK_MARGIN = 1 / 50;
+
+export interface KeyWindowOptions {
+  /** How long the processor remembers a key. Infinity where nothing is sent. Milliseconds. */
+  readonly windowMs: number;
+  /** How long after its sending a call may still arrive. Milliseconds. */
+  readonly longestCallMs: number;
+  readonly readMoment?: ReadMoment;
+}
+
+/**
+ * Example: of a window of 24 h with calls of 10 s at most, an operation may be
+ * sent for 24 h - 10 s - 28.8 min after it began.
+ * @throws RangeError if nothing of the window is left.
+ */
+export function createKeyWindow({
+  windowMs,
+  longestCallMs,
+  readMoment: read = readMoment,
+}: KeyWindowOptions): KeyWindow {
+  const openMs = sendableMs({ windowMs, longestCallMs });
+  if (!(openMs > 0)) {
+    throw new RangeError(
+      `a window of ${windowMs} ms leaves no time for calls of ${longestCallMs} ms`,
+    );
+  }
+  return {
+    windowMs,
+    readMoment: read,
+    isOpen: ({ begunAgoMs, readAt }) => begunAgoMs + elapsedMs(readAt, read()) <= openMs,
+  };
+}
+
+/** How long after its beginning an operation may be sent; not more than 0 where it never may. */
+export function sendableMs({
+  windowMs,
+  longestCallMs,
+}: Pick<KeyWindowOptions, "windowMs" | "longestCallMs">): number {
+  return windowMs === Number.POSITIVE_INFINITY
+    ? windowMs
+    : windowMs * (1 - CLOCK_MARGIN) - longestCallMs;
+}
+
+/** By whichever clock says more: one of them may have stood still, or been set back. */
+function elapsedMs(from: Moment, to: Moment): number {
+  return Math.max(to.monotonicMs - from.monotonicMs, to.wallMs - from.wallMs);
+}
+
+/**
+ * When an operation began, to be stored: the earlier one of the database's time
+ * and this process's. Its age is then the greater one of what both say, so that
+ * a clock alone that is behind, such as a promoted standby's, makes nothing younger.
+ */
+export function beginTimeOf(databaseTime: Date, { wallMs }: Moment): Date {
+  return new Date(Math.min(databaseTime.getTime(), wallMs));
+}
