@@ -80,7 +80,7 @@ export function createSandboxProcessor(options: {
 
 function rejectionOf(error: ServiceError | null): Error | null {
   const refusal = error === null ? undefined : refusals.get(error.code);
-  return refusal === undefined ? error : new ProcessorRefused(refusal, error?.details ?? "");
+  return refusal === undefined ? error : new ProcessorRefused(refusal, error?.message ?? "");
 }
 
 function decisionOf({ result }: { readonly result?: Result | undefined }): ProcessorDecision {
