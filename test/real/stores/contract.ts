@@ -10,6 +10,7 @@ import type {
   ClaimResult,
   IdempotencyStore,
 } from "../../../src/idempotency/store.js";
+import { describeReopening } from "./contract-reopening.js";
 
 /** Two clients of one store, as two service processes would be. */
 export interface StoresUnderTest {
@@ -342,6 +343,8 @@ export function storeContract(name: string, open: () => Promise<StoresUnderTest>
         return claim;
       }
     });
+
+    describeReopening(() => stores);
 
     describe("retention", () => {
       it("refuses a key past it for good, before and after the reaper", async () => {
