@@ -6,7 +6,7 @@ import { ask } from "./ask-processor.js";
 import { describe, type PaymentReason } from "./errors.js";
 import type { FirstWork } from "./first-work.js";
 import type { KeyWindow } from "./key-window.js";
-import type { Intent, Operated, Operation } from "./operation.js";
+import { type Intent, isAnswered, type Operated, type Operation } from "./operation.js";
 import type { Steps } from "./postgres/steps.js";
 import { type Processor, ProcessorUnknown } from "./processor.js";
 
@@ -48,7 +48,7 @@ export async function perform<Response extends DescMessage>(
   { execution, request, readIntent, response, encode }: Write<Response>,
 ): Promise<MessageShape<Response>> {
   const begun = firstWork.take(request) ?? (await steps.begin({ execution }, readIntent));
-  if (isFinished(begun.operation)) {
+  if (isAnswered(begun.operation)) {
     return fromBinary(response, answerTo(begun, encode));
   }
   const { operation } = begun;
@@ -91,10 +91,6 @@ function answerTo(operated: Operated, encode: (operated: Operated) => Uint8Array
     throw error;
   }
   return encode(operated);
-}
-
-function isFinished({ state }: Operation): boolean {
-  return state === "approved" || state === "declined";
 }
 
 const declineReasons: Record<Exclude<Operation["kind"], "create">, PaymentReason> = {

@@ -8,7 +8,7 @@ import { startReaper } from "../idempotency/reaper.js";
 import { startRecovery } from "../idempotency/recovery.js";
 import type { IdempotencyStore } from "../idempotency/store.js";
 import { createFirstWork } from "../payments/first-work.js";
-import { createKeyWindow } from "../payments/key-window.js";
+import { createKeyWindow, type KeyWindow } from "../payments/key-window.js";
 import type { Processor } from "../payments/processor.js";
 import { createPaymentHandlers } from "../payments/service.js";
 import { paymentValidators } from "../payments/validators.js";
@@ -30,7 +30,7 @@ import { createInspectionHandlers } from "./inspection.js";
 import type { Logger } from "./log.js";
 import { createMetrics } from "./metrics.js";
 import { naming } from "./naming.js";
-import { createResolver } from "./resolution.js";
+import { createResolver, type ResolveHeld, type ResolverOptions } from "./resolution.js";
 import { readTls } from "./tls.js";
 import { parseTokens } from "./tokens.js";
 
@@ -41,6 +41,10 @@ export interface ServiceOptions {
   readonly gate?: (record: IdempotencyStore<PoolClient>) => IdempotencyStore<PoolClient>;
   /** Stands between the payments and their processor: to run with a broken one. */
   readonly processor?: (processor: Processor) => Processor;
+  /** Stands before what is sent: to run with a window that is looked at carelessly. */
+  readonly keyWindow?: (window: KeyWindow) => KeyWindow;
+  /** Replaces what ends held keys: to run with one that forgets a part. */
+  readonly resolver?: (options: ResolverOptions) => ResolveHeld;
 }
 
 export interface Service {
@@ -54,7 +58,8 @@ export interface Service {
 
 /** Starts the whole service. What was started before a failure is ended again. */
 export async function startService(options: ServiceOptions): Promise<Service> {
-  const { config, log, gate, processor: wrap = (processor) => processor } = options;
+  const { config, log, gate, processor: wrap = unchanged } = options;
+  const { keyWindow: wrapWindow = unchanged, resolver = createResolver } = options;
   const closers = createClosers();
   try {
     const metrics = createMetrics();
@@ -87,10 +92,12 @@ export async function startService(options: ServiceOptions): Promise<Service> {
       pool: database.value.payments,
       firstWork,
       processor: wrap(processor.value),
-      keyWindow: createKeyWindow({
-        windowMs: config.processorKeyWindowMs,
-        longestCallMs: config.processorTimeoutMs,
-      }),
+      keyWindow: wrapWindow(
+        createKeyWindow({
+          windowMs: config.processorKeyWindowMs,
+          longestCallMs: config.processorTimeoutMs,
+        }),
+      ),
     });
     const recovery = startRecovery({
       store,
@@ -107,7 +114,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     closers.add(() => reaper.stop());
     const inspection = createInspectionHandlers({
       store,
-      resolveHeld: createResolver({ store, executor, pool: database.value.payments, defaults }),
+      resolveHeld: resolver({ store, executor, pool: database.value.payments, defaults }),
       log,
     });
     const edge = {
@@ -141,6 +148,10 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     await closers.closeAll().catch(() => {}); // the first failure is the one to tell
     throw error;
   }
+}
+
+function unchanged<Part>(part: Part): Part {
+  return part;
 }
 
 async function openAuthenticator({ authTokensFile, tlsClientCaFile }: Config) {
