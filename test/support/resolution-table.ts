@@ -42,6 +42,8 @@ export interface Row<Left> {
   readonly next: Readonly<Record<NextCall, Cell<Left>>>;
 }
 
+export type HeldRow<Left> = Row<Left> & { readonly resolution: Resolution };
+
 /** A payment, and the effects that the processor has had on it, in their order. */
 export interface PaymentLeft {
   readonly status: string;
@@ -112,7 +114,7 @@ function held<Left>(
     /** Another operation. */
     readonly other: Cell<Left>;
   },
-): Row<Left> {
+): HeldRow<Left> {
   return {
     record,
     resolution,
@@ -131,7 +133,7 @@ function held<Left>(
 }
 
 /** The keys of payments that are held. The other operation captures, or refunds, all that remains. */
-export const heldPayments: readonly Row<PaymentLeft>[] = [
+export const heldPayments: readonly HeldRow<PaymentLeft>[] = [
   held("held create", "not_executed", {
     left: declined("not_executed"),
     same: { told: executed, left: authorized },
@@ -195,7 +197,7 @@ export const heldPayments: readonly Row<PaymentLeft>[] = [
 ];
 
 /** The keys of a service under HOLD whose handler has run once. Another operation has another key. */
-export const heldElsewhere: readonly Row<RunsLeft>[] = [
+export const heldElsewhere: readonly HeldRow<RunsLeft>[] = [
   held("held, another service", "not_executed", {
     left: { runs: 1 },
     same: { told: executed, left: { runs: 2 } },

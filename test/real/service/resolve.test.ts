@@ -118,7 +118,7 @@ describe("a payment that is parked", () => {
     await processor.arm({ action: FaultAction.DROP_BEFORE, count: 1_000, processorKey });
     await create();
     const resolved = await resolve("CreatePayment", key, notExecuted);
-    expect(resolved.response?.record).toBeUndefined();
+    expect(resolved.response?.record?.state).toBe(RecordState.RELEASED);
     await processor.arm();
     const { answer } = await untilAnswered(create);
     expect(answer.response?.payment?.status).toBe(PaymentStatus.CAPTURED);

@@ -22,6 +22,8 @@ const triggers = {
   "finish, before the answer":
     "BEFORE UPDATE ON idempotency_records FOR EACH ROW WHEN (NEW.state = 'completed')",
   "finish, at its commit": atCommit("ledger_entries"),
+  "ending as not executed":
+    "BEFORE UPDATE ON operations FOR EACH ROW WHEN (NEW.state = 'not_executed')",
 };
 
 export type Point = keyof typeof triggers;
