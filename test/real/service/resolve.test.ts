@@ -118,7 +118,11 @@ describe("a payment that is parked", () => {
     await processor.arm({ action: FaultAction.DROP_BEFORE, count: 1_000, processorKey });
     await create();
     const resolved = await resolve("CreatePayment", key, notExecuted);
-    expect(resolved.response?.record).toBeUndefined();
+    expect(resolved.response?.record?.state).toBe(RecordState.RELEASED);
+    expect((await payments.getPayment(byKey(key))).response?.payment).toMatchObject({
+      status: PaymentStatus.DECLINED,
+      declineCode: "not_executed",
+    });
     await processor.arm();
     const { answer } = await untilAnswered(create);
     expect(answer.response?.payment?.status).toBe(PaymentStatus.CAPTURED);

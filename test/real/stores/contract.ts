@@ -173,6 +173,77 @@ export function storeContract(name: string, open: () => Promise<StoresUnderTest>
       });
     });
 
+    describe("reopening", () => {
+      it("frees the key for its own request alone, which then is a first attempt", async () => {
+        const request = newRequest();
+        const claim = claimOf(await first.claim(request));
+        expect(await first.reopen(claim)).toBe(true);
+        const other = { ...again(request), fingerprint: newFingerprint() };
+        expect(await second.claim(other)).toEqual({ kind: "mismatch" });
+        expect((await second.get(request.scope))?.record.state).toBe("released");
+        const next = claimOf(await second.claim(again(request)));
+        expect(next.fencingToken).toBeGreaterThan(claim.fencingToken);
+        expect(next.attempt).toBe(1);
+        expect(await second.complete(next, answer, RETENTION_MS)).toBe(true);
+        expect(await first.claim(other)).toEqual({ kind: "mismatch" });
+        expect((await first.claim(again(request))).kind).toBe("replay");
+      });
+
+      it("grants one of a hundred concurrent claims, and the others wait for it", async () => {
+        const request = newRequest();
+        await first.reopen(claimOf(await first.claim(request)));
+        const results = await Promise.all(
+          Array.from({ length: 100 }, (_, index) =>
+            (index % 2 === 0 ? first : second).claim(again(request)),
+          ),
+        );
+        expect(results.filter(({ kind }) => kind === "claimed")).toHaveLength(1);
+        expect(results.filter(({ kind }) => kind === "in_progress")).toHaveLength(99);
+      });
+
+      it("runs again from the request and the policy that came last", async () => {
+        const request = { ...newRequest(), leaseMs: SHORT_LEASE_MS };
+        await first.reopen(claimOf(await first.claim({ ...request, onLostOwner: "hold" })));
+        const sent = new Uint8Array([4, 5, 6]);
+        await first.claim({ ...again(request), request: sent, onLostOwner: "rerun" });
+        await sleep(2 * SHORT_LEASE_MS);
+        const [taken] = await first.takeOverExpired({
+          operations: [request.scope.operation],
+          limit: 1,
+          leaseMs: LONG_LEASE_MS,
+        });
+        expect(Buffer.from(taken?.request ?? [])).toEqual(Buffer.from(sent));
+        expect(taken?.claim.attempt).toBe(2);
+      });
+
+      it("fences the owner from before, and refuses what is answered", async () => {
+        const request = newRequest();
+        const claim = claimOf(await first.claim(request));
+        await first.reopen(claim);
+        expect(await first.complete(claim, answer, RETENTION_MS)).toBe(false);
+        expect(await first.extend(claim, LONG_LEASE_MS)).toBe(false);
+        expect(await first.release(claim)).toBe(false);
+        const next = claimOf(await second.claim(again(request)));
+        expect(await first.reopen(claim)).toBe(false);
+        await second.complete(next, answer, RETENTION_MS);
+        expect(await second.reopen(next)).toBe(false);
+      });
+    });
+
+    describe("a token that was given twice, by a sequence that was restored", () => {
+      it("is no proof without the claim's id", async () => {
+        const request = newRequest();
+        const claim = claimOf(await first.claim(request));
+        const stranger = { ...claim, claimId: randomUUID() };
+        expect(await first.extend(stranger, LONG_LEASE_MS)).toBe(false);
+        expect(await first.complete(stranger, answer, RETENTION_MS)).toBe(false);
+        expect(await first.suspend(stranger, { kind: "hold", reason: "late" })).toBe(false);
+        expect(await first.reopen(stranger)).toBe(false);
+        expect(await first.release(stranger)).toBe(false);
+        expect(await first.complete(claim, answer, RETENTION_MS)).toBe(true);
+      });
+    });
+
     describe("an expired lease", () => {
       it("lets the next duplicate take over, with a higher token, where a rerun is allowed", async () => {
         const request = newRequest({ leaseMs: SHORT_LEASE_MS });
