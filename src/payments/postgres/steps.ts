@@ -2,8 +2,9 @@ import type { Pool } from "pg";
 import { type Batches, createBatches, settled } from "../../runtime/batches.js";
 import { BATCH_LOCK_TIMEOUT_MS, databaseBatches } from "../../runtime/database-batches.js";
 import { isLockTimeout } from "../../runtime/row-errors.js";
+import type { ReadMoment } from "../key-window.js";
 import { type Intent, operationIdOf } from "../operation.js";
-import { type BeginOptions, type Begun, createBeginStep, type ToBegin } from "./begin.js";
+import { type Begun, createBeginStep, type ToBegin } from "./begin.js";
 import { type Finished, type Finishing, finishStep } from "./finish.js";
 import { asOwners, type Owned, type Step } from "./owners.js";
 import { type Unanswered, unknownStep } from "./unknown.js";
@@ -22,7 +23,7 @@ export interface Steps {
   markUnknown(unanswered: Unanswered): Promise<void>;
 }
 
-export function createSteps(pool: Pool, options: BeginOptions): Steps {
+export function createSteps(pool: Pool, readMoment: ReadMoment): Steps {
   function batchesOf<Item extends Owned, Read, Result>(
     step: Step<Item, Read, Result>,
     paymentIdOf: (item: Item) => string,
@@ -36,7 +37,7 @@ export function createSteps(pool: Pool, options: BeginOptions): Steps {
     });
   }
 
-  const beginnings = batchesOf(createBeginStep(options), changedPaymentOf);
+  const beginnings = batchesOf(createBeginStep(readMoment), changedPaymentOf);
   const finishings = batchesOf(finishStep, ({ operation }: Finishing) => operation.paymentId);
   const unanswered = batchesOf(unknownStep, ({ operation }: Unanswered) => operation.paymentId);
   return {

@@ -35,9 +35,14 @@ function idOf(key: string): string {
   return paymentIdOf({ tenant: "acme", operation, key });
 }
 
+/** A processor that has executed every call before, as the database does not know. */
+function knowing(): Processor {
+  return { ...scripted(approve), lookUp: async () => ({ decision: { kind: "approved" } }) };
+}
+
 describe("a database that was restored a short while ago", () => {
   it("does not know whether a payment exists; its capture succeeds after its creation", async () => {
-    const service = payments.serve(scripted(approve), lately);
+    const service = payments.serve(knowing(), lately);
     const capture = async () =>
       service.capturePayment(
         captureRequest(idOf("lost"), 400n),
@@ -58,10 +63,34 @@ describe("a database that was restored a short while ago", () => {
   it("refuses nothing for good by the state of a payment, which may be an older one", async () => {
     const id = await payments.createPayment("older");
     const call = payments
-      .serve(scripted(approve), lately)
+      .serve(knowing(), lately)
       .refundPayment(refundRequest(id), await payments.claim("RefundPayment", "refund-older"));
     await expect(call).rejects.toBeInstanceOf(NotExecuted);
     await expect(call).rejects.toEqual(reasonOf("OUTCOME_UNKNOWN"));
+  });
+
+  it("refuses for good what the processor has never heard of", async () => {
+    const id = await payments.createPayment("never-heard");
+    const context = await payments.claim("RefundPayment", "refund-never-heard");
+    const call = payments
+      .serve(scripted(approve), lately)
+      .refundPayment(refundRequest(id), context);
+    await expect(call).rejects.toEqual(reasonOf("PAYMENT_NOT_REFUNDABLE"));
+    await expect(call).rejects.toBeInstanceOf(Final);
+  });
+
+  it("believes no look-up while calls from before may still arrive, or where it fails", async () => {
+    const id = await payments.createPayment("arriving");
+    const refund = async (processor: Processor, restoredAgoMs: number) =>
+      payments
+        .serve(processor, { restoredAgoMs: () => restoredAgoMs, longestCallMs: 10_000 })
+        .refundPayment(
+          refundRequest(id),
+          await payments.claim("RefundPayment", `arriving-${restoredAgoMs}`),
+        );
+    await expect(refund(scripted(approve), 19_999)).rejects.toEqual(reasonOf("OUTCOME_UNKNOWN"));
+    const away = { ...scripted(approve), lookUp: () => Promise.reject(new Error("away")) };
+    await expect(refund(away, 20_001)).rejects.toEqual(reasonOf("OUTCOME_UNKNOWN"));
   });
 
   it("does not say of a payment that it is not there", async () => {
@@ -97,7 +126,7 @@ describe("a payment that is not there", () => {
 
 describe("a capture of all that remains that comes again after a restore", () => {
   /** A processor that has captured 400 under every key, and approves whatever is new. */
-  const knowing: Processor = {
+  const captured: Processor = {
     ...scripted(approve),
     capture: async () => {
       throw new ProcessorRefused("key_reused", "another amount");
@@ -108,7 +137,7 @@ describe("a capture of all that remains that comes again after a restore", () =>
   it("is booked for the amount that it was executed for", async () => {
     const id = await payments.createPayment("remaining");
     const context = await payments.claim("CapturePayment", "rest");
-    const { payment } = await payments.serve(knowing).capturePayment(captureRequest(id), context);
+    const { payment } = await payments.serve(captured).capturePayment(captureRequest(id), context);
     expect(payment).toMatchObject({ captured: eur(400n) });
     // Nothing stays reserved of what remained.
     const next = await payments.claim("CapturePayment", "rest-2");
@@ -121,7 +150,7 @@ describe("a capture of all that remains that comes again after a restore", () =>
   it("is left to an operator where its amount was named", async () => {
     const id = await payments.createPayment("named");
     const context = await payments.claim("CapturePayment", "named");
-    const call = payments.serve(knowing).capturePayment(captureRequest(id, 300n), context);
+    const call = payments.serve(captured).capturePayment(captureRequest(id, 300n), context);
     await expect(call).rejects.toThrow(/refuses the call/);
   });
 });
