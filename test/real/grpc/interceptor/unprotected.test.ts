@@ -1,5 +1,11 @@
 import { fromBinary, toBinary } from "@bufbuild/protobuf";
-import { Server, ServerCredentials, type ServiceDefinition, status } from "@grpc/grpc-js";
+import {
+  Server,
+  ServerCredentials,
+  type ServerInterceptor,
+  type ServiceDefinition,
+  status,
+} from "@grpc/grpc-js";
 import { loadSync } from "@grpc/proto-loader";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { createHealth } from "../../../../src/grpc/health.js";
@@ -45,11 +51,15 @@ const unwrapped: [string, ServiceDefinition][] = [
 ];
 
 /** A real server with the interceptor, over the definition as it is, beside health checking. */
-async function serve(definition: ServiceDefinition, passThrough?: readonly string[]) {
-  const { counter, handler } = countingHandler();
+function serve(definition: ServiceDefinition, passThrough?: readonly string[]) {
   const executor = createExecutor({ store: createMemoryStore() });
   const options = passThrough === undefined ? { executor } : { executor, passThrough };
-  const server = new Server({ interceptors: [idempotencyInterceptor(options)] });
+  return serveWith([idempotencyInterceptor(options)], definition);
+}
+
+async function serveWith(interceptors: ServerInterceptor[], definition: ServiceDefinition) {
+  const { counter, handler } = countingHandler();
+  const server = new Server({ interceptors });
   const watch = () => {
     counter.executions += 1;
   };
@@ -113,6 +123,17 @@ describe("a service that was not wrapped", () => {
       expect(echoed(await call(echo({ key: "k" }))).execution).toBe(1);
     }
     expect(counter.executions).toBe(1);
+  });
+});
+
+describe("a service that was wrapped, on a server without the interceptor", () => {
+  it("executes nothing", async () => {
+    const { call, counter } = await serveWith([], idempotent(EchoService));
+    for (const _attempt of [1, 2]) {
+      // grpc-js keeps the reason to itself, unless GRPC_NODE_DEBUG_SEND_ERROR_DETAILS is set.
+      expect((await call(echo({ key: "k" }))).code).toBe(status.INTERNAL);
+    }
+    expect(counter.executions).toBe(0);
   });
 });
 
