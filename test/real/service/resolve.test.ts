@@ -80,7 +80,9 @@ describe("a payment that is parked", () => {
     const create = () => payments.createPayment(paymentOf("tok_never"), "parked");
     await create();
     await untilParked("CreatePayment", "parked");
-    expect(refusalOf(await create())).toMatchObject({ reason: "OUTCOME_UNKNOWN" });
+    const told = await create();
+    expect(refusalOf(told)).toMatchObject({ reason: "OUTCOME_UNKNOWN", next: "look_up" });
+    expect(told.message).toContain("an operator has to find out");
     const { response } = await payments.listRecords({ state: RecordState.HELD });
     const record = response?.records.find(({ idempotencyKey }) => idempotencyKey === "parked");
     expect(record?.unknownReason).toMatch(/has no result/);
