@@ -1,5 +1,6 @@
 import { fromBinary, isMessage, type Message } from "@bufbuild/protobuf";
 import {
+  type Deadline,
   Metadata,
   ServerInterceptingCall,
   type ServerInterceptingCallInterface,
@@ -109,6 +110,9 @@ class ProtectedCall<Transaction> extends ServerInterceptingCall {
         listener.onReceiveMessage(request);
       },
       onReceiveHalfClose: () => {
+        if (isPast(nextCall.getDeadline())) {
+          return; // grpc-js says so to the caller; its timer is late where the process is busy
+        }
         const request = this.#request;
         if (method.policy === undefined || request === undefined) {
           listener.onReceiveHalfClose();
@@ -235,6 +239,10 @@ function toOutcome(
     body: ok ? serialize(message) : new Uint8Array(),
     trailers: toEntries(metadata),
   };
+}
+
+function isPast(deadline: Deadline): boolean {
+  return Number(deadline) <= Date.now();
 }
 
 function isProtobufEs(request: object): request is Message {
