@@ -19,6 +19,8 @@ export interface ProtectedMethod {
 
 // The interceptor is shown a method's functions but not its definition.
 const protectedMethods = new WeakMap<object, ProtectedMethod>();
+// A server asks its interceptors before it decodes a request.
+const intercepted = new WeakSet<object>();
 const rawRequests = new WeakMap<object, Uint8Array>();
 
 /** Bytes that are a serialized message already. */
@@ -46,8 +48,9 @@ export function serviceDefinition(service: DescService): ServiceDefinition {
 
 /**
  * Protects a service: with `idempotencyInterceptor` installed, a repeated call
- * of its methods is executed once, as their options say. `definition` is the
- * service's grpc-js definition if another generator made it.
+ * of its methods is executed once, as their options say; without it every call
+ * fails. `definition` is the service's grpc-js definition if another generator
+ * made it.
  * @throws PolicyError if the options contradict themselves.
  */
 export function idempotent(
@@ -81,8 +84,13 @@ export function idempotent(
   );
 }
 
+/** For the interceptor: what it has to protect, if `idempotent` made the definition. */
 export function protectedMethodOf(requestDeserialize: object): ProtectedMethod | undefined {
-  return protectedMethods.get(requestDeserialize);
+  const method = protectedMethods.get(requestDeserialize);
+  if (method !== undefined) {
+    intercepted.add(requestDeserialize);
+  }
+  return method;
 }
 
 /** The bytes that a request of a protected service came in. */
@@ -94,19 +102,29 @@ export function rawRequestOf(request: object): Uint8Array {
   return bytes;
 }
 
-/** The same definition, but requests remember their bytes, and bytes pass as responses unchanged. */
+/**
+ * The same definition, but requests remember their bytes, and bytes pass as
+ * responses unchanged. A server without the interceptor would execute every
+ * repeated call: there no request can be decoded.
+ */
 function keepBytes<Request, Response>(
   definition: MethodDefinition<Request, Response>,
 ): MethodDefinition<Request, Response> {
+  const requestDeserialize = (bytes: Buffer): Request => {
+    if (!intercepted.has(requestDeserialize)) {
+      throw new Error(
+        `${definition.path} is protected only by a server with idempotencyInterceptor`,
+      );
+    }
+    const request = definition.requestDeserialize(bytes);
+    if (typeof request === "object" && request !== null) {
+      rawRequests.set(request, bytes);
+    }
+    return request;
+  };
   return {
     ...definition,
-    requestDeserialize(bytes) {
-      const request = definition.requestDeserialize(bytes);
-      if (typeof request === "object" && request !== null) {
-        rawRequests.set(request, bytes);
-      }
-      return request;
-    },
+    requestDeserialize,
     responseSerialize: (response) =>
       response instanceof SerializedMessage
         ? asBuffer(response.bytes)

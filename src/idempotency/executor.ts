@@ -222,7 +222,7 @@ export function createExecutor<Transaction = never>(
       case "in_progress":
         return refusals.inProgress(scope, result);
       case "held":
-        return refusals.held(scope, policy.leaseMs);
+        return refusals.held(scope, { heldMs: result.heldMs, leaseMs: policy.leaseMs });
       case "mismatch":
         return mayBeClaimedAgain ? refusals.storeUnavailable(scope) : refusals.mismatch(scope);
       case "expired":
@@ -283,7 +283,7 @@ export function createExecutor<Transaction = never>(
         return (await retrying(clock, () =>
           store.suspend(claim, { kind: "hold", reason: result.reason }),
         ))
-          ? refusals.outcomeUnknown(scope, policy.leaseMs)
+          ? refusals.held(scope, { heldMs: 0, leaseMs: policy.leaseMs })
           : refusals.claimLost(scope);
       case "claim_lost":
         return refusals.claimLost(scope);
@@ -305,9 +305,12 @@ export function createExecutor<Transaction = never>(
         onLostOwner === "rerun" ? { kind: "rerun", afterMs, reason } : { kind: "hold", reason },
       ),
     );
-    return suspended
-      ? refusals.outcomeUnknown(scope, onLostOwner === "rerun" ? afterMs : leaseMs)
-      : refusals.claimLost(scope);
+    if (!suspended) {
+      return refusals.claimLost(scope);
+    }
+    return onLostOwner === "rerun"
+      ? refusals.outcomeUnknown(scope, afterMs)
+      : refusals.held(scope, { heldMs: 0, leaseMs });
   }
 
   return {

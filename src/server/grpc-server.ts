@@ -7,6 +7,13 @@ import { drain, type StoppingServer } from "./drain.js";
 import type { EdgeOptions, ListeningServer } from "./edge.js";
 import type { Tls } from "./tls.js";
 
+/** They have no keys, and answer whoever can connect. */
+const PASSED_THROUGH = [
+  "grpc.health.v1.Health",
+  "grpc.reflection.v1.ServerReflection",
+  "grpc.reflection.v1alpha.ServerReflection",
+];
+
 /** Serves the services over gRPC, with health checking and reflection. */
 export async function startGrpcServer<Transaction>(
   options: EdgeOptions<Transaction>,
@@ -36,6 +43,7 @@ export async function startGrpcServer<Transaction>(
 function protection<Transaction>({ executor, authenticator }: EdgeOptions<Transaction>) {
   return idempotencyInterceptor({
     executor,
+    passThrough: PASSED_THROUGH,
     authenticate(metadata, call) {
       const subject = call.getAuthContext().sslPeerCertificate?.subject.CN;
       return authenticator({

@@ -182,7 +182,8 @@ function toClaimResult({ scope, claimId, fingerprint }: ClaimRequest, row: Claim
     return { kind: "replay", outcome: decodeOutcome(row.outcome) };
   }
   if (row.held) {
-    return { kind: "held" };
+    // The lease ended when its owner left it, or was last heard of.
+    return { kind: "held", heldMs: Math.max(0, -row.lease_remaining_ms) };
   }
   return {
     kind: "in_progress",

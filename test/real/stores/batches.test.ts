@@ -171,7 +171,7 @@ describe("a hundred claims at once", () => {
       ...Array.from({ length: BATCH - 2 }, () => "in_progress"),
       "mismatch",
     ]);
-    const claim = claimOf(results[0] ?? { kind: "held" });
+    const claim = claimOf(results[0] ?? { kind: "held", heldMs: 0 });
     await store.complete(claim, answer, RETENTION_MS);
     const after = await claimAll(store, [again(request), again(request), again(other)]);
     expect(kindsOf(after)).toEqual(["replay", "replay", "mismatch"]);
