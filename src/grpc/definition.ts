@@ -7,6 +7,7 @@ import {
   type PolicyDefaults,
   policiesOf,
 } from "../idempotency/policy.js";
+import { checkRequest, RequestInvalid } from "../idempotency/request-limits.js";
 import { asBuffer } from "./metadata.js";
 
 /** A method of a protected service, as the interceptor meets it. */
@@ -26,6 +27,14 @@ const rawRequests = new WeakMap<object, Uint8Array>();
 /** Bytes that are a serialized message already. */
 export class SerializedMessage {
   constructor(readonly bytes: Uint8Array) {}
+}
+
+/**
+ * Stands for a request that cannot be read, for the interceptor to refuse.
+ * grpc-js would answer INTERNAL, which looks like an outcome that nobody knows.
+ */
+export class UnreadableRequest {
+  constructor(readonly error: unknown) {}
 }
 
 /** The grpc-js definition of a service that buf generated. */
@@ -60,6 +69,8 @@ export function idempotent(
     readonly defaults?: PolicyDefaults;
     /** Find requests that are not valid before anything is claimed for them. */
     readonly validators?: ServiceValidators<DescService>;
+    /** How large a request may be. Default: what the server accepts at all. Bytes. */
+    readonly maxRequestBytes?: number;
   } = {},
 ): ServiceDefinition {
   const { definition = serviceDefinition(service), defaults = POLICY_DEFAULTS } = options;
@@ -74,7 +85,10 @@ export function idempotent(
       }
       const policy = policies.get(method.name);
       const validate = validatorOf(options.validators, method);
-      const wrapped = keepBytes(methodDefinition);
+      const wrapped = keepBytes(methodDefinition, (bytes) => {
+        checkSize(bytes, options.maxRequestBytes);
+        checkRequest(method.input, bytes);
+      });
       protectedMethods.set(
         wrapped.requestDeserialize,
         policy === undefined ? { method, validate } : { method, policy, validate },
@@ -109,6 +123,7 @@ export function rawRequestOf(request: object): Uint8Array {
  */
 function keepBytes<Request, Response>(
   definition: MethodDefinition<Request, Response>,
+  check: (bytes: Uint8Array) => void,
 ): MethodDefinition<Request, Response> {
   const requestDeserialize = (bytes: Buffer): Request => {
     if (!intercepted.has(requestDeserialize)) {
@@ -116,11 +131,16 @@ function keepBytes<Request, Response>(
         `${definition.path} is protected only by a server with idempotencyInterceptor`,
       );
     }
-    const request = definition.requestDeserialize(bytes);
-    if (typeof request === "object" && request !== null) {
-      rawRequests.set(request, bytes);
+    try {
+      check(bytes);
+      const request = definition.requestDeserialize(bytes);
+      if (typeof request === "object" && request !== null) {
+        rawRequests.set(request, bytes);
+      }
+      return request;
+    } catch (error) {
+      return new UnreadableRequest(error) as Request; // never gets to a handler
     }
-    return request;
   };
   return {
     ...definition,
@@ -130,6 +150,12 @@ function keepBytes<Request, Response>(
         ? asBuffer(response.bytes)
         : definition.responseSerialize(response),
   };
+}
+
+function checkSize(bytes: Uint8Array, maxBytes = Number.POSITIVE_INFINITY): void {
+  if (bytes.length > maxBytes) {
+    throw new RequestInvalid(`a request may have ${maxBytes} bytes, not ${bytes.length}`);
+  }
 }
 
 function codec(side: "request" | "response", desc: DescMethod["input"]) {

@@ -17,8 +17,13 @@ import type { Outcome, PendingOutcome } from "../idempotency/outcome.js";
 import type { MethodPolicy } from "../idempotency/policy.js";
 import { firstReply, type Reply, refusedReply } from "../idempotency/reply.js";
 import { setRequestContext } from "../idempotency/request-context.js";
-import { failureOutcome, serve } from "../idempotency/serve.js";
-import { type ProtectedMethod, protectedMethodOf, rawRequestOf } from "./definition.js";
+import { failureOutcome, requestInvalid, serve } from "../idempotency/serve.js";
+import {
+  type ProtectedMethod,
+  protectedMethodOf,
+  rawRequestOf,
+  UnreadableRequest,
+} from "./definition.js";
 import { thrownErrorOf } from "./errors.js";
 import { toEntries } from "./metadata.js";
 import { sendReply } from "./send-reply.js";
@@ -83,6 +88,7 @@ class ProtectedCall<Transaction> extends ServerInterceptingCall {
   #caller: Caller = DEFAULT_CALLER;
   #metadata = new Metadata();
   #request: object | undefined;
+  #isRefused = false;
   /** What the handler has sent, once it runs under the executor; then also what comes too late. */
   #held: HeldResponse | undefined;
 
@@ -105,11 +111,19 @@ class ProtectedCall<Transaction> extends ServerInterceptingCall {
         listener.onReceiveMetadata(metadata);
       },
       onReceiveMessage: (request: object) => {
+        if (request instanceof UnreadableRequest) {
+          this.#isRefused = true;
+          sendReply(nextCall, refusedReply(requestInvalid(request.error)));
+          return;
+        }
         this.#request = request;
         setRequestContext(request, { caller: this.#caller });
         listener.onReceiveMessage(request);
       },
       onReceiveHalfClose: () => {
+        if (this.#isRefused) {
+          return;
+        }
         if (isPast(nextCall.getDeadline())) {
           return; // grpc-js says so to the caller; its timer is late where the process is busy
         }

@@ -4,7 +4,7 @@ import { idempotencyInterceptor, idempotent, serviceImplementation } from "../gr
 import { reflectionServices } from "../grpc/reflection.js";
 import { formatAddress } from "./config.js";
 import { drain, type StoppingServer } from "./drain.js";
-import type { EdgeOptions, ListeningServer } from "./edge.js";
+import { type EdgeOptions, type ListeningServer, MAX_REQUEST_BYTES } from "./edge.js";
 import type { Tls } from "./tls.js";
 
 /** They have no keys, and answer whoever can connect. */
@@ -24,7 +24,11 @@ export async function startGrpcServer<Transaction>(
     "grpc.enable_channelz": 0, // counts every call and message, and nobody asks
   });
   for (const { service, handlers, validators } of services) {
-    const definition = idempotent(service, { defaults, ...(validators && { validators }) });
+    const definition = idempotent(service, {
+      defaults,
+      maxRequestBytes: MAX_REQUEST_BYTES,
+      ...(validators && { validators }),
+    });
     server.addService(definition, serviceImplementation(service, handlers));
   }
   for (const { definition, implementation } of reflectionServices(
