@@ -1,11 +1,21 @@
 import type { Pool, PoolClient } from "pg";
-import { encodeOutcome, type Outcome } from "../../idempotency/outcome.js";
+import { encodeOutcome, type Outcome, sizeOfOutcome } from "../../idempotency/outcome.js";
 import { scopeHash } from "../../idempotency/scope.js";
-import type { Claim } from "../../idempotency/store.js";
+import type { Claim, RecordState, Suspension } from "../../idempotency/store.js";
 import { type Batches, createBatches, type Settled } from "../../runtime/batches.js";
 import { bigint, bytea, columns, float8, text } from "../../runtime/columns.js";
-import { databaseBatches } from "../../runtime/database-batches.js";
-import { COMPLETE, COMPLETE_WITHIN, HOLD_OWNERSHIP, type OwnerRow } from "./statements.js";
+import { LOCK_TIMEOUTS_MS, ownersBatches } from "../../runtime/database-batches.js";
+import {
+  COMPLETE,
+  COMPLETE_WITHIN,
+  HOLD_OWNERSHIP,
+  type OwnerRow,
+  RELEASE,
+  SUSPEND,
+} from "./statements.js";
+
+/** Writes that share no statement, and may be under way at once. They leave other connections to others. */
+const SINGLE_WRITES = 4;
 
 /** What an owner ends its claim with. */
 export interface Completion {
@@ -14,22 +24,48 @@ export interface Completion {
   readonly retentionMs: number;
 }
 
-/** The writes of owners that many share a statement. Each resolves with whether it found its claim. */
+/** A claim that ends without an outcome. */
+interface Ending {
+  readonly claim: Claim;
+  /** Absent where the key is free again. */
+  readonly suspension?: Suspension;
+}
+
+/**
+ * The writes that end claims, or hold them. Each resolves with whether it found
+ * its claim. None waits long for a row that others hold but in a line of such.
+ */
 export interface OwnerWrites {
   complete(completion: Completion): Promise<boolean>;
   completeWithin(transaction: PoolClient, completion: Completion): Promise<boolean>;
   holdWithin(transaction: PoolClient, claim: Claim): Promise<boolean>;
+  endWithoutOutcome(ending: Ending): Promise<boolean>;
 }
 
 export function createOwnerWrites(pool: Pool): OwnerWrites {
   const completions = createBatches<Completion, boolean>({
-    ...databaseBatches,
-    run: (batch) => ask(pool, COMPLETE, askedOutcomes(batch)),
+    ...ownersBatches,
+    run: (batch, turn) => ask(pool, COMPLETE, askedOutcomes(batch, LOCK_TIMEOUTS_MS[turn])),
+    subjectOf: ({ claim }) => recordOf(claim),
+    sizeOf: sizeOfCompletion,
+  });
+  const endings = createBatches<Ending, boolean>({
+    ...ownersBatches,
+    lanes: SINGLE_WRITES,
+    maxBatchSize: 1,
+    run: (batch, turn) =>
+      Promise.all(
+        batch.map(async (ending) => ({
+          ok: true,
+          value: await endOne(pool, ending, LOCK_TIMEOUTS_MS[turn]),
+        })),
+      ),
     subjectOf: ({ claim }) => recordOf(claim),
   });
   const completedWithin = perTransaction<Completion>({
     run: (transaction, batch) => ask(transaction, COMPLETE_WITHIN, askedOutcomes(batch)),
     subjectOf: ({ claim }) => recordOf(claim),
+    sizeOf: sizeOfCompletion,
   });
   const heldWithin = perTransaction<Claim>({
     run: (transaction, claims) => ask(transaction, HOLD_OWNERSHIP, askedOwners(claims)),
@@ -39,29 +75,36 @@ export function createOwnerWrites(pool: Pool): OwnerWrites {
     complete: (completion) => completions.add(completion),
     completeWithin: (transaction, completion) => completedWithin(transaction).add(completion),
     holdWithin: (transaction, claim) => heldWithin(transaction).add(claim),
+    endWithoutOutcome: (ending) => endings.add(ending),
   };
+}
+
+function sizeOfCompletion({ outcome }: Completion): number {
+  return sizeOfOutcome(outcome);
 }
 
 /** Gathers what is asked of one transaction in one go: a transaction that writes for many owners. */
 function perTransaction<Item>({
   run,
-  subjectOf,
+  ...options
 }: {
   readonly run: (
     transaction: PoolClient,
     items: readonly Item[],
   ) => Promise<readonly Settled<boolean>[]>;
   readonly subjectOf: (item: Item) => string;
+  readonly sizeOf?: (item: Item) => number;
 }): (transaction: PoolClient) => Batches<Item, boolean> {
   const made = new WeakMap<PoolClient, Batches<Item, boolean>>();
   return (transaction) => {
     let batches = made.get(transaction);
     if (batches === undefined) {
       batches = createBatches({
+        ...options,
         run: (items) => run(transaction, items),
-        subjectOf,
         lanes: 1, // a connection runs one statement after another
         maxBatchSize: Number.POSITIVE_INFINITY, // the transaction's own batch is bounded
+        maxBatchBytes: ownersBatches.maxBatchBytes,
         maxWaiting: Number.POSITIVE_INFINITY,
         soon: queueMicrotask,
       });
@@ -75,7 +118,7 @@ function perTransaction<Item>({
 async function ask(
   database: Pool | PoolClient,
   statement: { readonly name: string; readonly text: string },
-  asked: { readonly count: number; readonly values: Buffer[] },
+  asked: { readonly count: number; readonly values: (Buffer | number)[] },
 ): Promise<readonly Settled<boolean>[]> {
   const { rows } = await database.query<OwnerRow>({ ...statement, values: asked.values });
   const found = new Set(rows.map(({ ordinal }) => ordinal));
@@ -83,6 +126,29 @@ async function ask(
     ok: true,
     value: found.has(index + 1),
   }));
+}
+
+/** Ends a claim whose owner has no outcome. */
+async function endOne(
+  pool: Pool,
+  { claim, suspension }: Ending,
+  lockTimeoutMs: number,
+): Promise<boolean> {
+  const { scope, fencingToken } = claim;
+  const owned = [scope.tenant, scopeHash(scope), fencingToken, lockTimeoutMs];
+  const { rowCount } = await pool.query(
+    suspension === undefined
+      ? { ...RELEASE, values: owned }
+      : { ...SUSPEND, values: [...owned, ...suspended(suspension)] },
+  );
+  return rowCount === 1;
+}
+
+/** How a record is left: its state, the lease from now on, and why. */
+function suspended(suspension: Suspension): readonly [RecordState, number, string] {
+  return suspension.kind === "hold"
+    ? ["held", 0, suspension.reason]
+    : ["executing", suspension.afterMs, suspension.reason];
 }
 
 function askedOwners(claims: readonly Claim[]) {
@@ -95,14 +161,14 @@ function askedOwners(claims: readonly Claim[]) {
   return { count: claims.length, values };
 }
 
-function askedOutcomes(completions: readonly Completion[]) {
+function askedOutcomes(completions: readonly Completion[], ...more: readonly number[]) {
   const { count, values } = askedOwners(completions.map(({ claim }) => claim));
   const outcomes = columns(
     completions,
     bytea(({ outcome }) => encodeOutcome(outcome)),
     float8(({ retentionMs }) => retentionMs),
   );
-  return { count, values: [...values, ...outcomes] };
+  return { count, values: [...values, ...outcomes, ...more] };
 }
 
 /** The record that a claim is about: no two writes of a batch may be about the same. */

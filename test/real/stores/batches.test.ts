@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { okOutcome } from "../../../src/idempotency/outcome.js";
 import { scopeHash } from "../../../src/idempotency/scope.js";
 import type { Claim, ClaimRequest, ClaimResult } from "../../../src/idempotency/store.js";
-import { claimColumns } from "../../../src/stores/postgres/claims.js";
+import { claimParameters } from "../../../src/stores/postgres/claims.js";
 import {
   createPostgresStore,
   type FirstWork,
@@ -83,7 +83,7 @@ async function uncommittedClaims(requests: readonly ClaimRequest[], settings = "
   await client.connect();
   await client.query(`BEGIN; ${settings}`);
   const claim = (more: readonly ClaimRequest[]) =>
-    client.query({ ...CLAIM, values: claimColumns(more.map(again)) });
+    client.query({ ...CLAIM, values: claimParameters({ requests: more.map(again), turn: "together" }) });
   await claim(requests);
   return {
     claim,
