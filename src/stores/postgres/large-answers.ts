@@ -4,6 +4,7 @@ import { type Scope, scopeHash } from "../../idempotency/scope.js";
 import type { ClaimResult } from "../../idempotency/store.js";
 import { createBatches } from "../../runtime/batches.js";
 import { refusableBatches } from "../../runtime/database-batches.js";
+import { queryLarge } from "./database.js";
 import { recordOf } from "./owner-writes.js";
 import { ANSWER } from "./statements.js";
 
@@ -34,7 +35,7 @@ export function createLargeAnswers(
 }
 
 async function read(pool: Pool, scope: Scope): Promise<ClaimResult> {
-  const { rows } = await pool.query<{ readonly outcome: Buffer }>({
+  const { rows } = await queryLarge<{ readonly outcome: Buffer }>(pool, {
     ...ANSWER,
     values: [scope.tenant, scopeHash(scope)],
   });

@@ -1,10 +1,11 @@
-import type { Pool, PoolClient } from "pg";
+import type { Pool, PoolClient, QueryResult } from "pg";
 import { encodeOutcome, type Outcome, sizeOfOutcome } from "../../idempotency/outcome.js";
 import { scopeHash } from "../../idempotency/scope.js";
 import type { Claim, RecordState, Suspension } from "../../idempotency/store.js";
 import { type Batches, createBatches, type Settled } from "../../runtime/batches.js";
 import { bigint, bytea, columns, float8, text } from "../../runtime/columns.js";
 import { LOCK_TIMEOUTS_MS, ownersBatches } from "../../runtime/database-batches.js";
+import { queryLarge } from "./database.js";
 import {
   COMPLETE,
   COMPLETE_WITHIN,
@@ -45,7 +46,7 @@ export interface OwnerWrites {
 export function createOwnerWrites(pool: Pool): OwnerWrites {
   const completions = createBatches<Completion, boolean>({
     ...ownersBatches,
-    run: (batch, turn) => ask(pool, COMPLETE, askedOutcomes(batch, LOCK_TIMEOUTS_MS[turn])),
+    run: (batch, turn) => complete(pool, batch, LOCK_TIMEOUTS_MS[turn]),
     subjectOf: ({ claim }) => recordOf(claim),
     sizeOf: sizeOfCompletion,
   });
@@ -114,15 +115,39 @@ function perTransaction<Item>({
   };
 }
 
+/** Stores the outcomes of a batch, or a large one that is alone. */
+async function complete(
+  pool: Pool,
+  batch: readonly Completion[],
+  lockTimeoutMs: number,
+): Promise<readonly Settled<boolean>[]> {
+  const [first] = batch;
+  const asked = askedOutcomes(batch, lockTimeoutMs);
+  if (first === undefined || sizeOfCompletion(first) <= ownersBatches.maxBatchBytes) {
+    return ask(pool, COMPLETE, asked);
+  }
+  return owned(asked, await queryLarge<OwnerRow>(pool, { ...COMPLETE, values: asked.values }));
+}
+
+/** What a statement for many owners is asked. */
+interface Asked {
+  readonly count: number;
+  readonly values: (Buffer | number)[];
+}
+
 /** Runs a statement that answers with the owners whose claims it found. */
 async function ask(
   database: Pool | PoolClient,
   statement: { readonly name: string; readonly text: string },
-  asked: { readonly count: number; readonly values: (Buffer | number)[] },
+  asked: Asked,
 ): Promise<readonly Settled<boolean>[]> {
-  const { rows } = await database.query<OwnerRow>({ ...statement, values: asked.values });
+  return owned(asked, await database.query<OwnerRow>({ ...statement, values: asked.values }));
+}
+
+/** Whose claims were found, by position. */
+function owned({ count }: Asked, { rows }: QueryResult<OwnerRow>): readonly Settled<boolean>[] {
   const found = new Set(rows.map(({ ordinal }) => ordinal));
-  return Array.from({ length: asked.count }, (_, index) => ({
+  return Array.from({ length: count }, (_, index) => ({
     ok: true,
     value: found.has(index + 1),
   }));
@@ -135,11 +160,11 @@ async function endOne(
   lockTimeoutMs: number,
 ): Promise<boolean> {
   const { scope, fencingToken } = claim;
-  const owned = [scope.tenant, scopeHash(scope), fencingToken, lockTimeoutMs];
+  const values = [scope.tenant, scopeHash(scope), fencingToken, lockTimeoutMs];
   const { rowCount } = await pool.query(
     suspension === undefined
-      ? { ...RELEASE, values: owned }
-      : { ...SUSPEND, values: [...owned, ...suspended(suspension)] },
+      ? { ...RELEASE, values }
+      : { ...SUSPEND, values: [...values, ...suspended(suspension)] },
   );
   return rowCount === 1;
 }
@@ -151,7 +176,7 @@ function suspended(suspension: Suspension): readonly [RecordState, number, strin
     : ["executing", suspension.afterMs, suspension.reason];
 }
 
-function askedOwners(claims: readonly Claim[]) {
+function askedOwners(claims: readonly Claim[]): Asked {
   const values = columns(
     claims,
     text(({ scope }) => scope.tenant),
@@ -161,7 +186,7 @@ function askedOwners(claims: readonly Claim[]) {
   return { count: claims.length, values };
 }
 
-function askedOutcomes(completions: readonly Completion[], ...more: readonly number[]) {
+function askedOutcomes(completions: readonly Completion[], ...more: readonly number[]): Asked {
   const { count, values } = askedOwners(completions.map(({ claim }) => claim));
   const outcomes = columns(
     completions,

@@ -83,7 +83,10 @@ async function uncommittedClaims(requests: readonly ClaimRequest[], settings = "
   await client.connect();
   await client.query(`BEGIN; ${settings}`);
   const claim = (more: readonly ClaimRequest[]) =>
-    client.query({ ...CLAIM, values: claimParameters({ requests: more.map(again), turn: "together" }) });
+    client.query({
+      ...CLAIM,
+      values: claimParameters({ requests: more.map(again), turn: "together" }),
+    });
   await claim(requests);
   return {
     claim,

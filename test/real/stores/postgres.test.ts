@@ -263,7 +263,10 @@ describe("claims of one key", () => {
   async function uncommittedClaim(request: ClaimRequest) {
     const client = await other.connect();
     await client.query("BEGIN");
-    await client.query({ ...CLAIM, values: claimParameters({ requests: [request], turn: "together" }) });
+    await client.query({
+      ...CLAIM,
+      values: claimParameters({ requests: [request], turn: "together" }),
+    });
     return async (end: "COMMIT" | "ROLLBACK") => {
       await client.query(end);
       client.release();
