@@ -29,14 +29,19 @@ const STEP_LIMIT_MS = 20_000;
 
 let database: TestDatabase;
 let pool: Pool;
+/** Beside the pool, whose connections may all be taken. */
+let observer: pg.Client;
 
 beforeAll(async () => {
   database = await createDatabase();
+  observer = new pg.Client({ connectionString: database.url });
+  await observer.connect();
   pool = openDatabase(database.url, () => {});
   await migrate(pool, idempotencyMigrations);
 });
 afterAll(async () => {
   await pool?.end();
+  await observer?.end();
   await database?.drop();
 });
 
@@ -58,7 +63,7 @@ async function lockRecords(keys: readonly string[]): Promise<() => Promise<void>
 
 /** How many connections wait for a lock. */
 async function blocked(): Promise<number> {
-  const { rowCount } = await pool.query(
+  const { rowCount } = await observer.query(
     `SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`,
   );
   return rowCount ?? 0;

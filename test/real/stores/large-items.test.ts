@@ -49,12 +49,14 @@ afterAll(async () => {
 
 /** Connections to a database that gives up early on a statement. */
 function openImpatient(statementTimeoutMs: number): pg.Pool {
-  return new pg.Pool({
+  const opened = new pg.Pool({
     connectionString: database.url,
     statement_timeout: statementTimeoutMs,
     query_timeout: statementTimeoutMs + 1_000,
     pipeline: true,
   });
+  opened.on("error", () => {});
+  return opened;
 }
 
 const newRequests = (count: number) => Array.from({ length: count }, () => newRequest());
