@@ -54,13 +54,15 @@ export function createOwnerWrites(pool: Pool): OwnerWrites {
     ...ownersBatches,
     lanes: SINGLE_WRITES,
     maxBatchSize: 1,
-    run: (batch, turn) =>
-      Promise.all(
+    run(batch, turn) {
+      const lockTimeoutMs = LOCK_TIMEOUTS_MS[turn === "patiently" ? turn : "alone"];
+      return Promise.all(
         batch.map(async (ending) => ({
           ok: true,
-          value: await endOne(pool, ending, LOCK_TIMEOUTS_MS[turn]),
+          value: await endOne(pool, ending, lockTimeoutMs),
         })),
-      ),
+      );
+    },
     subjectOf: ({ claim }) => recordOf(claim),
   });
   const completedWithin = perTransaction<Completion>({

@@ -19,10 +19,10 @@ const BATCH = 100;
 
 /**
  * A batch waits half a second for a lock, and each of its items a tenth of one:
- * with twenty rows that others hold, about two in all. A statement's own limit
- * is ten. Milliseconds.
+ * with twenty rows that others hold, about two in all, and more on a busy
+ * machine. A statement's own limit is ten. Milliseconds.
  */
-const NEIGHBOURS_BOUND_MS = 4_000;
+const NEIGHBOURS_BOUND_MS = 8_000;
 
 /** Any step takes less, on a busy machine too. Milliseconds. */
 const STEP_LIMIT_MS = 20_000;
