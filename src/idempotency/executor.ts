@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { type AttemptResult, attempt, type Run } from "./attempt.js";
+import { type AttemptResult, attempt, extendingWhile, type Run } from "./attempt.js";
 import { type Clock, sleep, systemClock } from "./clock.js";
 import { type RefusalReason, StoreOverloaded } from "./errors.js";
 import type { Fingerprint } from "./fingerprint.js";
@@ -23,8 +23,8 @@ const MAX_CALLS = 10_000;
 
 /**
  * What calls under way may hold: their requests, and their answers until these
- * are stored. Decoded, encoded and sent, a byte is in memory several times; a
- * process of the usual size has room for that. Bytes.
+ * are stored. As many requests as there may be calls, of 25 KiB each; decoded, a
+ * byte is in memory a few times, which fits into a heap of Node's usual size. Bytes.
  */
 const MAX_CALL_BYTES = 256 * 1024 * 1024;
 
@@ -259,8 +259,10 @@ export function createExecutor<Transaction = never>(
         const { outcome, declared } = result;
         switch (classify(outcome.code, declared, claim.attempt)) {
           case "final": {
-            const completed = await retrying(clock, () =>
-              store.complete(claim, outcome, policy.retentionMs),
+            const completed = await extendingWhile(
+              { store, clock, claim, policy, maxExecutionMs },
+              outcome,
+              () => retrying(clock, () => store.complete(claim, outcome, policy.retentionMs)),
             );
             return completed ? finalReply(outcome) : refusals.claimLost(scope);
           }

@@ -150,6 +150,28 @@ describe("a store that loses", () => {
     expect(await executor.execute(call)).toMatchObject({ body: ok("attempt 2").body });
   });
 
+  it("no completion, but lets it wait for longer than a lease: nobody takes over meanwhile", async () => {
+    const { clock, tap } = setup();
+    const { opened, open } = gate<void>();
+    const executor = createExecutor({
+      clock,
+      store: {
+        ...tap.store,
+        async complete(...completion) {
+          await opened;
+          return tap.store.complete(...completion);
+        },
+      },
+    });
+    const call = callOf({ policy: rerunPolicy, run: runs.answers });
+    const reply = executor.execute(call);
+    await clock.advance(2 * LEASE_MS);
+    expect(reasonOf(await executor.execute(call))).toBe("REQUEST_IN_PROGRESS");
+    open();
+    expect(await reply).toMatchObject({ code: Code.OK });
+    expect(clock.waitingTimers()).toBe(0);
+  });
+
   it("heartbeats leaves the handler alone, as long as nobody takes over", async () => {
     const { clock, tap, executor } = setup();
     const { opened, open } = gate<Outcome>();
