@@ -291,6 +291,23 @@ describe("items of many bytes", () => {
     expect(sentAs).toEqual(["alone", "together", "alone", "together"]);
   });
 
+  it("more than a batch may hold do not hold up what is tried alone", async () => {
+    const poison = new Error("a row is bad");
+    const { add, turn, end, sent } = underTest({
+      maxBatchBytes: 10,
+      mayRepeat: (error) => error === poison,
+    });
+    const results = Promise.all([add("a", 1), add("b", 2)]);
+    turn();
+    void add("large", 3, 11);
+    await end(poison);
+    await end();
+    await end();
+    expect(sent.map(subjectsOf)).toEqual([["a", "b"], ["a"], ["large"], ["b"]]);
+    await end();
+    expect(await results).toEqual([1, 2]);
+  });
+
   it("are told at once when they would take too much together, those under way counted", async () => {
     const { add, turn, end } = underTest(MAX);
     const served = [add("a", 1, 10), add("b", 2, 20)];
