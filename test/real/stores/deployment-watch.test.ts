@@ -1,6 +1,6 @@
 import pg, { type Pool } from "pg";
-import { okOutcome } from "../../../src/idempotency/outcome.js";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { okOutcome } from "../../../src/idempotency/outcome.js";
 import {
   createPostgresStore,
   type DeploymentEvent,
