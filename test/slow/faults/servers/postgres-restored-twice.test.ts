@@ -44,7 +44,9 @@ let original: OwnPostgres;
 let cleanUp: (() => Promise<void>)[];
 
 beforeEach(async () => {
-  [cluster, original] = await Promise.all([startCluster({ services: 0 }), startOwnPostgres()]);
+  // Answers kept in the process would hide what the nodes say.
+  const env = { RESPONSE_CACHE_MEMORY_MIB: "0" };
+  [cluster, original] = await Promise.all([startCluster({ services: 0, env }), startOwnPostgres()]);
   processor = openProcessor(cluster.sandbox.address);
   cleanUp = [];
 });
