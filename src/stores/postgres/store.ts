@@ -1,6 +1,6 @@
 import type { Pool, PoolClient } from "pg";
 import { rememberingScope, scopeHash } from "../../idempotency/scope.js";
-import type { Claim, IdempotencyStore, TakenOver } from "../../idempotency/store.js";
+import type { IdempotencyStore, TakenOver } from "../../idempotency/store.js";
 import { type ClaimsOptions, createClaims } from "./claims.js";
 import { createOwnerWrites } from "./owner-writes.js";
 import { getRecord, listRecords } from "./records.js";
@@ -21,33 +21,22 @@ export function createPostgresStore(
 ): IdempotencyStore<PoolClient> {
   const owners = createOwnerWrites(pool);
 
-  /** Runs a write of one owner and tells whether it found the claim. */
-  async function write(
-    statement: { name: string; text: string },
-    claim: Claim,
-    ...values: unknown[]
-  ): Promise<boolean> {
-    const { rowCount } = await pool.query({
-      ...statement,
-      values: [claim.scope.tenant, scopeHash(claim.scope), claim.fencingToken, ...values],
-    });
-    return rowCount === 1;
-  }
-
   return {
     claim: createClaims(pool, options),
-    extend: (claim, leaseMs) => write(sql.EXTEND, claim, leaseMs),
+    async extend({ scope, fencingToken }, leaseMs) {
+      const { rowCount } = await pool.query({
+        ...sql.EXTEND,
+        values: [scope.tenant, scopeHash(scope), fencingToken, leaseMs],
+      });
+      return rowCount === 1;
+    },
     complete: (claim, outcome, retentionMs) => owners.complete({ claim, outcome, retentionMs }),
     completeWithin: (transaction, claim, outcome, retentionMs) =>
       owners.completeWithin(transaction, { claim, outcome, retentionMs }),
     committed: async () => {},
     ownsWithin: owners.holdWithin,
-    release: (claim) => write(sql.RELEASE, claim),
-
-    suspend: (claim, suspension) =>
-      suspension.kind === "hold"
-        ? write(sql.SUSPEND, claim, "held", 0, suspension.reason)
-        : write(sql.SUSPEND, claim, "executing", suspension.afterMs, suspension.reason),
+    release: (claim) => owners.endWithoutOutcome({ claim }),
+    suspend: (claim, suspension) => owners.endWithoutOutcome({ claim, suspension }),
 
     async takeOverExpired({ operations, limit, leaseMs }) {
       const { rows } = await pool.query<TakenOverRow>({
