@@ -1,9 +1,9 @@
 import { randomUUID } from "node:crypto";
-import { type AttemptResult, attempt, type Run } from "./attempt.js";
+import { type AttemptResult, attempt, extendingWhile, type Run } from "./attempt.js";
 import { type Clock, sleep, systemClock } from "./clock.js";
 import { type RefusalReason, StoreOverloaded } from "./errors.js";
 import type { Fingerprint } from "./fingerprint.js";
-import { classify } from "./outcome.js";
+import { classify, sizeOfOutcome } from "./outcome.js";
 import type { MethodPolicy } from "./policy.js";
 import { createRefusals } from "./refusals.js";
 import { finalReply, firstReply, type Reply, replayedReply } from "./reply.js";
@@ -21,6 +21,13 @@ const MAX_EXECUTION_MS = 60_000;
  */
 const MAX_CALLS = 10_000;
 
+/**
+ * What calls under way may hold: their requests, and their answers until these
+ * are stored. As many requests as there may be calls, of 25 KiB each; decoded, a
+ * byte is in memory a few times, which fits into a heap of Node's usual size. Bytes.
+ */
+const MAX_CALL_BYTES = 256 * 1024 * 1024;
+
 /** The first delay before an unknown outcome is found out by another attempt; doubles with each. */
 const FIRST_RERUN_DELAY_MS = 100;
 
@@ -30,6 +37,11 @@ export interface ExecutorOptions<Transaction> {
   readonly maxExecutionMs?: number;
   /** How many calls may be under way at once. Default 10,000. */
   readonly maxCalls?: number;
+  /**
+   * What they may hold: requests, and answers that are not stored yet. One call
+   * is taken whatever it holds. Default 256 MiB.
+   */
+  readonly maxCallBytes?: number;
   readonly clock?: Clock;
   readonly newClaimId?: () => string;
   /** Told of everything worth a log line or a metric. Must not throw. */
@@ -103,7 +115,7 @@ export function createExecutor<Transaction = never>(
 ): Executor<Transaction> {
   const { store, clock = systemClock, newClaimId = randomUUID } = options;
   const { maxExecutionMs = MAX_EXECUTION_MS, maxCalls = MAX_CALLS } = options;
-  const { onEvent = () => {} } = options;
+  const { maxCallBytes = MAX_CALL_BYTES, onEvent = () => {} } = options;
   const durations = createUsualDurations();
   const refusals = createRefusals({
     durations,
@@ -111,11 +123,23 @@ export function createExecutor<Transaction = never>(
   });
   const waitingForDrain: (() => void)[] = [];
   let calls = 0;
+  let callBytes = 0;
 
   async function execute(request: ExecuteRequest<Transaction>): Promise<Reply> {
-    return calls >= maxCalls
+    const { length: requestBytes } = request.request;
+    return calls >= maxCalls || (callBytes > 0 && callBytes + requestBytes > maxCallBytes)
       ? refusals.overloaded(request.scope)
-      : counted(request.scope, claimAndAnswer, request);
+      : holding(requestBytes, () => counted(request.scope, claimAndAnswer, request));
+  }
+
+  /** Counts what a call holds meanwhile. */
+  async function holding(bytes: number, during: () => Promise<Reply>): Promise<Reply> {
+    callBytes += bytes;
+    try {
+      return await during();
+    } finally {
+      callBytes -= bytes;
+    }
   }
 
   /** Counts a call as under way, and answers for a store that fails. */
@@ -213,7 +237,8 @@ export function createExecutor<Transaction = never>(
     const { scope } = claim;
     const startedAtMs = clock.nowMs();
     const result = await attempt({ store, clock, claim, policy, maxExecutionMs, run });
-    const reply = await settle(call, result);
+    const answerBytes = result.kind === "ended" ? sizeOfOutcome(result.outcome) : 0;
+    const reply = await holding(answerBytes, () => settle(call, result));
     const durationMs = clock.nowMs() - startedAtMs;
     durations.record(scope.operation, durationMs);
     onEvent({ type: "executed", scope, durationMs });
@@ -234,8 +259,10 @@ export function createExecutor<Transaction = never>(
         const { outcome, declared } = result;
         switch (classify(outcome.code, declared, claim.attempt)) {
           case "final": {
-            const completed = await retrying(clock, () =>
-              store.complete(claim, outcome, policy.retentionMs),
+            const completed = await extendingWhile(
+              { store, clock, claim, policy, maxExecutionMs },
+              outcome,
+              () => retrying(clock, () => store.complete(claim, outcome, policy.retentionMs)),
             );
             return completed ? finalReply(outcome) : refusals.claimLost(scope);
           }
