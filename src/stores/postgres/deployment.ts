@@ -34,19 +34,19 @@ const HERE = `(SELECT
     (SELECT oid FROM pg_database WHERE datname = current_database()) AS database_oid,
     pg_postmaster_start_time() AS postmaster_start_time) AS here`;
 
+/** A data directory can be put back, or copied, only where its server starts anew. */
+const IS_RESTARTED = "d.postmaster_start_time IS DISTINCT FROM here.postmaster_start_time";
+
 /**
  * The database may have lost rows: it is on another server or timeline, it is a
  * copy made by CREATE DATABASE, a dump was loaded (which writes the row anew),
- * or its log ends before the place $2 that it had reached as generation $1.
+ * or its server was started anew with a log that ends before the place $1.
  */
 const IS_RESTORED = `(d.system_identifier <> here.system_identifier
     OR d.timeline_id <> here.timeline_id
     OR coalesce(d.database_oid <> here.database_oid, false)
     OR coalesce(d.write_xid <> d.xmin, false)
-    OR coalesce(d.generation_id = $1::uuid AND pg_current_wal_flush_lsn() < $2::pg_lsn, false))`;
-
-/** A data directory can be put back, or copied, only where its server starts anew. */
-const IS_RESTARTED = "d.postmaster_start_time IS DISTINCT FROM here.postmaster_start_time";
+    OR coalesce(${IS_RESTARTED} AND pg_current_wal_flush_lsn() < $1::pg_lsn, false))`;
 
 const READ = `
   SELECT d.id, d.generation_id,
@@ -99,13 +99,13 @@ const START_GENERATION_BY_HAND = `
  * @throws if the database cannot be read, or has lost its row
  */
 export async function readDatabase(pool: Pool, before?: Reading): Promise<Reading> {
-  const seen = [before?.deployment.generation, before?.flushedTo];
-  const row = await selectRow(pool, seen);
+  const flushedTo = before?.flushedTo;
+  const row = await selectRow(pool, flushedTo);
   if (!row.is_another) {
     return toReading(row);
   }
-  await pool.query(START_GENERATION, seen);
-  return toReading(await selectRow(pool, seen));
+  await pool.query(START_GENERATION, [flushedTo]);
+  return toReading(await selectRow(pool, flushedTo));
 }
 
 /** What `readDatabase` says of the deployment. */
@@ -119,8 +119,8 @@ export async function startNewGeneration(pool: Pool): Promise<Deployment> {
   return readDeployment(pool);
 }
 
-async function selectRow(pool: Pool, seen: readonly (string | undefined)[]): Promise<Row> {
-  const { rows } = await pool.query<Row>(READ, [...seen]);
+async function selectRow(pool: Pool, flushedTo: string | undefined): Promise<Row> {
+  const { rows } = await pool.query<Row>(READ, [flushedTo]);
   const [row] = rows;
   if (row === undefined) {
     throw new Error("the table deployment is empty; restore its row before the service starts");
