@@ -62,7 +62,22 @@ export function attempt<Transaction>(options: AttemptOptions<Transaction>): Prom
   });
 }
 
-/** What the handler has stored in a transaction of its own, committed or not yet. */
+/** Keeps the claim alive while its outcome is stored: that may have to wait for others. */
+export async function extendingWhile<Transaction, Result>(
+  options: Omit<AttemptOptions<Transaction>, "run">,
+  stored: Outcome,
+  during: () => Promise<Result>,
+): Promise<Result> {
+  const stopHeartbeat = startHeartbeat(options, { stored }, () => {});
+  try {
+    return await during();
+  } finally {
+    // One that is on its way finds the claim completed.
+    void stopHeartbeat();
+  }
+}
+
+/** What is stored of the attempt, or about to be. */
 interface Completion {
   stored: Outcome | undefined;
 }
@@ -144,7 +159,7 @@ function storable(text: unknown): string {
  * handed on meanwhile.
  */
 function startHeartbeat<Transaction>(
-  { store, clock, claim, policy, maxExecutionMs }: AttemptOptions<Transaction>,
+  { store, clock, claim, policy, maxExecutionMs }: Omit<AttemptOptions<Transaction>, "run">,
   completion: Completion,
   giveUp: (result: AttemptResult) => void,
 ): () => Promise<void> {

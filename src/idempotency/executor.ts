@@ -1,9 +1,9 @@
 import { randomUUID } from "node:crypto";
-import { type AttemptResult, attempt, type Run } from "./attempt.js";
+import { type AttemptResult, attempt, extendingWhile, type Run } from "./attempt.js";
 import { type Clock, sleep, systemClock } from "./clock.js";
 import { type ErrorDescription, type RefusalReason, StoreOverloaded } from "./errors.js";
 import type { Fingerprint } from "./fingerprint.js";
-import { classify } from "./outcome.js";
+import { classify, sizeOfOutcome } from "./outcome.js";
 import type { MethodPolicy } from "./policy.js";
 import { createRefusals } from "./refusals.js";
 import { finalReply, firstReply, type Reply, refusedReply, replayedReply } from "./reply.js";
@@ -28,6 +28,13 @@ const MAX_CALLS = 10_000;
  */
 export const MAX_ATTEMPTS = 200;
 
+/**
+ * What calls under way may hold: their requests, and their answers until these
+ * are stored. As many requests as there may be calls, of 25 KiB each; decoded, a
+ * byte is in memory a few times, which fits into a heap of Node's usual size. Bytes.
+ */
+const MAX_CALL_BYTES = 256 * 1024 * 1024;
+
 /** The first delay before an unknown outcome is found out by another attempt; doubles with each. */
 const FIRST_RERUN_DELAY_MS = 100;
 
@@ -39,6 +46,11 @@ export interface ExecutorOptions<Transaction> {
   readonly maxCalls?: number;
   /** After how many attempts without an outcome a claim is held for an operator. Default 200. */
   readonly maxAttempts?: number;
+  /**
+   * What they may hold: requests, and answers that are not stored yet. One call
+   * is taken whatever it holds. Default 256 MiB.
+   */
+  readonly maxCallBytes?: number;
   readonly clock?: Clock;
   readonly newClaimId?: () => string;
   /** Told of everything worth a log line or a metric. Must not throw. */
@@ -119,7 +131,7 @@ export function createExecutor<Transaction = never>(
 ): Executor<Transaction> {
   const { store, clock = systemClock, newClaimId = randomUUID } = options;
   const { maxExecutionMs = MAX_EXECUTION_MS, maxCalls = MAX_CALLS } = options;
-  const { maxAttempts = MAX_ATTEMPTS } = options;
+  const { maxAttempts = MAX_ATTEMPTS, maxCallBytes = MAX_CALL_BYTES } = options;
   const { onEvent = () => {} } = options;
   const durations = createUsualDurations();
   const refusals = createRefusals({
@@ -128,11 +140,23 @@ export function createExecutor<Transaction = never>(
   });
   const waitingForDrain: (() => void)[] = [];
   let calls = 0;
+  let callBytes = 0;
 
   async function execute(request: ExecuteRequest<Transaction>): Promise<Reply> {
-    return calls >= maxCalls
+    const { length: requestBytes } = request.request;
+    return calls >= maxCalls || (callBytes > 0 && callBytes + requestBytes > maxCallBytes)
       ? refusals.overloaded(request.scope)
-      : counted(request.scope, claimAndAnswer, request);
+      : holding(requestBytes, () => counted(request.scope, claimAndAnswer, request));
+  }
+
+  /** Counts what a call holds meanwhile. */
+  async function holding(bytes: number, during: () => Promise<Reply>): Promise<Reply> {
+    callBytes += bytes;
+    try {
+      return await during();
+    } finally {
+      callBytes -= bytes;
+    }
   }
 
   /** Counts a call as under way, and answers for a store that fails. */
@@ -222,7 +246,7 @@ export function createExecutor<Transaction = never>(
       case "in_progress":
         return refusals.inProgress(scope, result);
       case "held":
-        return refusals.held(scope, policy.leaseMs);
+        return refusals.held(scope, { heldMs: result.heldMs, leaseMs: policy.leaseMs });
       case "mismatch":
         return mayBeClaimedAgain ? refusals.storeUnavailable(scope) : refusals.mismatch(scope);
       case "expired":
@@ -240,7 +264,8 @@ export function createExecutor<Transaction = never>(
       claim.attempt > maxAttempts && !isUnbounded
         ? { kind: "parked", reason: `${maxAttempts} attempts have ended without an outcome` }
         : await attempt({ store, clock, claim, policy, maxExecutionMs, run });
-    const reply = await settle(call, result);
+    const answerBytes = result.kind === "ended" ? sizeOfOutcome(result.outcome) : 0;
+    const reply = await holding(answerBytes, () => settle(call, result));
     const durationMs = clock.nowMs() - startedAtMs;
     durations.record(scope.operation, durationMs);
     onEvent({ type: "executed", scope, durationMs });
@@ -261,8 +286,10 @@ export function createExecutor<Transaction = never>(
         const { outcome, declared } = result;
         switch (classify(outcome.code, declared, claim.attempt)) {
           case "final": {
-            const completed = await retrying(clock, () =>
-              store.complete(claim, outcome, policy.retentionMs),
+            const completed = await extendingWhile(
+              { store, clock, claim, policy, maxExecutionMs },
+              outcome,
+              () => retrying(clock, () => store.complete(claim, outcome, policy.retentionMs)),
             );
             return completed ? finalReply(outcome) : refusals.claimLost(scope);
           }
@@ -283,7 +310,7 @@ export function createExecutor<Transaction = never>(
         return (await retrying(clock, () =>
           store.suspend(claim, { kind: "hold", reason: result.reason }),
         ))
-          ? refusals.outcomeUnknown(scope, policy.leaseMs)
+          ? refusals.held(scope, { heldMs: 0, leaseMs: policy.leaseMs })
           : refusals.claimLost(scope);
       case "claim_lost":
         return refusals.claimLost(scope);
@@ -305,9 +332,12 @@ export function createExecutor<Transaction = never>(
         onLostOwner === "rerun" ? { kind: "rerun", afterMs, reason } : { kind: "hold", reason },
       ),
     );
-    return suspended
-      ? refusals.outcomeUnknown(scope, onLostOwner === "rerun" ? afterMs : leaseMs)
-      : refusals.claimLost(scope);
+    if (!suspended) {
+      return refusals.claimLost(scope);
+    }
+    return onLostOwner === "rerun"
+      ? refusals.outcomeUnknown(scope, afterMs)
+      : refusals.held(scope, { heldMs: 0, leaseMs });
   }
 
   return {

@@ -1,6 +1,6 @@
 import { type ErrorDescription, type RefusalReason, refusal } from "./errors.js";
 import { type Reply, refusedReply } from "./reply.js";
-import { retryDelayMs, type UsualDurations } from "./retry-delay.js";
+import { type HeldKey, heldDelayMs, retryDelayMs, type UsualDurations } from "./retry-delay.js";
 import type { Scope } from "./scope.js";
 import type { ClaimResult } from "./store.js";
 
@@ -24,7 +24,7 @@ export function createRefusals({
     scope: Scope,
     reason: RefusalReason,
     message: string,
-    more: Pick<ErrorDescription, "retryDelayMs"> = {},
+    more: Partial<Pick<ErrorDescription, "next" | "retryDelayMs">> = {},
   ): Reply {
     onRefused(scope, reason);
     return refusedReply(refusal(reason, message, more));
@@ -57,12 +57,13 @@ export function createRefusals({
         retryDelayMs: delayUntilAnswer(scope, result),
       }),
 
-    held: (scope: Scope, leaseMs: number) =>
+    /** Nobody is finding out by program, so no retry by itself ever gets the answer. */
+    held: (scope: Scope, key: HeldKey) =>
       refuse(
         scope,
         "OUTCOME_UNKNOWN",
-        "an earlier call with this key may have acted; an operator has to find out",
-        { retryDelayMs: leaseMs },
+        "a call with this key may have acted; an operator has to find out",
+        { next: "look_up", retryDelayMs: heldDelayMs(key) },
       ),
 
     mismatch: (scope: Scope) =>

@@ -52,8 +52,8 @@ export type ClaimResult =
       readonly elapsedMs?: number;
       readonly leaseRemainingMs: number;
     }
-  /** The same request may have acted, and nobody is finding out. */
-  | { readonly kind: "held" }
+  /** The same request may have acted, and nobody is finding out, for this long already. */
+  | { readonly kind: "held"; readonly heldMs: number }
   /** The key was used for another request. */
   | { readonly kind: "mismatch" }
   /** The answer has passed its retention. */

@@ -29,6 +29,8 @@ export interface KeyWindow {
   isOpen(operation: Age): boolean;
   /** How long the processor remembers a key. Milliseconds. */
   readonly windowMs: number;
+  /** How long after its sending a call may still arrive. Milliseconds. */
+  readonly longestCallMs: number;
   readonly readMoment: ReadMoment;
 }
 
@@ -65,6 +67,7 @@ export function createKeyWindow({
   }
   return {
     windowMs,
+    longestCallMs,
     readMoment: read,
     isOpen: ({ begunAgoMs, readAt }) => begunAgoMs + elapsedMs(readAt, read()) <= openMs,
   };

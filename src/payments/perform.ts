@@ -1,12 +1,14 @@
 import { type DescMessage, fromBinary, type MessageShape } from "@bufbuild/protobuf";
 import type { PoolClient } from "pg";
 import type { Execution } from "../idempotency/call.js";
-import { Final, Parked } from "../idempotency/errors.js";
+import { CallError, Final, Parked } from "../idempotency/errors.js";
 import { ask } from "./ask-processor.js";
 import { describe, type PaymentReason } from "./errors.js";
 import type { FirstWork } from "./first-work.js";
 import type { KeyWindow } from "./key-window.js";
-import type { Intent, Operated, Operation } from "./operation.js";
+import type { LostRows } from "./lost-rows.js";
+import { type Intent, type Operated, type Operation, processorKeyOf } from "./operation.js";
+import type { Begun } from "./postgres/begin.js";
 import type { Steps } from "./postgres/steps.js";
 import { type Processor, ProcessorUnknown } from "./processor.js";
 
@@ -16,8 +18,7 @@ export interface Performing {
   readonly steps: Steps;
   readonly processor: Processor;
   readonly keyWindow: KeyWindow;
-  /** Whether the processor may know of operations that the database has lost. */
-  readonly mayHaveLostRows: () => boolean;
+  readonly lostRows: LostRows;
 }
 
 /** One call that writes. */
@@ -44,10 +45,11 @@ interface Write<Response extends DescMessage> {
  * among it, says that the outcome is not known.
  */
 export async function perform<Response extends DescMessage>(
-  { firstWork, steps, processor, keyWindow, mayHaveLostRows }: Performing,
+  performing: Performing,
   { execution, request, readIntent, response, encode }: Write<Response>,
 ): Promise<MessageShape<Response>> {
-  const begun = firstWork.take(request) ?? (await steps.begin({ execution }, readIntent));
+  const { firstWork, steps, processor, keyWindow, lostRows } = performing;
+  const begun = firstWork.take(request) ?? (await begin(performing, execution, readIntent));
   if (isFinished(begun.operation)) {
     return fromBinary(response, answerTo(begun, encode));
   }
@@ -60,7 +62,7 @@ export async function perform<Response extends DescMessage>(
   // An owner that slept may have lost its claim by now; then it sends nothing.
   execution.throwIfAborted();
   const answer = await ask(processor, begun, {
-    isFirstSending: begun.isNew && !mayHaveLostRows(),
+    isFirstSending: begun.isNew && !lostRows.arePossible(),
     isAmountImplied: () => isAmountImplied(readIntent()),
   });
   if (answer.kind === "unknown") {
@@ -77,6 +79,20 @@ export async function perform<Response extends DescMessage>(
       refusalOf(operated.operation) === undefined ? encode(operated) : undefined,
   });
   return fromBinary(response, finished.body ?? answerTo(finished, encode));
+}
+
+async function begin(
+  { steps, lostRows }: Performing,
+  execution: Execution<PoolClient>,
+  readIntent: () => Intent,
+): Promise<Begun> {
+  try {
+    return await steps.begin({ execution }, readIntent);
+  } catch (error) {
+    throw error instanceof CallError
+      ? await lostRows.confirm(error, processorKeyOf(execution.scope))
+      : error;
+  }
 }
 
 /** Whether a request asks for all that remains, which may be less once it comes again. */

@@ -16,11 +16,11 @@ import { encodeFields } from "../idempotency/wire.js";
 import { describe, invalid } from "./errors.js";
 import { createEventStreams } from "./events.js";
 import { createFirstWork, type FirstWork } from "./first-work.js";
+import { createLostRows, notKnownYet } from "./lost-rows.js";
 import { encodePayment, ledgerEntryMessage, paymentMessage, refundMessage } from "./messages.js";
 import { isPaymentId, type Operated, paymentIdOfKey, refundIdOf } from "./operation.js";
 import { cutPage, readPage } from "./paging.js";
 import { type Performing, perform } from "./perform.js";
-import { notKnownYet } from "./postgres/admit-operation.js";
 import { listLedgerEntries } from "./postgres/ledger.js";
 import { findPayment, listPayments } from "./postgres/payments.js";
 import { read } from "./postgres/read.js";
@@ -55,11 +55,9 @@ export function createPaymentHandlers({
   firstWork = createFirstWork(keyWindow.readMoment),
   restoredAgoMs = () => undefined,
 }: Dependencies): ServiceHandlers<typeof PaymentService, PoolClient> {
-  // By then the processor has forgotten all that the database has lost.
-  const mayHaveLostRows = () => (restoredAgoMs() ?? Number.POSITIVE_INFINITY) < keyWindow.windowMs;
-  const { readMoment } = keyWindow;
-  const steps = createSteps(pool, { readMoment, mayHaveLostRows });
-  const performing: Performing = { firstWork, steps, processor, keyWindow, mayHaveLostRows };
+  const lostRows = createLostRows({ processor, keyWindow, restoredAgoMs });
+  const steps = createSteps(pool, keyWindow.readMoment);
+  const performing: Performing = { firstWork, steps, processor, keyWindow, lostRows };
   return {
     createPayment: async (request, context) =>
       perform(performing, {
@@ -107,7 +105,7 @@ export function createPaymentHandlers({
       const id = readLookup(lookup, tenant);
       const payment = await read(() => findPayment(pool, { tenant, id }));
       if (payment === undefined) {
-        throw isPaymentId(id) && mayHaveLostRows()
+        throw isPaymentId(id) && lostRows.arePossible()
           ? notKnownYet()
           : new CallError(describe("PAYMENT_NOT_FOUND", "there is no such payment"));
       }

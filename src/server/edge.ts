@@ -4,11 +4,19 @@ import type { ServiceHandlers, ServiceValidators } from "../idempotency/handlers
 import type { PolicyDefaults } from "../idempotency/policy.js";
 import type { Address, Config } from "./config.js";
 import type { Authenticator } from "./identity.js";
+import type { Logger } from "./log.js";
 import type { Tls } from "./tls.js";
+
+/**
+ * The longest texts and the most metadata that the schema allows take 120 KB;
+ * as JSON with every character escaped, three times that. Bytes.
+ */
+export const MAX_REQUEST_BYTES = 384 * 1024;
 
 /** What the gRPC and the HTTP server are made of: the same services, the same executor. */
 export interface EdgeOptions<Transaction> {
   readonly config: Config;
+  readonly log: Logger;
   readonly tls: Tls | undefined;
   readonly services: readonly MountedService<Transaction>[];
   readonly executor: Executor<Transaction>;

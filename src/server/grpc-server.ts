@@ -4,8 +4,15 @@ import { idempotencyInterceptor, idempotent, serviceImplementation } from "../gr
 import { reflectionServices } from "../grpc/reflection.js";
 import { formatAddress } from "./config.js";
 import { drain, type StoppingServer } from "./drain.js";
-import type { EdgeOptions, ListeningServer } from "./edge.js";
+import { type EdgeOptions, type ListeningServer, MAX_REQUEST_BYTES } from "./edge.js";
 import type { Tls } from "./tls.js";
+
+/** They have no keys, and answer whoever can connect. */
+const PASSED_THROUGH = [
+  "grpc.health.v1.Health",
+  "grpc.reflection.v1.ServerReflection",
+  "grpc.reflection.v1alpha.ServerReflection",
+];
 
 /** Serves the services over gRPC, with health checking and reflection. */
 export async function startGrpcServer<Transaction>(
@@ -17,7 +24,11 @@ export async function startGrpcServer<Transaction>(
     "grpc.enable_channelz": 0, // counts every call and message, and nobody asks
   });
   for (const { service, handlers, validators } of services) {
-    const definition = idempotent(service, { defaults, ...(validators && { validators }) });
+    const definition = idempotent(service, {
+      defaults,
+      maxRequestBytes: MAX_REQUEST_BYTES,
+      ...(validators && { validators }),
+    });
     server.addService(definition, serviceImplementation(service, handlers));
   }
   for (const { definition, implementation } of reflectionServices(
@@ -36,6 +47,7 @@ export async function startGrpcServer<Transaction>(
 function protection<Transaction>({ executor, authenticator }: EdgeOptions<Transaction>) {
   return idempotencyInterceptor({
     executor,
+    passThrough: PASSED_THROUGH,
     authenticate(metadata, call) {
       const subject = call.getAuthContext().sslPeerCertificate?.subject.CN;
       return authenticator({

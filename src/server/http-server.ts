@@ -4,16 +4,16 @@ import * as https from "node:https";
 import type { AddressInfo } from "node:net";
 import { TLSSocket } from "node:tls";
 import { createContextKey, createContextValues, type HandlerContext } from "@connectrpc/connect";
-import { connectNodeAdapter } from "@connectrpc/connect-node";
 import {
   authenticationGate,
+  connectNodeListener,
   idempotent,
   ROUTER_OPTIONS,
   serviceImplementation,
 } from "../connect/index.js";
 import { formatAddress } from "./config.js";
 import { drain, type StoppingServer } from "./drain.js";
-import type { EdgeOptions, ListeningServer } from "./edge.js";
+import { type EdgeOptions, type ListeningServer, MAX_REQUEST_BYTES } from "./edge.js";
 import type { Credentials } from "./identity.js";
 import type { Metrics } from "./metrics.js";
 import type { Tls } from "./tls.js";
@@ -59,14 +59,17 @@ function serviceListener<Transaction>({
   executor,
   defaults,
   authenticator,
+  log,
 }: EdgeOptions<Transaction>): http.RequestListener {
   const authenticate = ({ requestHeader, values }: HandlerContext) =>
     authenticator({
       authorization: requestHeader.get("authorization") ?? undefined,
       certificate: values.get(certificateKey),
     });
-  return connectNodeAdapter({
-    ...ROUTER_OPTIONS,
+  return connectNodeListener({
+    router: ROUTER_OPTIONS,
+    maxRequestBytes: MAX_REQUEST_BYTES,
+    onFailure: (error) => log.error({ error: String(error) }, "an HTTP call was not answered"),
     requestGate: authenticationGate(authenticate),
     routes(router) {
       for (const { service, handlers, validators } of services) {

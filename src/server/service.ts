@@ -112,6 +112,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     });
     const edge = {
       config,
+      log,
       tls: await readTls(config),
       executor,
       defaults,

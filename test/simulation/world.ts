@@ -54,7 +54,8 @@ export function createWorld(seed: number, sabotage: Sabotage): World {
   const trace = createTrace(scheduler);
   const observer = createObserver(scheduler, trace);
   const network = createNetwork({ scheduler, random, trace });
-  const plan = drawPlan(random, createRandom(~seed));
+  const own = createRandom(~seed);
+  const plan = drawPlan(random, own);
   const services: Service[] = [];
   let isFaulty = true;
   let lives = 0;
@@ -133,6 +134,7 @@ export function createWorld(seed: number, sabotage: Sabotage): World {
             network.call({ ...route, what, execute, timeoutMs: DATABASE_TIMEOUT_MS }),
           scheduler,
           random,
+          own,
           soon: (callback) => host.clock.setTimer(random.integer(0, GATHERING_MS), callback),
           maxWaiting,
           isFaulty: () => isFaulty,

@@ -8,6 +8,9 @@ import { type Refusal, refusalOf } from "../support/payments-client.js";
 /** Where no server names a delay: the connection broke. Milliseconds. */
 const DEFAULT_DELAY_MS = 200;
 
+/** A key that is held names hours; the soak ends before, and asks whether it was stopped. Milliseconds. */
+const MAX_DELAY_MS = 15_000;
+
 /** So that not all come back at once. Milliseconds. */
 const MAX_JITTER_MS = 50;
 
@@ -46,9 +49,8 @@ export async function askUntilDefinite(caller: Caller, send: Send): Promise<Aske
     if (asked.isDefinite || isStopped()) {
       return asked;
     }
-    await sleep(
-      (asked.refusal?.retryDelayMs ?? DEFAULT_DELAY_MS) + random.integer(0, MAX_JITTER_MS),
-    );
+    const delayMs = Math.min(asked.refusal?.retryDelayMs ?? DEFAULT_DELAY_MS, MAX_DELAY_MS);
+    await sleep(delayMs + random.integer(0, MAX_JITTER_MS));
   }
 }
 
@@ -61,5 +63,6 @@ function read(result: WriteResult): Asked {
     return { result, isDefinite: false };
   }
   const refusal = refusalOf(result);
-  return { result, refusal, isDefinite: refusal.next !== "retry_same_key" };
+  const isDefinite = refusal.next !== "retry_same_key" && refusal.reason !== "OUTCOME_UNKNOWN";
+  return { result, refusal, isDefinite };
 }

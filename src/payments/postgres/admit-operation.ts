@@ -7,15 +7,10 @@ import type { Payment } from "../payment.js";
 import { reserve, restart } from "../state.js";
 import { type Beginning, creationOf, newOperation, type Plan } from "./plans.js";
 
-/** After how long to ask again for what the database may have lost. */
-const LOST_ROWS_RETRY_DELAY_MS = 1_000;
-
 /** What decides whether an operation may begin. */
 export interface Admitting extends Beginning {
   /** The payment that it is on, locked; undefined where there is none. */
   readonly payment: Payment | undefined;
-  /** Whether the processor may know of operations that the database has lost. */
-  readonly mayHaveLostRows: boolean;
 }
 
 /**
@@ -30,11 +25,11 @@ export function planFirst(admitting: Admitting, intent: Intent): Plan {
   }
   const { payment } = admitting;
   if (payment === undefined) {
-    throw isPaymentId(intent.paymentId)
-      ? missing(admitting)
-      : refused("PAYMENT_NOT_FOUND", NO_SUCH_PAYMENT);
+    // Its creation may still come, or come again, unless no call makes such an id.
+    const refuse = isPaymentId(intent.paymentId) ? notExecuted : refused;
+    throw refuse("PAYMENT_NOT_FOUND", "there is no such payment");
   }
-  const asked = { kind: intent.kind, minorUnits: admitted(admitting, payment, intent) };
+  const asked = { kind: intent.kind, minorUnits: admitted(payment, intent) };
   return {
     operation: newOperation(admitting, payment, asked),
     payment: reserve(payment, asked),
@@ -47,19 +42,15 @@ export function planFirst(admitting: Admitting, intent: Intent): Plan {
  * for: its processor key stands for that one.
  * @throws as `planFirst` does.
  */
-export function planAgain(admitting: Admitting, operation: Operation, payment: Payment): Plan {
+export function planAgain(beginning: Beginning, operation: Operation, payment: Payment): Plan {
   const { kind, paymentId, currencyCode, minorUnits } = operation;
-  const begun = newOperation(admitting, { id: paymentId, currencyCode }, { kind, minorUnits });
+  const begun = newOperation(beginning, { id: paymentId, currencyCode }, { kind, minorUnits });
   if (kind === "create") {
-    const restarted = { ...restart(payment), updateTime: admitting.time };
+    const restarted = { ...restart(payment), updateTime: beginning.time };
     return { operation: begun, payment: restarted, begins: "again" };
   }
   const amount = { currencyCode, minorUnits };
-  admitted(
-    admitting,
-    payment,
-    kind === "cancel" ? { kind, paymentId } : { kind, paymentId, amount },
-  );
+  admitted(payment, kind === "cancel" ? { kind, paymentId } : { kind, paymentId, amount });
   return { operation: begun, payment: reserve(payment, operation), begins: "again" };
 }
 
@@ -76,36 +67,14 @@ export function mustBeSameRequest({ fingerprint }: Beginning, begun: Operation):
 }
 
 /** The amount of an operation that may begin, in minor units. */
-function admitted(
-  { mayHaveLostRows }: Pick<Admitting, "mayHaveLostRows">,
-  payment: Payment,
-  intent: ChangeIntent,
-): bigint {
+function admitted(payment: Payment, intent: ChangeIntent): bigint {
   const admission = admit(payment, intent);
   switch (admission.kind) {
     case "busy":
       throw busy(admission.message);
     case "refused":
-      throw mayHaveLostRows ? notKnownYet() : refused(admission.reason, admission.message);
+      throw refused(admission.reason, admission.message);
     case "admitted":
       return admission.minorUnits;
   }
-}
-
-const NO_SUCH_PAYMENT = "there is no such payment";
-
-/** There is no such payment now; its creation may still come, or come again. */
-function missing({ mayHaveLostRows }: Pick<Admitting, "mayHaveLostRows">): NotExecuted {
-  return mayHaveLostRows ? notKnownYet() : notExecuted("PAYMENT_NOT_FOUND", NO_SUCH_PAYMENT);
-}
-
-/** What the database says may be what it was before rows of it were lost. */
-export function notKnownYet(): NotExecuted {
-  return new NotExecuted(
-    refusal(
-      "OUTCOME_UNKNOWN",
-      "the database was restored a short while ago and may lack what this call builds on: repeat the calls before it, then this one with the same key",
-      { retryDelayMs: LOST_ROWS_RETRY_DELAY_MS },
-    ),
-  );
 }

@@ -35,12 +35,6 @@ interface Before {
   readonly readAt: Moment;
 }
 
-export interface BeginOptions {
-  readonly readMoment: ReadMoment;
-  /** Whether the processor may know of operations that the database has lost. */
-  readonly mayHaveLostRows: () => boolean;
-}
-
 /**
  * Begins operations, or finds what earlier attempts of the same request have
  * begun. Only what has not begun is checked: an operation that has is never
@@ -48,10 +42,7 @@ export interface BeginOptions {
  * with NotExecuted if it is not valid or the payment's state does not admit it
  * now, with Final if it never will.
  */
-export function createBeginStep({
-  readMoment,
-  mayHaveLostRows,
-}: BeginOptions): Step<ToBegin, Before, Begun> {
+export function createBeginStep(readMoment: ReadMoment): Step<ToBegin, Before, Begun> {
   /** What an operation writes, or undefined where it goes on. */
   function planOf(toBegin: ToBegin, { begun, locked, time, readAt }: Before): Plan | undefined {
     const { scope, fingerprint } = toBegin.execution;
@@ -60,7 +51,7 @@ export function createBeginStep({
     if (found === undefined) {
       const intent = validIntent(toBegin);
       const payment = locked.get(nameKey(changedPaymentOf(scope, intent)));
-      return planFirst({ ...beginning, payment, mayHaveLostRows: mayHaveLostRows() }, intent);
+      return planFirst({ ...beginning, payment }, intent);
     }
     const { operation } = found;
     mustBeSameRequest(beginning, operation);
@@ -69,8 +60,7 @@ export function createBeginStep({
     }
     validIntent(toBegin);
     const payment = mustExist(locked.get(nameKey(paymentNameOf(operation))), "a payment");
-    const admitting = { ...beginning, payment, mayHaveLostRows: mayHaveLostRows() };
-    return planAgain(admitting, operation, payment);
+    return planAgain(beginning, operation, payment);
   }
 
   return {
@@ -119,7 +109,7 @@ function validIntent({ intent }: ToBegin): Intent {
 async function findBegun(
   transaction: PoolClient,
   scopes: readonly Scope[],
-  { readAt, readMoment }: Pick<Age, "readAt"> & Pick<BeginOptions, "readMoment">,
+  { readAt, readMoment }: { readonly readAt: Moment; readonly readMoment: ReadMoment },
 ): Promise<Before["begun"]> {
   const found = await findOperations(
     transaction,

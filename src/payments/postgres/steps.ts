@@ -1,9 +1,9 @@
 import type { Pool } from "pg";
 import { type Batches, createBatches, settled } from "../../runtime/batches.js";
-import { BATCH_LOCK_TIMEOUT_MS, databaseBatches } from "../../runtime/database-batches.js";
-import { isLockTimeout } from "../../runtime/row-errors.js";
+import { LOCK_TIMEOUTS_MS, ownersBatches } from "../../runtime/database-batches.js";
+import type { ReadMoment } from "../key-window.js";
 import { type Intent, operationIdOf } from "../operation.js";
-import { type BeginOptions, type Begun, createBeginStep, type ToBegin } from "./begin.js";
+import { type Begun, createBeginStep, type ToBegin } from "./begin.js";
 import { type Finished, type Finishing, finishStep } from "./finish.js";
 import { asOwners, type Owned, type Step } from "./owners.js";
 import { type Unanswered, unknownStep } from "./unknown.js";
@@ -22,21 +22,20 @@ export interface Steps {
   markUnknown(unanswered: Unanswered): Promise<void>;
 }
 
-export function createSteps(pool: Pool, options: BeginOptions): Steps {
+export function createSteps(pool: Pool, readMoment: ReadMoment): Steps {
   function batchesOf<Item extends Owned, Read, Result>(
     step: Step<Item, Read, Result>,
     paymentIdOf: (item: Item) => string,
   ): Batches<Item, Result> {
     return createBatches({
-      ...databaseBatches,
-      run: (items) => asOwners(pool, { items, step, lockTimeoutMs: BATCH_LOCK_TIMEOUT_MS }),
+      ...ownersBatches,
+      run: (items, turn) => asOwners(pool, { items, step, lockTimeoutMs: LOCK_TIMEOUTS_MS[turn] }),
       // Two operations of one transaction would not see what the other reserves.
       subjectOf: (item) => `${item.execution.scope.tenant} ${paymentIdOf(item)}`,
-      patience: { hasToWait: isLockTimeout, run: (items) => asOwners(pool, { items, step }) },
     });
   }
 
-  const beginnings = batchesOf(createBeginStep(options), changedPaymentOf);
+  const beginnings = batchesOf(createBeginStep(readMoment), changedPaymentOf);
   const finishings = batchesOf(finishStep, ({ operation }: Finishing) => operation.paymentId);
   const unanswered = batchesOf(unknownStep, ({ operation }: Unanswered) => operation.paymentId);
   return {

@@ -147,6 +147,7 @@ export function memoryGate<Transaction>({
     },
 
     release: (claim) => ending(claim, store.release(claim)),
+    reopen: (claim) => ending(claim, store.reopen(claim)),
     suspend: (claim, suspension) => ending(claim, store.suspend(claim, suspension)),
   };
 }

@@ -132,7 +132,7 @@ export function createMemoryStore(options: { readonly clock?: Clock } = {}): Ide
       return { kind: "replay", outcome: record.outcome };
     }
     if (isHeld(record)) {
-      return { kind: "held" };
+      return { kind: "held", heldMs: clock.nowMs() - record.leaseUntilMs };
     }
     if (record.state === "released") {
       record.request = request.request;
@@ -220,9 +220,8 @@ export function createMemoryStore(options: { readonly clock?: Clock } = {}): Ide
       });
       if (suspension.kind === "hold") {
         record.state = "held";
-      } else {
-        record.leaseUntilMs = nowMs + suspension.afterMs;
       }
+      record.leaseUntilMs = nowMs + (suspension.kind === "rerun" ? suspension.afterMs : 0);
       return true;
     },
 

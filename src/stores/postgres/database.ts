@@ -1,4 +1,5 @@
-import pg from "pg";
+import pg, { type QueryConfig, type QueryResult, type QueryResultRow } from "pg";
+import { inTransaction } from "../../runtime/transaction.js";
 
 /** The oldest Postgres that the statements are tested with. */
 const MIN_SERVER_VERSION = 150_000;
@@ -14,6 +15,15 @@ const CONNECT_TIMEOUT_MS = 5_000;
 
 /** No statement here takes longer on a healthy database. Milliseconds. */
 const STATEMENT_TIMEOUT_MS = 10_000;
+
+/**
+ * A large value takes as long as it is large: up to a gigabyte, the most that
+ * Postgres takes. As long as an attempt may last by default. Milliseconds.
+ */
+const LARGE_STATEMENT_TIMEOUT_MS = 60_000;
+
+/** The driver gives up later than Postgres, which says what became of the statement. Milliseconds. */
+const DRIVER_GRACE_MS = 1_000;
 
 /** Whatever the database's default: the statements count on seeing what others commit. */
 const ISOLATION = "-c default_transaction_isolation=read\\ committed";
@@ -42,7 +52,7 @@ export function openDatabase(
     max: MAX_CONNECTIONS,
     connectionTimeoutMillis: connectTimeoutMs,
     statement_timeout: STATEMENT_TIMEOUT_MS,
-    query_timeout: STATEMENT_TIMEOUT_MS + 1_000,
+    query_timeout: STATEMENT_TIMEOUT_MS + DRIVER_GRACE_MS,
     idle_in_transaction_session_timeout: STATEMENT_TIMEOUT_MS,
     options: plans === "by key" ? `${ISOLATION} ${PLANS_BY_KEY}` : ISOLATION,
     keepAlive: true,
@@ -53,6 +63,25 @@ export function openDatabase(
   // An idle connection that breaks is replaced; without a listener it would end the process.
   pool.on("error", onError);
   return pool;
+}
+
+/** Runs one statement that carries a large value, with the time that this takes. */
+export function queryLarge<Row extends QueryResultRow>(
+  pool: pg.Pool,
+  statement: QueryConfig,
+): Promise<QueryResult<Row>> {
+  const patient = {
+    ...statement,
+    query_timeout: LARGE_STATEMENT_TIMEOUT_MS + DRIVER_GRACE_MS,
+  };
+  return inTransaction(pool, async (transaction) => {
+    // Until the value has arrived, Postgres takes the transaction for an idle one.
+    await transaction.query(
+      `SET LOCAL statement_timeout = ${LARGE_STATEMENT_TIMEOUT_MS};
+       SET LOCAL idle_in_transaction_session_timeout = ${LARGE_STATEMENT_TIMEOUT_MS}`,
+    );
+    return transaction.query<Row>(patient);
+  });
 }
 
 /**

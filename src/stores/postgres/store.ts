@@ -1,6 +1,6 @@
 import type { Pool, PoolClient } from "pg";
 import { rememberingScope, scopeHash } from "../../idempotency/scope.js";
-import type { Claim, IdempotencyStore, TakenOver } from "../../idempotency/store.js";
+import type { IdempotencyStore, TakenOver } from "../../idempotency/store.js";
 import { type ClaimsOptions, createClaims } from "./claims.js";
 import { createOwnerWrites } from "./owner-writes.js";
 import { getRecord, listRecords } from "./records.js";
@@ -21,36 +21,24 @@ export function createPostgresStore(
 ): IdempotencyStore<PoolClient> {
   const owners = createOwnerWrites(pool);
 
-  /** Runs a write of one owner and tells whether it found the claim. */
-  async function write(
-    statement: { name: string; text: string },
-    { scope, fencingToken, claimId }: Claim,
-    values: readonly unknown[] = [],
-    database: Pool | PoolClient = pool,
-  ): Promise<boolean> {
-    const { rowCount } = await database.query({
-      ...statement,
-      values: [scope.tenant, scopeHash(scope), fencingToken, claimId, ...values],
-    });
-    return rowCount === 1;
-  }
-
   return {
     claim: createClaims(pool, options),
-    extend: (claim, leaseMs) => write(sql.EXTEND, claim, [leaseMs]),
+    async extend({ scope, fencingToken, claimId }, leaseMs) {
+      const { rowCount } = await pool.query({
+        ...sql.EXTEND,
+        values: [scope.tenant, scopeHash(scope), fencingToken, claimId, leaseMs],
+      });
+      return rowCount === 1;
+    },
     complete: (claim, outcome, retentionMs) => owners.complete({ claim, outcome, retentionMs }),
     completeWithin: (transaction, claim, outcome, retentionMs) =>
       owners.completeWithin(transaction, { claim, outcome, retentionMs }),
     committed: async () => {},
     ownsWithin: owners.holdWithin,
-    release: (claim) => write(sql.RELEASE, claim),
-    reopen: (claim) => write(sql.REOPEN, claim),
-    reopenWithin: (transaction, claim) => write(sql.REOPEN, claim, [], transaction),
-
-    suspend: (claim, suspension) =>
-      suspension.kind === "hold"
-        ? write(sql.SUSPEND, claim, ["held", 0, suspension.reason])
-        : write(sql.SUSPEND, claim, ["executing", suspension.afterMs, suspension.reason]),
+    release: (claim) => owners.endWithoutOutcome({ claim, as: "released" }),
+    reopen: (claim) => owners.endWithoutOutcome({ claim, as: "reopened" }),
+    reopenWithin: owners.reopenWithin,
+    suspend: (claim, as) => owners.endWithoutOutcome({ claim, as }),
 
     async takeOverExpired({ operations, limit, leaseMs }) {
       const { rows } = await pool.query<TakenOverRow>({

@@ -207,6 +207,12 @@ export function redisGate<Transaction>(
       return released;
     },
 
+    async reopen(claim) {
+      const reopened = await store.reopen(claim);
+      await release(claim);
+      return reopened;
+    },
+
     async suspend(claim, suspension) {
       const suspended = await store.suspend(claim, suspension);
       await release(claim);

@@ -15,6 +15,7 @@ import {
   RefundPaymentRequestSchema,
 } from "../../../src/gen/payonce/payments/v1/payments_pb.js";
 import type { CallContext, Execution } from "../../../src/idempotency/call.js";
+import { digest } from "../../../src/idempotency/digest.js";
 import { ClaimLost } from "../../../src/idempotency/errors.js";
 import { type Outcome, okOutcome } from "../../../src/idempotency/outcome.js";
 import { type Scope, scopeHash } from "../../../src/idempotency/scope.js";
@@ -123,11 +124,11 @@ export async function startPayments() {
     };
   }
 
-  const ask = (scope: Scope) =>
+  const ask = (scope: Scope, request = "request") =>
     store.claim({
       scope,
       claimId: randomUUID(),
-      fingerprint: { version: 1, canonical: new Uint8Array(32), raw: new Uint8Array(32) },
+      fingerprint: { version: 1, canonical: digest(request), raw: digest(request) },
       request: new Uint8Array(),
       onLostOwner: "rerun",
       leaseMs: LEASE_MS,
@@ -137,10 +138,16 @@ export async function startPayments() {
   async function claim(
     method: Method,
     key: string,
-    options: { readonly tenant?: string; readonly signal?: AbortSignal } = {},
+    options: {
+      readonly tenant?: string;
+      readonly signal?: AbortSignal;
+      /** Names the request: of another name, it is another one. */
+      readonly request?: string;
+    } = {},
   ): Promise<CallContext<PoolClient> & { execution: Execution<PoolClient> }> {
-    const { tenant = "acme", signal = new AbortController().signal } = options;
-    const result = await ask({ tenant, operation: `${PaymentService.typeName}/${method}`, key });
+    const { tenant = "acme", signal = new AbortController().signal, request } = options;
+    const operation = `${PaymentService.typeName}/${method}`;
+    const result = await ask({ tenant, operation, key }, request);
     if (result.kind !== "claimed") {
       throw new Error(`the key is ${result.kind}`);
     }

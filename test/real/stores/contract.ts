@@ -30,6 +30,21 @@ const answer: Outcome = {
   trailers: [["x-checksum-bin", new Uint8Array([0, 127, 128])]],
 };
 
+/** The record is held, and a store knows for how long: longer the later it is asked. */
+async function expectHeldLonger(store: IdempotencyStore<never>, request: ClaimRequest) {
+  const heldMs: number[] = [];
+  for (const waitMs of [0, 50]) {
+    await sleep(waitMs);
+    const result = await store.claim(again(request));
+    expect(result.kind).toBe("held");
+    heldMs.push(result.kind === "held" ? result.heldMs : Number.NaN);
+  }
+  const [earlierMs = Number.NaN, laterMs] = heldMs;
+  expect(earlierMs).toBeGreaterThanOrEqual(0);
+  expect(earlierMs).toBeLessThan(LONG_LEASE_MS); // not counted from the claim's lease
+  expect(laterMs).toBeGreaterThanOrEqual(earlierMs + 40);
+}
+
 /** What every store promises, whatever it is made of and decorated with. */
 export function storeContract(name: string, open: () => Promise<StoresUnderTest>): void {
   describe(name, () => {
@@ -173,6 +188,77 @@ export function storeContract(name: string, open: () => Promise<StoresUnderTest>
       });
     });
 
+    describe("reopening", () => {
+      it("frees the key for its own request alone, which then is a first attempt", async () => {
+        const request = newRequest();
+        const claim = claimOf(await first.claim(request));
+        expect(await first.reopen(claim)).toBe(true);
+        const other = { ...again(request), fingerprint: newFingerprint() };
+        expect(await second.claim(other)).toEqual({ kind: "mismatch" });
+        expect((await second.get(request.scope))?.record.state).toBe("released");
+        const next = claimOf(await second.claim(again(request)));
+        expect(next.fencingToken).toBeGreaterThan(claim.fencingToken);
+        expect(next.attempt).toBe(1);
+        expect(await second.complete(next, answer, RETENTION_MS)).toBe(true);
+        expect(await first.claim(other)).toEqual({ kind: "mismatch" });
+        expect((await first.claim(again(request))).kind).toBe("replay");
+      });
+
+      it("grants one of a hundred concurrent claims, and the others wait for it", async () => {
+        const request = newRequest();
+        await first.reopen(claimOf(await first.claim(request)));
+        const results = await Promise.all(
+          Array.from({ length: 100 }, (_, index) =>
+            (index % 2 === 0 ? first : second).claim(again(request)),
+          ),
+        );
+        expect(results.filter(({ kind }) => kind === "claimed")).toHaveLength(1);
+        expect(results.filter(({ kind }) => kind === "in_progress")).toHaveLength(99);
+      });
+
+      it("runs again from the request and the policy that came last", async () => {
+        const request = { ...newRequest(), leaseMs: SHORT_LEASE_MS };
+        await first.reopen(claimOf(await first.claim({ ...request, onLostOwner: "hold" })));
+        const sent = new Uint8Array([4, 5, 6]);
+        await first.claim({ ...again(request), request: sent, onLostOwner: "rerun" });
+        await sleep(2 * SHORT_LEASE_MS);
+        const [taken] = await first.takeOverExpired({
+          operations: [request.scope.operation],
+          limit: 1,
+          leaseMs: LONG_LEASE_MS,
+        });
+        expect(Buffer.from(taken?.request ?? [])).toEqual(Buffer.from(sent));
+        expect(taken?.claim.attempt).toBe(2);
+      });
+
+      it("fences the owner from before, and refuses what is answered", async () => {
+        const request = newRequest();
+        const claim = claimOf(await first.claim(request));
+        await first.reopen(claim);
+        expect(await first.complete(claim, answer, RETENTION_MS)).toBe(false);
+        expect(await first.extend(claim, LONG_LEASE_MS)).toBe(false);
+        expect(await first.release(claim)).toBe(false);
+        const next = claimOf(await second.claim(again(request)));
+        expect(await first.reopen(claim)).toBe(false);
+        await second.complete(next, answer, RETENTION_MS);
+        expect(await second.reopen(next)).toBe(false);
+      });
+    });
+
+    describe("a token that was given twice, by a sequence that was restored", () => {
+      it("is no proof without the claim's id", async () => {
+        const request = newRequest();
+        const claim = claimOf(await first.claim(request));
+        const stranger = { ...claim, claimId: randomUUID() };
+        expect(await first.extend(stranger, LONG_LEASE_MS)).toBe(false);
+        expect(await first.complete(stranger, answer, RETENTION_MS)).toBe(false);
+        expect(await first.suspend(stranger, { kind: "hold", reason: "late" })).toBe(false);
+        expect(await first.reopen(stranger)).toBe(false);
+        expect(await first.release(stranger)).toBe(false);
+        expect(await first.complete(claim, answer, RETENTION_MS)).toBe(true);
+      });
+    });
+
     describe("an expired lease", () => {
       it("lets the next duplicate take over, with a higher token, where a rerun is allowed", async () => {
         const request = newRequest({ leaseMs: SHORT_LEASE_MS });
@@ -227,7 +313,7 @@ export function storeContract(name: string, open: () => Promise<StoresUnderTest>
         const request = newRequest({ leaseMs: SHORT_LEASE_MS, onLostOwner: "hold" });
         const claim = claimOf(await first.claim(request));
         await sleep(SHORT_LEASE_MS * 1.5);
-        expect((await second.claim(again(request))).kind).toBe("held");
+        await expectHeldLonger(second, request);
         expect(await first.complete(claim, answer, RETENTION_MS)).toBe(true);
         expect((await second.claim(again(request))).kind).toBe("replay");
       });
@@ -296,7 +382,7 @@ export function storeContract(name: string, open: () => Promise<StoresUnderTest>
         const request = newRequest();
         const claim = claimOf(await first.claim(request));
         await first.suspend(claim, { kind: "hold", reason: "window passed" });
-        expect((await second.claim(again(request))).kind).toBe("held");
+        await expectHeldLonger(second, request);
         const found = await second.get(request.scope);
         expect(found?.record).toMatchObject({ state: "held", unknownReason: "window passed" });
 

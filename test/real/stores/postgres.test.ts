@@ -4,7 +4,7 @@ import type { Pool } from "pg";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { okOutcome } from "../../../src/idempotency/outcome.js";
 import type { ClaimRequest } from "../../../src/idempotency/store.js";
-import { claimColumns } from "../../../src/stores/postgres/claims.js";
+import { claimParameters } from "../../../src/stores/postgres/claims.js";
 import {
   assertDurable,
   createPostgresStore,
@@ -263,7 +263,10 @@ describe("claims of one key", () => {
   async function uncommittedClaim(request: ClaimRequest) {
     const client = await other.connect();
     await client.query("BEGIN");
-    await client.query({ ...CLAIM, values: [...claimColumns([request])] });
+    await client.query({
+      ...CLAIM,
+      values: claimParameters({ requests: [request], turn: "together" }),
+    });
     return async (end: "COMMIT" | "ROLLBACK") => {
       await client.query(end);
       client.release();

@@ -1,0 +1,78 @@
+import { type CallError, NotExecuted, refusal } from "../idempotency/errors.js";
+import type { KeyWindow } from "./key-window.js";
+import type { Processor } from "./processor.js";
+
+/** After how long to ask again for what the database may have lost. Milliseconds. */
+const RETRY_DELAY_MS = 1_000;
+
+/** What the database may have lost when it was put back to an earlier state. */
+export interface LostRows {
+  /** Whether the processor may still know of operations that the database has lost. */
+  arePossible(): boolean;
+  /**
+   * The error that answers a call which the database refuses as it is now. Where
+   * the processor knows the call, it was executed before rows were lost: the
+   * refusal would be wrong, and the call succeeds once the calls before it have
+   * come again.
+   */
+  confirm(refused: CallError, processorKey: string): Promise<CallError>;
+}
+
+/** Refusals that follow from what the database holds, and not from the request alone. */
+const byState: ReadonlySet<string> = new Set([
+  "PAYMENT_NOT_FOUND",
+  "PAYMENT_NOT_CAPTURABLE",
+  "PAYMENT_NOT_CANCELABLE",
+  "PAYMENT_NOT_REFUNDABLE",
+  "AMOUNT_EXCEEDS_AUTHORIZED",
+  "AMOUNT_EXCEEDS_CAPTURED",
+]);
+
+export interface LostRowsOptions {
+  readonly processor: Pick<Processor, "lookUp">;
+  readonly keyWindow: Pick<KeyWindow, "windowMs" | "longestCallMs">;
+  /**
+   * How long ago the database was put back to an earlier state, as it may have
+   * been. Milliseconds; undefined where it never was.
+   */
+  readonly restoredAgoMs: () => number | undefined;
+}
+
+export function createLostRows({
+  processor,
+  keyWindow: { windowMs, longestCallMs },
+  restoredAgoMs,
+}: LostRowsOptions): LostRows {
+  // By then the processor has forgotten all that the database has lost.
+  const arePossible = () => (restoredAgoMs() ?? Number.POSITIVE_INFINITY) < windowMs;
+  /** Calls that were sent before may arrive until then; twice, since clocks are read on two machines. */
+  const mayStillArrive = () => (restoredAgoMs() ?? Number.POSITIVE_INFINITY) < 2 * longestCallMs;
+
+  return {
+    arePossible,
+
+    async confirm(refused, processorKey) {
+      if (!byState.has(refused.description.reason) || !arePossible()) {
+        return refused;
+      }
+      const mayArrive = mayStillArrive(); // asked before the processor is
+      try {
+        const effect = await processor.lookUp(processorKey);
+        return effect === undefined && !mayArrive ? refused : notKnownYet();
+      } catch {
+        return notKnownYet();
+      }
+    },
+  };
+}
+
+/** What the database says may be what it was before rows of it were lost. */
+export function notKnownYet(): NotExecuted {
+  return new NotExecuted(
+    refusal(
+      "OUTCOME_UNKNOWN",
+      "the database was restored a short while ago and may lack what this call builds on: repeat the calls before it, then this one with the same key",
+      { retryDelayMs: RETRY_DELAY_MS },
+    ),
+  );
+}
