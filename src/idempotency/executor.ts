@@ -26,7 +26,7 @@ const MAX_CALLS = 10_000;
  * an operator. By then recovery alone has tried for half a day, and the next
  * attempt would do no better.
  */
-const MAX_ATTEMPTS = 200;
+export const MAX_ATTEMPTS = 200;
 
 /**
  * What calls under way may hold: their requests, and their answers until these

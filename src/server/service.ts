@@ -14,7 +14,7 @@ import { createPaymentHandlers } from "../payments/service.js";
 import { paymentValidators } from "../payments/validators.js";
 import { createPostgresStore } from "../stores/postgres/index.js";
 import { createClosers } from "./closers.js";
-import { type Address, type Config, formatAddress } from "./config.js";
+import { type Address, type Config, configWarnings, formatAddress } from "./config.js";
 import { openGatedStore, openProcessor, openStoreOfRecord } from "./dependencies.js";
 import { mount } from "./edge.js";
 import {
@@ -61,6 +61,9 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   const { config, log, gate, processor: wrap = unchanged } = options;
   const { keyWindow: wrapWindow = unchanged, resolver = createResolver } = options;
   const closers = createClosers();
+  for (const warning of configWarnings(config)) {
+    log.warn(warning);
+  }
   try {
     const metrics = createMetrics();
     const watching =
@@ -72,10 +75,11 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     const open = { config, log, closers };
     const database = await openStoreOfRecord(open);
     const firstWork = createFirstWork();
-    const record = createPostgresStore(database.value.records, { firstWork });
+    const { records, watch } = database.value;
+    const record = createPostgresStore(records, { firstWork, lossySetting: watch.lossySetting });
     const gated =
       gate === undefined
-        ? await openGatedStore(open, record, { pool: database.value.records, metrics })
+        ? await openGatedStore(open, record, { watch, metrics })
         : { value: gate(record), what: "replaced" };
     const processor = await openProcessor(open);
     const store = gated.value;
@@ -98,6 +102,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
           longestCallMs: config.processorTimeoutMs,
         }),
       ),
+      restoredAgoMs: watch.restoredAgoMs,
     });
     const recovery = startRecovery({
       store,

@@ -17,7 +17,7 @@ import {
 import { connectRedisNodes, redisGate } from "../../../src/stores/redis/index.js";
 import { createOrders } from "./orders.js";
 
-const DAY_MS = 24 * 3_600_000;
+const COPY_TTL_MS = 3_600_000;
 
 /** Everything a protected service needs, and how to end it. */
 export async function createOrderServer(options: {
@@ -32,10 +32,11 @@ export async function createOrderServer(options: {
   await migrate(records, idempotencyMigrations);
 
   const nodes = connectRedisNodes(redisUrls, (_url, error) => onError(error));
-  const deployment = await watchDeployment(records);
+  const watch = await watchDeployment(records); // a restore, or settings that may lose commits
+  const { deployment, lossySetting } = watch;
   const namespace = () => `orders:${deployment().id}:${deployment().generation}`;
-  const storeOfRecord = createPostgresStore(records);
-  const store = redisGate({ store: storeOfRecord, nodes, namespace, copyTtlMs: DAY_MS });
+  const storeOfRecord = createPostgresStore(records, { lossySetting });
+  const store = redisGate({ store: storeOfRecord, nodes, namespace, copyTtlMs: COPY_TTL_MS });
 
   const executor = createExecutor({ store });
   const server = new Server({ interceptors: [idempotencyInterceptor({ executor })] });
@@ -48,6 +49,7 @@ export async function createOrderServer(options: {
     for (const node of nodes) {
       node.disconnect();
     }
+    await watch.stop();
     await Promise.all([records.end(), work.end()]);
   }
   return { server, stop };

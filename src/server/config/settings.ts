@@ -103,9 +103,10 @@ export const settings = {
     meaning: "how long an answer can be replayed",
     parser: duration("1ms", LONGEST_RETENTION),
   }),
-  responseCacheTtlMs: withDefault("24h", {
+  responseCacheTtlMs: withDefault("1h", {
     variable: "RESPONSE_CACHE_TTL_MS",
-    meaning: "how long Redis keeps a copy of an answer",
+    meaning:
+      "how long Redis and the process keep a copy of an answer; far shorter than PROCESSOR_KEY_WINDOW_MS",
     parser: duration("1ms", LONGEST_RETENTION),
   }),
   responseCacheMemoryMib: withDefault("32", {
