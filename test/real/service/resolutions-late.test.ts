@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { durationFromMs } from "@bufbuild/protobuf/wkt";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { FaultAction } from "../../../src/gen/payonce/sandbox/v1/sandbox_pb.js";
@@ -7,6 +8,7 @@ import {
   eur,
   isReplayed,
   openPayments,
+  type PaymentsClient,
   refusalOf,
   untilAnswered,
 } from "../../support/payments-client.js";
@@ -18,8 +20,11 @@ import { found, type Resolving, startResolving } from "./resolving.js";
 
 const METHOD = "CapturePayment";
 
-/** The first call is under way at the processor for longer than its window lasts. */
+/** The first call is under way at the processor until after the operator's word. */
 const LATE_MS = 12_000;
+
+/** Past it nothing is sent that an operator gave free; what one call may take and a margin before. */
+const WINDOW_MS = 5_000;
 
 const ARRIVAL_LIMIT_MS = 40_000;
 
@@ -32,12 +37,22 @@ const authorized = {
 };
 
 let resolving: Resolving;
+/** Of a service that believes its processor to remember for long. It recovers nothing. */
+let patient: PaymentsClient;
 
 beforeAll(async () => {
-  resolving = await startResolving();
+  resolving = await startResolving({ PROCESSOR_KEY_WINDOW_MS: String(WINDOW_MS) });
+  const { grpcAddress } = await resolving.addService({
+    PROCESSOR_KEY_WINDOW_MS: "24h",
+    RECOVERY_INTERVAL_MS: "1h",
+  });
+  patient = openPayments(grpcAddress);
 });
 
-afterAll(() => resolving?.stop());
+afterAll(async () => {
+  patient?.close();
+  await resolving?.stop();
+});
 
 /** Captures of a payment that the processor drops, until their key is held and resolved as not executed. */
 async function neverExecuted(key: string, paymentId: string, minorUnits?: bigint) {
@@ -71,9 +86,10 @@ describe("a processor that charges late, although nothing was said to be on its 
       { action: FaultAction.DELAY_BEFORE, processorKey, delay: durationFromMs(LATE_MS) },
       { action: FaultAction.DROP_BEFORE, processorKey, count: ALL_CALLS },
     );
-    const capture = () => client.capturePayment({ paymentId, amount: eur(PART) }, key);
+    const request = { paymentId, amount: eur(PART) };
+    const capture = () => patient.capturePayment(request, key);
     const startedAtMs = performance.now();
-    await capture();
+    await client.capturePayment(request, key);
     await release(key);
     await resolving.expectLeft(paymentId, authorized);
     await processor.arm();
@@ -151,6 +167,21 @@ describe("a capture that was not executed, after what it had reserved is used", 
     expect((await untilAnswered(most)).answer.code).toBe(Code.OK);
     expect(refusalOf(await capture()).reason).toBe("AMOUNT_EXCEEDS_AUTHORIZED");
   });
+});
+
+it("a capture that comes again after the processor may have forgotten it is held again, and not sent", async () => {
+  const { client, processor } = resolving;
+  const paymentId = await createPayment(client, "again-payment");
+  const capture = await neverExecuted("again", paymentId, PART);
+  const processorKey = processorKeyOfCall(METHOD, "again");
+  const sent = await processor.callsOf(processorKey);
+  await sleep(WINDOW_MS);
+  expect(refusalOf(await capture()).reason).toBe("OUTCOME_UNKNOWN");
+  expect((await resolving.recordOf(METHOD, "again"))?.state).toBe("held");
+  expect(await processor.callsOf(processorKey)).toBe(sent);
+  await release("again");
+  expect((await untilAnswered(capture)).answer.code).toBe(Code.OK);
+  expect(await processor.callsOf(processorKey)).toBe(sent + 1n);
 });
 
 describe("a key whose operation has got the processor's answer meanwhile", () => {

@@ -3,7 +3,12 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import { FaultAction } from "../../../src/gen/payonce/sandbox/v1/sandbox_pb.js";
 import { Code } from "../../../src/idempotency/code.js";
 import { callEach } from "../../support/call-each.js";
-import { openPayments, refusalOf, untilAnswered } from "../../support/payments-client.js";
+import {
+  openPayments,
+  type PaymentsClient,
+  refusalOf,
+  untilAnswered,
+} from "../../support/payments-client.js";
 import {
   type NextCall,
   nextCalls,
@@ -47,6 +52,8 @@ const scenarios: readonly Scenario[] = notHeld.flatMap((row) =>
 const ofRecord = (record: string) => scenarios.filter((scenario) => scenario.record === record);
 
 let resolving: Resolving;
+/** Of a service whose processor remembers for long: what was released a while ago may be sent. */
+let client: PaymentsClient;
 
 beforeAll(async () => {
   // Longer calls than the other one executes; short of it, a window that is soon over.
@@ -67,21 +74,29 @@ beforeAll(async () => {
   }));
   await processor.arm(...delays, ...drops);
   await Promise.all([
-    callEach(ofRecord("completed"), (scenario) => untilAnswered(callOf(scenario).send)),
+    callEach(ofRecord("completed"), (scenario) =>
+      untilAnswered(callOf(scenario, resolving.client).send),
+    ),
     callEach(ofRecord("released"), release),
     expire(ofRecord("expired")),
   ]);
   await processor.arm(...delays);
+  // Not before: its recovery would send what is to be held.
+  const { grpcAddress } = await resolving.addService({ PROCESSOR_KEY_WINDOW_MS: "24h" });
+  client = openPayments(grpcAddress);
 }, PREPARATION_LIMIT_MS);
 
-afterAll(() => resolving?.stop());
+afterAll(async () => {
+  client?.close();
+  await resolving?.stop();
+});
 
-function callOf({ key }: Scenario): HeldCall {
-  return heldCall(resolving.client, "create", { key, paymentId: "", otherPaymentId: "" });
+function callOf({ key }: Scenario, by = client): HeldCall {
+  return heldCall(by, "create", { key, paymentId: "", otherPaymentId: "" });
 }
 
 async function release(scenario: Scenario): Promise<void> {
-  const { key, send } = callOf(scenario);
+  const { key, send } = callOf(scenario, resolving.client);
   await send();
   const fencingToken = await resolving.untilHeld(METHOD, key);
   await resolving.resolve(METHOD, key, fencingToken, found.not_executed);
@@ -90,18 +105,15 @@ async function release(scenario: Scenario): Promise<void> {
 /** Has the calls answered by a service that keeps answers for a moment, and waits for the reaper. */
 async function expire(expiring: readonly Scenario[]): Promise<void> {
   const service = await resolving.addService({ IDEMPOTENCY_RETENTION_MS: "100" });
-  const client = openPayments(service.grpcAddress);
-  await callEach(expiring, ({ key }) => {
-    const call = heldCall(client, "create", { key, paymentId: "", otherPaymentId: "" });
-    return call.send();
-  });
+  const forgetful = openPayments(service.grpcAddress);
+  await callEach(expiring, (scenario) => callOf(scenario, forgetful).send());
   await callEach(expiring, ({ key }) =>
     waitUntil(
       async () => (await resolving.recordOf(METHOD, key))?.state === "expired",
       STEP_LIMIT_MS,
     ),
   );
-  client.close();
+  forgetful.close();
 }
 
 /** Lets an owner execute the call. Resolves once the processor has it. */

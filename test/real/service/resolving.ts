@@ -12,7 +12,7 @@ import { createClientLog } from "../../invariants/client-log.js";
 import { expectAudit } from "../../support/audit.js";
 import { startCluster } from "../../support/cluster.js";
 import { isReplayed, openPayments, refusalOf } from "../../support/payments-client.js";
-import type { PaymentLeft, Resolution, Told } from "../../support/resolution-table.js";
+import type { PaymentLeft, Told } from "../../support/resolution-table.js";
 import { waitUntil } from "../../support/service-process.js";
 import { openProcessor } from "./processor.js";
 
@@ -26,11 +26,7 @@ export type Method = "CreatePayment" | "CapturePayment" | "CancelPayment" | "Ref
 type Found = MessageInitShape<typeof ResolveKeyRequestSchema>["resolution"] & object;
 
 /** What an operator says of a payment's key. */
-export const found: Readonly<Record<Resolution, Found>> = {
-  not_executed: { case: "notExecuted", value: {} },
-  response: { case: "response", value: new Uint8Array() },
-  error: { case: "error", value: { code: Code.FAILED_PRECONDITION, message: "not charged" } },
-};
+export { resolutions as found } from "../../support/operator.js";
 
 export type Resolving = Awaited<ReturnType<typeof startResolving>>;
 
