@@ -260,4 +260,36 @@ it("a response for a payment's key must be empty: the payment makes its own", as
   expect(resolved.code).toBe(Code.OK);
 });
 
+it("an operator ends a payment's key also after more attempts than a claim may have", async () => {
+  const { client, processor, pool } = resolving;
+  const cases = [
+    { says: "error", action: FaultAction.DROP_BEFORE, captured: 0n },
+    { says: "response", action: FaultAction.ERROR_AFTER, captured: PART },
+  ] as const;
+  const keyOf = (says: string) => `attempts-${says}`;
+  await processor.arm(
+    ...cases.map(({ says, action }) => ({
+      action,
+      processorKey: processorKeyOfCall(METHOD, keyOf(says)),
+      count: ALL_CALLS,
+    })),
+  );
+  await Promise.all(
+    cases.map(async ({ says, captured }) => {
+      const paymentId = await createPayment(client, `${keyOf(says)}-payment`);
+      await client.capturePayment({ paymentId, amount: eur(PART) }, keyOf(says));
+      const fencingToken = await resolving.untilHeld(METHOD, keyOf(says));
+      await pool.query(
+        "UPDATE idempotency_records SET attempts = 1000 WHERE idempotency_key = $1",
+        [keyOf(says)],
+      );
+      const resolved = await resolving.resolve(METHOD, keyOf(says), fencingToken, found[says]);
+      expect(resolved.code).toBe(Code.OK);
+      const lookup = { case: "paymentId", value: paymentId } as const;
+      const { response } = await client.getPayment({ lookup });
+      expect(response?.payment?.captured?.minorUnits ?? 0n).toBe(captured);
+    }),
+  );
+});
+
 it("no invariant is violated", () => resolving.expectNothingViolated());
