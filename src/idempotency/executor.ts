@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
-import { type AttemptResult, attempt, type Run } from "./attempt.js";
+import { setMaxListeners } from "node:events";
+import { type AttemptResult, attempt, GIVEN_UP, type Run } from "./attempt.js";
 import { type Clock, sleep, systemClock } from "./clock.js";
 import { type RefusalReason, StoreOverloaded } from "./errors.js";
 import type { Fingerprint } from "./fingerprint.js";
@@ -93,8 +94,23 @@ export interface Executor<Transaction> {
    */
   resume(call: ClaimedCall<Transaction>): Promise<Reply>;
 
+  /**
+   * From now on refuses every call of `execute` with UNAVAILABLE, before it
+   * claims anything; calls that wait for another's answer wait no longer.
+   */
+  stop(): void;
+
   /** Resolves once no call is under way, also none whose caller has left. */
   drained(): Promise<void>;
+
+  /** How many calls are under way. */
+  underWay(): number;
+
+  /**
+   * After `stop`, gives up the attempts that are running, as if they had lasted
+   * too long: their outcomes are unknown, and others find them out.
+   */
+  giveUp(): void;
 }
 
 /** The one place where claims become answers. Every transport calls it. */
@@ -110,9 +126,16 @@ export function createExecutor<Transaction = never>(
     onRefused: (scope, reason) => onEvent({ type: "refused", scope, reason }),
   });
   const waitingForDrain: (() => void)[] = [];
+  const running = new Set<() => void>();
+  const stopping = new AbortController();
+  setMaxListeners(0, stopping.signal); // every call that waits listens; maxCalls bounds them
+  let isGivingUp = false;
   let calls = 0;
 
   async function execute(request: ExecuteRequest<Transaction>): Promise<Reply> {
+    if (stopping.signal.aborted) {
+      return refusals.stopping(request.scope);
+    }
     return calls >= maxCalls
       ? refusals.overloaded(request.scope)
       : counted(request.scope, claimAndAnswer, request);
@@ -176,10 +199,10 @@ export function createExecutor<Transaction = never>(
       if (result.kind !== "in_progress" || leftMs <= 0) {
         return answer(request, claiming);
       }
-      const { signal } = request;
-      await sleep(clock, Math.min(leftMs, refusals.delayUntilAnswer(scope, result)), signal);
-      if (signal.aborted) {
-        return answer(request, claiming); // asking again might begin what nobody waits for
+      const signals = [request.signal, stopping.signal];
+      await sleep(clock, Math.min(leftMs, refusals.delayUntilAnswer(scope, result)), ...signals);
+      if (signals.some(({ aborted }) => aborted)) {
+        return answer(request, claiming); // asking again might begin what nobody waits for, or should begin
       }
     }
   }
@@ -212,7 +235,9 @@ export function createExecutor<Transaction = never>(
     const { claim, policy, run } = call;
     const { scope } = claim;
     const startedAtMs = clock.nowMs();
-    const result = await attempt({ store, clock, claim, policy, maxExecutionMs, run });
+    const result = isGivingUp
+      ? GIVEN_UP // claimed since, and for others to run
+      : await attempt({ store, clock, claim, policy, maxExecutionMs, run, running });
     const reply = await settle(call, result);
     const durationMs = clock.nowMs() - startedAtMs;
     durations.record(scope.operation, durationMs);
@@ -286,6 +311,14 @@ export function createExecutor<Transaction = never>(
   return {
     execute,
     resume: (call) => counted(call.claim.scope, runClaimed, call),
+    stop: () => stopping.abort(),
+    underWay: () => calls,
+    giveUp() {
+      isGivingUp = true;
+      for (const giveUp of running) {
+        giveUp();
+      }
+    },
     async drained() {
       if (calls > 0) {
         await new Promise<void>((resolve) => waitingForDrain.push(resolve));
