@@ -8,7 +8,7 @@ import type { PolicyDefaults } from "../idempotency/policy.js";
 import type { Scope } from "../idempotency/scope.js";
 import type { IdempotencyStore, TakenOver } from "../idempotency/store.js";
 import { createKeyWindow } from "../payments/key-window.js";
-import { endAsNotExecuted } from "../payments/postgres/not-executed.js";
+import { endAsNotExecuted, hasResult } from "../payments/postgres/not-executed.js";
 import type { ProcessorDecision } from "../payments/processor.js";
 import { createDecidedProcessor } from "../payments/processors/decided.js";
 import { createPaymentHandlers } from "../payments/service.js";
@@ -24,6 +24,8 @@ export type Resolved =
   | { readonly kind: "resolved" }
   /** The record is not held under the token any more. Nothing was written. */
   | { readonly kind: "changed" }
+  /** A response that the key cannot have. Nothing was written. */
+  | { readonly kind: "invalid"; readonly message: string }
   /** The record is not ended so; what was found instead. */
   | { readonly kind: "failed"; readonly message: string };
 
@@ -72,24 +74,25 @@ export function createResolver(options: ResolverOptions): ResolveHeld {
       : { kind: "failed", message: reply.message };
   }
 
-  async function forgetPayment(
+  /** Ends the operation behind the key, unless the processor's answer is there already. */
+  async function resolvePayment(
     taken: TakenOver,
     method: RepeatableMethod<PoolClient>,
+    { kind }: Resolution,
   ): Promise<Resolved> {
     const { claim } = taken;
-    const result = await endAsNotExecuted(pool, {
+    if (await hasResult(pool, claim.scope)) {
+      await finishPayment(taken, method);
+      return { kind: "failed", message: "the processor has answered: the key has its answer" };
+    }
+    if (kind === "outcome") {
+      return finishPayment(taken, method);
+    }
+    const isEnded = await endAsNotExecuted(pool, {
       scope: claim.scope,
       reopenWithin: (transaction) => store.reopenWithin(transaction, claim),
     });
-    switch (result) {
-      case "ended":
-        return RESOLVED;
-      case "claim_lost":
-        return OWNED_BY_ANOTHER;
-      case "has_result":
-        await finishPayment(taken, method);
-        return { kind: "failed", message: "the processor has answered: the key has its answer" };
-    }
+    return isEnded ? RESOLVED : OWNED_BY_ANOTHER;
   }
 
   async function resolveRecord({ claim }: TakenOver, resolution: Resolution): Promise<Resolved> {
@@ -101,19 +104,19 @@ export function createResolver(options: ResolverOptions): ResolveHeld {
   }
 
   return async (scope, { fencingToken, reason, resolution }) => {
+    const isApproval = resolution.kind === "outcome" && resolution.outcome.code === Code.OK;
+    const method = (isApproval ? approved : declined).get(scope.operation);
+    if (method !== undefined && isApproval && resolution.outcome.body.length > 0) {
+      return { kind: "invalid", message: "must be empty: payments make their answer themselves" };
+    }
     const { leaseMs } = defaults;
     const taken = await store.reclaim(scope, { fencingToken, reason, leaseMs });
     if (taken === undefined) {
       return { kind: "changed" };
     }
-    const isApproval = resolution.kind === "outcome" && resolution.outcome.code === Code.OK;
-    const method = (isApproval ? approved : declined).get(scope.operation);
-    if (method === undefined) {
-      return resolveRecord(taken, resolution);
-    }
-    return resolution.kind === "not_executed"
-      ? forgetPayment(taken, method)
-      : finishPayment(taken, method);
+    return method === undefined
+      ? resolveRecord(taken, resolution)
+      : resolvePayment(taken, method, resolution);
   };
 }
 

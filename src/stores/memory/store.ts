@@ -196,6 +196,9 @@ export function createMemoryStore(options: { readonly clock?: Clock } = {}): Ide
 
     async release(claim) {
       const record = owned(claim, "executing", "held");
+      if (record?.events.some(({ type }) => type === "resolved")) {
+        return reopen(claim);
+      }
       if (record !== undefined) {
         records.delete(scopeKey(claim.scope));
       }
