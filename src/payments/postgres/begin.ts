@@ -7,7 +7,7 @@ import type { Age, Moment, ReadMoment } from "../key-window.js";
 import { type Intent, type Operated, operationIdOf, paymentIdOf } from "../operation.js";
 import type { Payment } from "../payment.js";
 import { mustBeSameRequest, planAgain, planFirst } from "./admit-operation.js";
-import { findOperations, paymentNameOf } from "./operations.js";
+import { findOperations, firstSendingOf, paymentNameOf } from "./operations.js";
 import type { Owned, Step } from "./owners.js";
 import { findPayments, lockPayments } from "./payments.js";
 import { type Plan, writePlans } from "./plans.js";
@@ -89,12 +89,13 @@ export function createBeginStep(readMoment: ReadMoment): Step<ToBegin, Before, B
 }
 
 function begunBy(plan: Plan | undefined, toBegin: ToBegin, { begun, readAt }: Before): Begun {
-  if (plan === undefined) {
-    const found = mustExist(begun.get(operationIdOf(scopeOf(toBegin))), "an operation");
-    return { ...found, isNew: false };
+  if (plan?.begins === "first") {
+    const { operation, payment } = plan;
+    return { operation, payment, begunAgoMs: 0, readAt, isNew: true };
   }
-  const { operation, payment, begins } = plan;
-  return { operation, payment, begunAgoMs: 0, readAt, isNew: begins === "first" };
+  const found = mustExist(begun.get(operationIdOf(scopeOf(toBegin))), "an operation");
+  const { operation, payment } = plan ?? found;
+  return { ...found, operation, payment, isNew: false };
 }
 
 /** @throws NotExecuted if the request is not valid: nothing has begun for it. */
@@ -125,7 +126,7 @@ async function findBegun(
   return new Map(
     found.map(({ operation, begunAgoMs: byDatabaseMs }) => {
       const payment = mustExist(payments.get(nameKey(paymentNameOf(operation))), "a payment");
-      const begunAgoMs = Math.max(byDatabaseMs, wallMs - operation.beginTime.getTime());
+      const begunAgoMs = Math.max(byDatabaseMs, wallMs - firstSendingOf(operation).getTime());
       return [operation.id, { operation, payment, begunAgoMs, readAt }];
     }),
   );

@@ -1,6 +1,7 @@
 import type { Pool, PoolClient } from "pg";
 import type { Scope } from "../../idempotency/scope.js";
 import { inTransaction } from "../../runtime/transaction.js";
+import { beginTimeOf, type ReadMoment, readMoment as readSystemMoment } from "../key-window.js";
 import { operationIdOf } from "../operation.js";
 import { NOT_EXECUTED, settle } from "../state.js";
 import { appendEvents } from "./events.js";
@@ -25,8 +26,10 @@ export function endAsNotExecuted(
   {
     scope,
     reopenWithin,
+    readMoment = readSystemMoment,
   }: {
     readonly scope: Scope;
+    readonly readMoment?: ReadMoment;
     /** Locks the claim, before anything else is; false if it is lost. */
     readonly reopenWithin: (transaction: PoolClient) => Promise<boolean>;
   },
@@ -51,8 +54,9 @@ export function endAsNotExecuted(
     const { payment: before, time } = mustExist(locked, "a payment");
     const declined = { kind: "declined", declineCode: NOT_EXECUTED } as const;
     const after = settle(before, begun, declined);
+    const finishTime = beginTimeOf(time, readMoment());
     await finishOperations(transaction, [
-      { ...begun, state: "not_executed", declineCode: NOT_EXECUTED, finishTime: time },
+      { ...begun, state: "not_executed", declineCode: NOT_EXECUTED, finishTime },
     ]);
     const moved = after.version !== before.version;
     await updatePayments(transaction, [moved ? { ...after, updateTime: time } : after]);

@@ -28,6 +28,7 @@ export function createSteps(pool: Pool, readMoment: ReadMoment): Steps {
     paymentIdOf: (item: Item) => string,
   ): Batches<Item, Result> {
     return createBatches({
+      // No bytes are counted: by the bounds of the schema, so many payments take 15 MB at most.
       ...ownersBatches,
       run: (items, turn) => asOwners(pool, { items, step, lockTimeoutMs: LOCK_TIMEOUTS_MS[turn] }),
       // Two operations of one transaction would not see what the other reserves.

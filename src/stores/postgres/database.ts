@@ -1,5 +1,6 @@
 import pg, { type QueryConfig, type QueryResult, type QueryResultRow } from "pg";
 import { inTransaction } from "../../runtime/transaction.js";
+import { lossySetting } from "./deployment.js";
 
 /** The oldest Postgres that the statements are tested with. */
 const MIN_SERVER_VERSION = 150_000;
@@ -27,6 +28,15 @@ const DRIVER_GRACE_MS = 1_000;
 
 /** Whatever the database's default: the statements count on seeing what others commit. */
 const ISOLATION = "-c default_transaction_isolation=read\\ committed";
+
+/**
+ * A connection keeps what its commits wait for, whatever becomes of the
+ * defaults while it lives; and no default, of a role or a database, turns the
+ * wait for the disk off. What waits for more, or for less of a standby, is the
+ * operator's to choose.
+ */
+const KEEP_COMMITS = `SELECT set_config('synchronous_commit', CASE setting WHEN 'off' THEN 'on' ELSE setting END, false)
+  FROM current_setting('synchronous_commit') AS setting`;
 
 /**
  * Statements look a few rows up by their keys, among any number. Planned while
@@ -59,6 +69,8 @@ export function openDatabase(
     // Statements that do not wait for each other's results share a round trip.
     pipeline: true,
     application_name: "payonce",
+    // Before anybody has the connection: one that refuses this is not used.
+    onConnect: (client) => client.query(KEEP_COMMITS),
   });
   // An idle connection that breaks is replaced; without a listener it would end the process.
   pool.on("error", onError);
@@ -85,27 +97,29 @@ export function queryLarge<Row extends QueryResultRow>(
 }
 
 /**
- * Makes sure that a commit is a promise.
+ * Makes sure that a commit is a promise, also on connections that keep the
+ * defaults, as those of a pooler may.
  * @throws if the server is too old, or may lose commits that it has confirmed.
  */
 export async function assertDurable(pool: pg.Pool): Promise<void> {
-  const { rows } = await pool.query<{ version: number; fsync: string; commit: string }>(
+  const { rows } = await pool.query<{
+    version: number;
+    fsync: string;
+    synchronous_commit: string;
+  }>(
     `SELECT current_setting('server_version_num')::int AS version,
             current_setting('fsync') AS fsync,
-            current_setting('synchronous_commit') AS commit`,
+            reset_val AS synchronous_commit
+     FROM pg_settings WHERE name = 'synchronous_commit'`,
   );
-  const settings = rows[0];
+  const [settings] = rows;
   if (settings === undefined || settings.version < MIN_SERVER_VERSION) {
     throw new Error("DATABASE_URL: Postgres 15 or later is needed");
   }
-  for (const [name, value] of [
-    ["fsync", settings.fsync],
-    ["synchronous_commit", settings.commit],
-  ]) {
-    if (value === "off") {
-      throw new Error(
-        `DATABASE_URL: ${name} is off, so the database may lose payments it has confirmed; turn it on`,
-      );
-    }
+  const lossy = lossySetting(settings);
+  if (lossy !== undefined) {
+    throw new Error(
+      `DATABASE_URL: ${lossy} is off, so the database may lose payments it has confirmed; turn it on`,
+    );
   }
 }

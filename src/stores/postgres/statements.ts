@@ -33,8 +33,9 @@ const OWNED_BY_ASKED = `r.tenant = asked.tenant AND r.scope_hash = asked.scope_h
     AND r.fencing_token = asked.fencing_token AND r.claim_id = asked.claim_id::uuid`;
 
 /**
- * Larger answers are read one by one: a batch of claims may find as many as it
- * asks for. Together they take less then than what a batch may write, twice. Bytes.
+ * Larger answers are read one by one, for a batch of claims may find as many as
+ * it asks for. Those it does read take twice as much as a batch may write, at
+ * most. Bytes.
  */
 const MAX_BATCHED_ANSWER_BYTES = 64 * 1024;
 

@@ -2,12 +2,16 @@ import type { Pool, PoolClient } from "pg";
 import { rememberingScope, scopeHash } from "../../idempotency/scope.js";
 import type { IdempotencyStore, TakenOver } from "../../idempotency/store.js";
 import { type ClaimsOptions, createClaims } from "./claims.js";
+import { onlyWhileDurable } from "./durable-store.js";
 import { createOwnerWrites } from "./owner-writes.js";
 import { getRecord, listRecords } from "./records.js";
 import type { TakenOverRow } from "./statements.js";
 import * as sql from "./statements.js";
 
-export type PostgresStoreOptions = ClaimsOptions;
+export interface PostgresStoreOptions extends ClaimsOptions {
+  /** What `watchDeployment` says: while it names a setting, nothing is promised. Default: never. */
+  readonly lossySetting?: () => string | undefined;
+}
 
 /**
  * The store of record. Its primary key is what makes a call execute once; its
@@ -19,9 +23,10 @@ export function createPostgresStore(
   pool: Pool,
   options: PostgresStoreOptions = {},
 ): IdempotencyStore<PoolClient> {
+  const { lossySetting = () => undefined } = options;
   const owners = createOwnerWrites(pool);
 
-  return {
+  const store: IdempotencyStore<PoolClient> = {
     claim: createClaims(pool, options),
     async extend({ scope, fencingToken, claimId }, leaseMs) {
       const { rowCount } = await pool.query({
@@ -64,6 +69,7 @@ export function createPostgresStore(
     get: (scope) => getRecord(pool, scope),
     list: (filter) => listRecords(pool, filter),
   };
+  return onlyWhileDurable(store, lossySetting);
 }
 
 function toTakenOver(row: TakenOverRow): TakenOver {
