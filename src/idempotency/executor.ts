@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
-import { type AttemptResult, attempt, extendingWhile, type Run } from "./attempt.js";
+import { setMaxListeners } from "node:events";
+import { type AttemptResult, attempt, extendingWhile, GIVEN_UP, type Run } from "./attempt.js";
 import { type Clock, sleep, systemClock } from "./clock.js";
 import { type ErrorDescription, type RefusalReason, StoreOverloaded } from "./errors.js";
 import type { Fingerprint } from "./fingerprint.js";
@@ -121,8 +122,23 @@ export interface Executor<Transaction> {
    */
   resume(call: ClaimedCall<Transaction>): Promise<Reply>;
 
+  /**
+   * From now on refuses every call of `execute` with UNAVAILABLE, before it
+   * claims anything; calls that wait for another's answer wait no longer.
+   */
+  stop(): void;
+
   /** Resolves once no call is under way, also none whose caller has left. */
   drained(): Promise<void>;
+
+  /** How many calls are under way. */
+  underWay(): number;
+
+  /**
+   * After `stop`, gives up the attempts that are running, as if they had lasted
+   * too long: their outcomes are unknown, and others find them out.
+   */
+  giveUp(): void;
 }
 
 /** The one place where claims become answers. Every transport calls it. */
@@ -139,10 +155,17 @@ export function createExecutor<Transaction = never>(
     onRefused: (scope, reason) => onEvent({ type: "refused", scope, reason }),
   });
   const waitingForDrain: (() => void)[] = [];
+  const running = new Set<() => void>();
+  const stopping = new AbortController();
+  setMaxListeners(0, stopping.signal); // every call that waits listens; maxCalls bounds them
+  let isGivingUp = false;
   let calls = 0;
   let callBytes = 0;
 
   async function execute(request: ExecuteRequest<Transaction>): Promise<Reply> {
+    if (stopping.signal.aborted) {
+      return refusals.stopping(request.scope);
+    }
     const { length: requestBytes } = request.request;
     return calls >= maxCalls || (callBytes > 0 && callBytes + requestBytes > maxCallBytes)
       ? refusals.overloaded(request.scope)
@@ -220,10 +243,10 @@ export function createExecutor<Transaction = never>(
       if (result.kind !== "in_progress" || leftMs <= 0) {
         return answer(request, claiming);
       }
-      const { signal } = request;
-      await sleep(clock, Math.min(leftMs, refusals.delayUntilAnswer(scope, result)), signal);
-      if (signal.aborted) {
-        return answer(request, claiming); // asking again might begin what nobody waits for
+      const signals = [request.signal, stopping.signal];
+      await sleep(clock, Math.min(leftMs, refusals.delayUntilAnswer(scope, result)), ...signals);
+      if (signals.some(({ aborted }) => aborted)) {
+        return answer(request, claiming); // asking again might begin what nobody waits for, or should begin
       }
     }
   }
@@ -256,14 +279,24 @@ export function createExecutor<Transaction = never>(
     }
   }
 
+  async function attemptOnce({
+    claim,
+    policy,
+    run,
+    isUnbounded = false,
+  }: ClaimedCall<Transaction>): Promise<AttemptResult> {
+    if (isGivingUp) {
+      return GIVEN_UP; // claimed since, and for others to run
+    }
+    return claim.attempt > maxAttempts && !isUnbounded
+      ? { kind: "parked", reason: `${maxAttempts} attempts have ended without an outcome` }
+      : attempt({ store, clock, claim, policy, maxExecutionMs, run, running });
+  }
+
   async function runClaimed(call: ClaimedCall<Transaction>): Promise<Reply> {
-    const { claim, policy, run, isUnbounded = false } = call;
-    const { scope } = claim;
+    const { scope } = call.claim;
     const startedAtMs = clock.nowMs();
-    const result: AttemptResult =
-      claim.attempt > maxAttempts && !isUnbounded
-        ? { kind: "parked", reason: `${maxAttempts} attempts have ended without an outcome` }
-        : await attempt({ store, clock, claim, policy, maxExecutionMs, run });
+    const result = await attemptOnce(call);
     const answerBytes = result.kind === "ended" ? sizeOfOutcome(result.outcome) : 0;
     const reply = await holding(answerBytes, () => settle(call, result));
     const durationMs = clock.nowMs() - startedAtMs;
@@ -343,6 +376,14 @@ export function createExecutor<Transaction = never>(
   return {
     execute,
     resume: (call) => counted(call.claim.scope, runClaimed, call),
+    stop: () => stopping.abort(),
+    underWay: () => calls,
+    giveUp() {
+      isGivingUp = true;
+      for (const giveUp of running) {
+        giveUp();
+      }
+    },
     async drained() {
       if (calls > 0) {
         await new Promise<void>((resolve) => waitingForDrain.push(resolve));

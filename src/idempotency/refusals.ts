@@ -10,6 +10,16 @@ const STORE_RETRY_DELAY_MS = 1_000;
 /** After how long to try an overloaded server again. */
 const OVERLOAD_RETRY_DELAY_MS = 1_000;
 
+/** After how long to come back to a server that is stopping: another one may take the call at once. */
+const STOPPING_RETRY_DELAY_MS = 100;
+
+/** For a call that reaches a server while it stops. It was not begun, unless the message says otherwise. */
+export function stopping(
+  message = "this server is stopping, and did not begin this call",
+): ErrorDescription {
+  return refusal("STORE_UNAVAILABLE", message, { retryDelayMs: STOPPING_RETRY_DELAY_MS });
+}
+
 export type InProgress = ClaimResult & { readonly kind: "in_progress" };
 
 /** What callers are told instead of an answer: the words, and when to come back. */
@@ -43,6 +53,11 @@ export function createRefusals({
       refuse(scope, "OVERLOADED", "too many calls are under way", {
         retryDelayMs: OVERLOAD_RETRY_DELAY_MS,
       }),
+
+    stopping(scope: Scope): Reply {
+      onRefused(scope, "STORE_UNAVAILABLE");
+      return refusedReply(stopping());
+    },
 
     storeUnavailable: (scope: Scope) =>
       refuse(

@@ -75,7 +75,7 @@ export async function openStoreOfRecord({
       dataDir: config.dataDir,
       log: (line) => log.debug({ from: "postgres" }, line),
     });
-    closers.add(() => postgres.stop());
+    closers.add((limitMs) => postgres.stop(limitMs));
     url = postgres.url;
     what = `a Postgres of its own in ${join(config.dataDir, "postgres")}`;
   }
@@ -185,7 +185,7 @@ async function openRedis({
     dataDir: config.dataDir,
     log: (line) => log.debug({ from: "redis" }, line),
   });
-  closers.add(() => nodes.stop());
+  closers.add((limitMs) => nodes.stop(limitMs));
   return { value: nodes.urls, what: `${OWN_REDIS_NODES} Redis nodes of its own` };
 }
 
@@ -207,7 +207,7 @@ export async function openProcessor({
       listen: formatAddress(config.sandboxListen),
       dataDir: join(config.dataDir, "sandbox"),
     });
-    closers.add(() => sandbox.stop());
+    closers.add((limitMs) => sandbox.stop(limitMs));
     address = sandbox.address;
     what = `a sandbox of its own at ${address}`;
   } else {

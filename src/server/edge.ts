@@ -2,6 +2,7 @@ import type { DescService } from "@bufbuild/protobuf";
 import type { Executor } from "../idempotency/executor.js";
 import type { ServiceHandlers, ServiceValidators } from "../idempotency/handlers.js";
 import type { PolicyDefaults } from "../idempotency/policy.js";
+import type { Connections } from "../runtime/connections.js";
 import type { Address, Config } from "./config.js";
 import type { Authenticator } from "./identity.js";
 import type { Logger } from "./log.js";
@@ -47,6 +48,11 @@ export function mount<Service extends DescService, Transaction>(
 
 export interface ListeningServer {
   readonly address: Address;
-  /** Takes no new calls and waits for those under way. */
-  close(): Promise<void>;
+  /**
+   * Accepts no connection any more, at once, and lets each that is open end once
+   * no call is under way on it. Resolves when all have ended: never, where a
+   * peer does not hang up.
+   */
+  stop(): Promise<unknown>;
+  readonly connections: Connections;
 }

@@ -1,8 +1,10 @@
 import { readFile } from "node:fs/promises";
+import type { DescService } from "@bufbuild/protobuf";
 import type { PoolClient } from "pg";
 import { InspectionService } from "../gen/payonce/idempotency/v1/inspection_pb.js";
 import { PaymentService } from "../gen/payonce/payments/v1/payments_pb.js";
 import { createExecutor } from "../idempotency/executor.js";
+import type { ServiceHandlers } from "../idempotency/handlers.js";
 import { repeatableMethods } from "../idempotency/methods.js";
 import { startReaper } from "../idempotency/reaper.js";
 import { startRecovery } from "../idempotency/recovery.js";
@@ -30,7 +32,9 @@ import { createInspectionHandlers } from "./inspection.js";
 import type { Logger } from "./log.js";
 import { createMetrics } from "./metrics.js";
 import { naming } from "./naming.js";
+import { createOpenCalls } from "./open-calls.js";
 import { createResolver, type ResolveHeld, type ResolverOptions } from "./resolution.js";
+import { type Serving, stopServing } from "./stop.js";
 import { readTls } from "./tls.js";
 import { parseTokens } from "./tokens.js";
 
@@ -47,13 +51,19 @@ export interface ServiceOptions {
   readonly resolver?: (options: ResolverOptions) => ResolveHeld;
 }
 
+/** How a service has ended. Past the limit, calls are handed on, and connections cut. */
+export type Closed = "drained" | "left behind";
+
 export interface Service {
   readonly grpcAddress: Address;
   readonly httpAddress: Address;
   /** What the service runs on, one line each. */
   readonly summary: readonly string[];
-  /** Takes no new calls, finishes those under way, and ends what it has started. */
-  close(): Promise<void>;
+  /**
+   * Takes no new calls, finishes those under way, and ends what it has started,
+   * within SHUTDOWN_TIMEOUT_MS. Resolves with whether anything was left behind.
+   */
+  close(): Promise<Closed>;
 }
 
 /** Starts the whole service. What was started before a failure is ended again. */
@@ -64,6 +74,13 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   for (const warning of configWarnings(config)) {
     log.warn(warning);
   }
+  const close = async (): Promise<Closed> => {
+    const failures = await closers.closeWithin(config.shutdownTimeoutMs);
+    for (const failure of failures) {
+      log.warn({ error: String(failure) }, "not all has ended as it should");
+    }
+    return failures.length === 0 ? "drained" : "left behind";
+  };
   try {
     const metrics = createMetrics();
     const watching =
@@ -88,8 +105,10 @@ export async function startService(options: ServiceOptions): Promise<Service> {
       maxExecutionMs: config.idempotencyMaxExecutionMs,
       onEvent: watching(metrics.onExecutorEvent, logExecutorEvent),
     });
-    // After the servers, and before everything that calls under way still need.
-    closers.add(() => executor.drained());
+    const openCalls = createOpenCalls();
+    const serving: Serving = { executor, openCalls, rounds: [], servers: [] };
+    // Before everything that calls under way still need.
+    closers.add((limitMs) => stopServing(serving, limitMs));
     const retentionMs = config.idempotencyRetentionMs;
     const defaults = { leaseMs: config.idempotencyLeaseMs, retentionMs };
     const payments = createPaymentHandlers({
@@ -111,17 +130,21 @@ export async function startService(options: ServiceOptions): Promise<Service> {
       intervalMs: config.recoveryIntervalMs,
       onEvent: watching(metrics.onRecoveryEvent, logRecoveryEvent),
     });
-    closers.add(() => recovery.stop());
+    serving.rounds.push(recovery);
     const reaper = startReaper({
       store,
       onEvent: watching(metrics.onReaperEvent, logReaperEvent),
     });
-    closers.add(() => reaper.stop());
+    serving.rounds.push(reaper);
     const inspection = createInspectionHandlers({
       store,
       resolveHeld: resolver({ store, executor, pool: database.value.payments, defaults }),
       log,
     });
+    const watched = <Watched extends DescService>(
+      service: Watched,
+      handlers: ServiceHandlers<Watched, PoolClient>,
+    ) => openCalls.watch(service, loggingFailures(service, handlers, log));
     const edge = {
       config,
       log,
@@ -130,14 +153,14 @@ export async function startService(options: ServiceOptions): Promise<Service> {
       defaults,
       authenticator: await openAuthenticator(config),
       services: [
-        mount(PaymentService, loggingFailures(PaymentService, payments, log), paymentValidators),
-        mount(InspectionService, loggingFailures(InspectionService, inspection, log)),
+        mount(PaymentService, watched(PaymentService, payments), paymentValidators),
+        mount(InspectionService, watched(InspectionService, inspection)),
       ],
     };
     const http = await startHttpServer(edge, metrics);
-    closers.add(() => http.close());
+    serving.servers.push(http);
     const grpc = await startGrpcServer(edge);
-    closers.add(() => grpc.close());
+    serving.servers.push(grpc);
     return {
       grpcAddress: grpc.address,
       httpAddress: http.address,
@@ -148,10 +171,10 @@ export async function startService(options: ServiceOptions): Promise<Service> {
         `Gate       ${gated.what}`,
         `Processor  ${processor.what}`,
       ],
-      close: () => closers.closeAll(),
+      close,
     };
   } catch (error) {
-    await closers.closeAll().catch(() => {}); // the first failure is the one to tell
+    await close();
     throw error;
   }
 }

@@ -9,7 +9,7 @@ import { type Refusal, refusalOf } from "../support/payments-client.js";
 const DEFAULT_DELAY_MS = 200;
 
 /** A key that is held names hours; the soak ends before, and asks whether it was stopped. Milliseconds. */
-const MAX_DELAY_MS = 15_000;
+const MAX_DELAY_MS = 2_000;
 
 /** So that not all come back at once. Milliseconds. */
 const MAX_JITTER_MS = 50;
@@ -31,6 +31,8 @@ export interface Asked {
 export interface Caller {
   readonly services: readonly Writes[];
   readonly random: Random;
+  /** Resolves when the next attempt may begin. */
+  readonly mayAsk: () => Promise<void>;
   /** Whether to give up asking. */
   readonly isStopped: () => boolean;
   readonly onAttempt: (asked: Asked) => void;
@@ -38,12 +40,13 @@ export interface Caller {
 
 /** Repeats a call, each time at another service, until its answer is definite, as the contract says. */
 export async function askUntilDefinite(caller: Caller, send: Send): Promise<Asked> {
-  const { services, random, isStopped, onAttempt } = caller;
+  const { services, random, mayAsk, isStopped, onAttempt } = caller;
   for (let index = random.integer(0, services.length - 1); ; index += 1) {
     const service = services[index % services.length];
     if (service === undefined) {
       throw new RangeError("a caller needs at least one service to ask");
     }
+    await mayAsk();
     const asked = read(await send(service));
     onAttempt(asked);
     if (asked.isDefinite || isStopped()) {
@@ -51,6 +54,9 @@ export async function askUntilDefinite(caller: Caller, send: Send): Promise<Aske
     }
     const delayMs = Math.min(asked.refusal?.retryDelayMs ?? DEFAULT_DELAY_MS, MAX_DELAY_MS);
     await sleep(delayMs + random.integer(0, MAX_JITTER_MS));
+    if (isStopped()) {
+      return asked;
+    }
   }
 }
 

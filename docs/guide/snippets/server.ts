@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { Server } from "@grpc/grpc-js";
 import { OrderService } from "../../../examples/orders/gen/acme/orders/v1/orders_pb.js";
 import {
@@ -18,6 +19,13 @@ import { connectRedisNodes, redisGate } from "../../../src/stores/redis/index.js
 import { createOrders } from "./orders.js";
 
 const COPY_TTL_MS = 3_600_000;
+
+/** How long calls under way may take once the server stops. */
+const DRAIN_LIMIT_MS = 20_000;
+/** For the last answers to leave, and for peers to hang up. */
+const LINGER_LIMIT_MS = 1_000;
+
+const passed = (durationMs: number) => sleep(durationMs, undefined, { ref: false });
 
 /** Everything a protected service needs, and how to end it. */
 export async function createOrderServer(options: {
@@ -43,9 +51,14 @@ export async function createOrderServer(options: {
   const orders = serviceImplementation(OrderService, createOrders(work));
   server.addService(idempotent(OrderService), orders);
 
+  /** Ends in time, whatever its peers and its calls do. End the process then: peers may keep connections. */
   async function stop() {
-    await new Promise((resolve) => server.tryShutdown(resolve));
-    await executor.drained(); // also calls whose callers have left
+    executor.stop(); // calls that still arrive are refused, for another process to take
+    const closed = new Promise((resolve) => server.tryShutdown(resolve));
+    await Promise.race([executor.drained(), passed(DRAIN_LIMIT_MS)]); // also calls whose callers have left
+    executor.giveUp(); // what is left is for another process to run again
+    await Promise.race([Promise.all([executor.drained(), closed]), passed(LINGER_LIMIT_MS)]);
+    server.forceShutdown();
     for (const node of nodes) {
       node.disconnect();
     }
