@@ -39,11 +39,24 @@ export type ResolveHeld = (
   },
 ) => Promise<Resolved>;
 
-export interface ResolverOptions {
-  readonly store: IdempotencyStore<PoolClient>;
-  readonly executor: Executor<PoolClient>;
-  readonly pool: Pool;
+export interface ResolverOptions<Transaction> {
+  readonly store: IdempotencyStore<Transaction>;
+  readonly executor: Executor<Transaction>;
+  readonly payments: HeldPayments<Transaction>;
   readonly defaults: PolicyDefaults;
+}
+
+/** What is behind the keys of payments besides their records. */
+export interface HeldPayments<Transaction> {
+  /** The payment service's methods, by operation, over a processor that has decided so. */
+  methods(decision: ProcessorDecision): ReadonlyMap<string, RepeatableMethod<Transaction>>;
+  /** Whether the processor has answered the call. */
+  hasResult(scope: Scope): Promise<boolean>;
+  /** See `endAsNotExecuted`. */
+  endAsNotExecuted(
+    scope: Scope,
+    reopenWithin: (transaction: Transaction) => Promise<boolean>,
+  ): Promise<boolean>;
 }
 
 /**
@@ -52,14 +65,18 @@ export interface ResolverOptions {
  * the record: with an outcome its operation runs again with the operator in the
  * place of the processor, and without one it ends with the record.
  */
-export function createResolver(options: ResolverOptions): ResolveHeld {
-  const { store, executor, pool, defaults } = options;
-  const approved = paymentMethods(options, { kind: "approved" });
-  const declined = paymentMethods(options, { kind: "declined", declineCode: "operator" });
+export function createResolver<Transaction>({
+  store,
+  executor,
+  payments,
+  defaults,
+}: ResolverOptions<Transaction>): ResolveHeld {
+  const approved = payments.methods({ kind: "approved" });
+  const declined = payments.methods({ kind: "declined", declineCode: "operator" });
 
   async function finishPayment(
     { claim, request }: TakenOver,
-    method: RepeatableMethod<PoolClient>,
+    method: RepeatableMethod<Transaction>,
   ): Promise<Resolved> {
     const reply = await executor.resume({
       claim,
@@ -77,21 +94,20 @@ export function createResolver(options: ResolverOptions): ResolveHeld {
   /** Ends the operation behind the key, unless the processor's answer is there already. */
   async function resolvePayment(
     taken: TakenOver,
-    method: RepeatableMethod<PoolClient>,
+    method: RepeatableMethod<Transaction>,
     { kind }: Resolution,
   ): Promise<Resolved> {
     const { claim } = taken;
-    if (await hasResult(pool, claim.scope)) {
+    if (await payments.hasResult(claim.scope)) {
       await finishPayment(taken, method);
       return { kind: "failed", message: "the processor has answered: the key has its answer" };
     }
     if (kind === "outcome") {
       return finishPayment(taken, method);
     }
-    const isEnded = await endAsNotExecuted(pool, {
-      scope: claim.scope,
-      reopenWithin: (transaction) => store.reopenWithin(transaction, claim),
-    });
+    const isEnded = await payments.endAsNotExecuted(claim.scope, (transaction) =>
+      store.reopenWithin(transaction, claim),
+    );
     return isEnded ? RESOLVED : OWNED_BY_ANOTHER;
   }
 
@@ -123,16 +139,19 @@ export function createResolver(options: ResolverOptions): ResolveHeld {
 const RESOLVED: Resolved = { kind: "resolved" };
 const OWNED_BY_ANOTHER: Resolved = { kind: "failed", message: "another attempt has taken over" };
 
-/** The payment service's methods, with a decision that is known already. */
-function paymentMethods(
-  { pool, defaults }: ResolverOptions,
-  decision: ProcessorDecision,
-): ReadonlyMap<string, RepeatableMethod<PoolClient>> {
-  const handlers = createPaymentHandlers({
-    pool,
-    processor: createDecidedProcessor(decision),
-    // Nothing is sent, so no time is too late for it.
-    keyWindow: createKeyWindow({ windowMs: Number.POSITIVE_INFINITY, longestCallMs: 0 }),
-  });
-  return repeatableMethods(PaymentService, handlers, defaults);
+/** The payments of a database. */
+export function heldPayments(pool: Pool, defaults: PolicyDefaults): HeldPayments<PoolClient> {
+  return {
+    methods(decision) {
+      const handlers = createPaymentHandlers({
+        pool,
+        processor: createDecidedProcessor(decision),
+        // Nothing is sent, so no time is too late for it.
+        keyWindow: createKeyWindow({ windowMs: Number.POSITIVE_INFINITY, longestCallMs: 0 }),
+      });
+      return repeatableMethods(PaymentService, handlers, defaults);
+    },
+    hasResult: (scope) => hasResult(pool, scope),
+    endAsNotExecuted: (scope, reopenWithin) => endAsNotExecuted(pool, { scope, reopenWithin }),
+  };
 }

@@ -33,7 +33,12 @@ import type { Logger } from "./log.js";
 import { createMetrics } from "./metrics.js";
 import { naming } from "./naming.js";
 import { createOpenCalls } from "./open-calls.js";
-import { createResolver, type ResolveHeld, type ResolverOptions } from "./resolution.js";
+import {
+  createResolver,
+  heldPayments,
+  type ResolveHeld,
+  type ResolverOptions,
+} from "./resolution.js";
 import { type Serving, stopServing } from "./stop.js";
 import { readTls } from "./tls.js";
 import { parseTokens } from "./tokens.js";
@@ -48,7 +53,7 @@ export interface ServiceOptions {
   /** Stands before what is sent: to run with a window that is looked at carelessly. */
   readonly keyWindow?: (window: KeyWindow) => KeyWindow;
   /** Replaces what ends held keys: to run with one that forgets a part. */
-  readonly resolver?: (options: ResolverOptions) => ResolveHeld;
+  readonly resolver?: (options: ResolverOptions<PoolClient>) => ResolveHeld;
 }
 
 /** How a service has ended. Past the limit, calls are handed on, and connections cut. */
@@ -138,7 +143,12 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     serving.rounds.push(reaper);
     const inspection = createInspectionHandlers({
       store,
-      resolveHeld: resolver({ store, executor, pool: database.value.payments, defaults }),
+      resolveHeld: resolver({
+        store,
+        executor,
+        payments: heldPayments(database.value.payments, defaults),
+        defaults,
+      }),
       log,
     });
     const watched = <Watched extends DescService>(

@@ -1,9 +1,9 @@
 import type { Pool, PoolClient } from "pg";
 import type { Scope } from "../../idempotency/scope.js";
 import { inTransaction } from "../../runtime/transaction.js";
+import { endWithoutEffect } from "../end-operation.js";
 import { beginTimeOf, type ReadMoment, readMoment as readSystemMoment } from "../key-window.js";
 import { isAnswered, operationIdOf } from "../operation.js";
-import { NOT_EXECUTED, settle } from "../state.js";
 import { appendEvents } from "./events.js";
 import { findOperations, finishOperations, paymentNameOf } from "./operations.js";
 import { lockPayments, updatePayments } from "./payments.js";
@@ -41,16 +41,13 @@ export function endAsNotExecuted(
     }
     const { operation: begun } = found;
     const [locked] = await lockPayments(transaction, [paymentNameOf(begun)]);
-    const { payment: before, time } = mustExist(locked, "a payment");
-    const declined = { kind: "declined", declineCode: NOT_EXECUTED } as const;
-    const after = settle(before, begun, declined);
-    const finishTime = beginTimeOf(time, readMoment());
-    await finishOperations(transaction, [
-      { ...begun, state: "not_executed", declineCode: NOT_EXECUTED, finishTime },
-    ]);
-    const moved = after.version !== before.version;
-    await updatePayments(transaction, [moved ? { ...after, updateTime: time } : after]);
-    await appendEvents(transaction, moved ? [{ ...after, updateTime: time }] : []);
+    const lock = mustExist(locked, "a payment");
+    const { operation, payment, moved } = endWithoutEffect(begun, lock);
+    // A call may have been on its way until now: see `firstSendingOf`.
+    const finishTime = beginTimeOf(lock.time, readMoment());
+    await finishOperations(transaction, [{ ...operation, finishTime }]);
+    await updatePayments(transaction, [payment]);
+    await appendEvents(transaction, moved ? [payment] : []);
     return true;
   });
 }
