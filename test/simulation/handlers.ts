@@ -18,6 +18,8 @@ export interface HandlerDependencies extends ProcessorClient {
   readonly keyWindow: KeyWindow;
   /** As this process knows it. Milliseconds. */
   readonly restoredAgoMs: () => number | undefined;
+  /** Asks the database whether it was restored just now. */
+  readonly lookForRestore: () => Promise<void>;
   readonly clock: Clock;
   readonly random: Random;
   /** How many runs end in some other way than they should. */

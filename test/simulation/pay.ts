@@ -15,7 +15,7 @@ import { intentOf } from "./requests.js";
 
 /** An operation on the world's payment, by the payment service's own `perform`. */
 export async function pay(
-  { steps, keyWindow, restoredAgoMs, asPaymentProcessor, saw }: HandlerDependencies,
+  { steps, keyWindow, restoredAgoMs, lookForRestore, asPaymentProcessor, saw }: HandlerDependencies,
   call: {
     readonly kind: OperationKind;
     readonly request: string;
@@ -30,7 +30,7 @@ export async function pay(
       steps,
       processor,
       keyWindow,
-      lostRows: createLostRows({ processor, keyWindow, restoredAgoMs }),
+      lostRows: createLostRows({ processor, keyWindow, restoredAgoMs, lookForRestore }),
     },
     {
       // Only the steps, which are ours, look at its transactions.

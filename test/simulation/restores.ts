@@ -137,6 +137,8 @@ export interface KnownIdentity {
   generation(): number;
   name(): string;
   restoredAgoMs(): number | undefined;
+  /** Looks now. Rejects where the database cannot be reached. */
+  lookForRestore(): Promise<void>;
 }
 
 /**
@@ -156,24 +158,28 @@ export function watchIdentity(options: {
 
   function lookLater(): void {
     if (!areOver() || known.generation !== identity().generation) {
-      host.clock.setTimer(LOOK_INTERVAL_MS, () => void look().finally(lookLater));
+      host.clock.setTimer(LOOK_INTERVAL_MS, () => {
+        // Where it fails, the next one will do.
+        void look()
+          .catch(() => {})
+          .finally(lookLater);
+      });
     }
   }
 
   async function look(): Promise<void> {
-    try {
-      known = await network.call({
-        from: host,
-        to: databaseServer,
-        what: "which database is it",
-        about: "identity",
-        timeoutMs: LOOK_TIMEOUT_MS,
-        execute: async () => identity(),
-        describe: ({ name }) => name,
-      });
+    const next = await network.call({
+      from: host,
+      to: databaseServer,
+      what: "which database is it",
+      about: "identity",
+      timeoutMs: LOOK_TIMEOUT_MS,
+      execute: async () => identity(),
+      describe: ({ name }) => name,
+    });
+    if (next.generation >= known.generation) {
+      known = next;
       readAtMs = host.clock.nowMs();
-    } catch {
-      // The next look will do.
     }
   }
 
@@ -185,5 +191,6 @@ export function watchIdentity(options: {
       known.restoredAgoMs === undefined
         ? undefined
         : known.restoredAgoMs + (host.clock.nowMs() - readAtMs),
+    lookForRestore: look,
   };
 }

@@ -219,6 +219,7 @@ export function createWorld(
       steps,
       keyWindow: keyWindowOf(readMoment),
       restoredAgoMs: sabotage.restoredAgoMs ?? identity.restoredAgoMs,
+      lookForRestore: identity.lookForRestore,
       clock,
       random,
       mischief: () => (isFaulty ? plan.mischief : 0),
@@ -241,7 +242,7 @@ export function createWorld(
           ...dependencies,
           asPaymentProcessor: () => createDecidedProcessor(decision),
           keyWindow: createKeyWindow({ windowMs: Number.POSITIVE_INFINITY, longestCallMs: 0 }),
-          restoredAgoMs: () => undefined,
+          ...NEVER_RESTORED,
         }),
       hasResult: steps.hasResult,
       endAsNotExecuted: steps.endAsNotExecuted,
@@ -330,6 +331,7 @@ const NEVER_RESTORED = {
   generation: () => 0,
   name: () => "simulation",
   restoredAgoMs: () => undefined,
+  lookForRestore: async () => {},
 };
 
 function serverOf({ server }: ReturnType<typeof createRedisNode>) {

@@ -92,6 +92,7 @@ export function heldAnswer() {
 
 export type ServeOptions = Partial<KeyWindowOptions> & {
   readonly restoredAgoMs?: () => number | undefined;
+  readonly lookForRestore?: () => Promise<void>;
 };
 
 export type PaymentsUnderTest = Awaited<ReturnType<typeof startPayments>>;
@@ -184,10 +185,14 @@ export async function startPayments() {
 
   const serve = (
     processor: Processor,
-    { restoredAgoMs = () => undefined, ...window }: ServeOptions = {},
+    {
+      restoredAgoMs = () => undefined,
+      lookForRestore = async () => {},
+      ...window
+    }: ServeOptions = {},
   ) => {
     const keyWindow = createKeyWindow({ windowMs: 86_400_000, longestCallMs: 0, ...window });
-    return createPaymentHandlers({ pool, processor, keyWindow, restoredAgoMs });
+    return createPaymentHandlers({ pool, processor, keyWindow, restoredAgoMs, lookForRestore });
   };
 
   const approving = serve(scripted(approve));
