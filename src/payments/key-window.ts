@@ -88,6 +88,14 @@ function elapsedMs(from: Moment, to: Moment): number {
   return Math.max(to.monotonicMs - from.monotonicMs, to.wallMs - from.wallMs);
 }
 
+/** How long ago an operation began, by the database's clock or by this process's, whichever says more. */
+export function ageOf(
+  beginTime: Date,
+  { byDatabaseMs, wallMs }: { readonly byDatabaseMs: number } & Pick<Moment, "wallMs">,
+): number {
+  return Math.max(byDatabaseMs, wallMs - beginTime.getTime());
+}
+
 /**
  * When an operation began, to be stored: the earlier one of the database's time
  * and this process's. Its age is then the greater one of what both say, so that

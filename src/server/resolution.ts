@@ -8,7 +8,7 @@ import type { PolicyDefaults } from "../idempotency/policy.js";
 import type { Scope } from "../idempotency/scope.js";
 import type { IdempotencyStore, TakenOver } from "../idempotency/store.js";
 import { createKeyWindow } from "../payments/key-window.js";
-import { endAsNotExecuted } from "../payments/postgres/not-executed.js";
+import { endAsNotExecuted, type NotExecutedResult } from "../payments/postgres/not-executed.js";
 import type { ProcessorDecision } from "../payments/processor.js";
 import { createDecidedProcessor } from "../payments/processors/decided.js";
 import { createPaymentHandlers } from "../payments/service.js";
@@ -37,11 +37,22 @@ export type ResolveHeld = (
   },
 ) => Promise<Resolved>;
 
-export interface ResolverOptions {
-  readonly store: IdempotencyStore<PoolClient>;
-  readonly executor: Executor<PoolClient>;
-  readonly pool: Pool;
+export interface ResolverOptions<Transaction> {
+  readonly store: IdempotencyStore<Transaction>;
+  readonly executor: Executor<Transaction>;
+  readonly payments: HeldPayments<Transaction>;
   readonly defaults: PolicyDefaults;
+}
+
+/** What is behind the keys of payments besides their records. */
+export interface HeldPayments<Transaction> {
+  /** The payment service's methods, by operation, over a processor that has decided so. */
+  methods(decision: ProcessorDecision): ReadonlyMap<string, RepeatableMethod<Transaction>>;
+  /** See `endAsNotExecuted`. */
+  endAsNotExecuted(
+    scope: Scope,
+    reopenWithin: (transaction: Transaction) => Promise<boolean>,
+  ): Promise<NotExecutedResult>;
 }
 
 /**
@@ -50,14 +61,18 @@ export interface ResolverOptions {
  * the record: with an outcome its operation runs again with the operator in the
  * place of the processor, and without one it ends with the record.
  */
-export function createResolver(options: ResolverOptions): ResolveHeld {
-  const { store, executor, pool, defaults } = options;
-  const approved = paymentMethods(options, { kind: "approved" });
-  const declined = paymentMethods(options, { kind: "declined", declineCode: "operator" });
+export function createResolver<Transaction>({
+  store,
+  executor,
+  payments,
+  defaults,
+}: ResolverOptions<Transaction>): ResolveHeld {
+  const approved = payments.methods({ kind: "approved" });
+  const declined = payments.methods({ kind: "declined", declineCode: "operator" });
 
   async function finishPayment(
     { claim, request }: TakenOver,
-    method: RepeatableMethod<PoolClient>,
+    method: RepeatableMethod<Transaction>,
   ): Promise<Resolved> {
     const reply = await executor.resume({
       claim,
@@ -74,13 +89,12 @@ export function createResolver(options: ResolverOptions): ResolveHeld {
 
   async function forgetPayment(
     taken: TakenOver,
-    method: RepeatableMethod<PoolClient>,
+    method: RepeatableMethod<Transaction>,
   ): Promise<Resolved> {
     const { claim } = taken;
-    const result = await endAsNotExecuted(pool, {
-      scope: claim.scope,
-      reopenWithin: (transaction) => store.reopenWithin(transaction, claim),
-    });
+    const result = await payments.endAsNotExecuted(claim.scope, (transaction) =>
+      store.reopenWithin(transaction, claim),
+    );
     switch (result) {
       case "ended":
         return RESOLVED;
@@ -120,16 +134,18 @@ export function createResolver(options: ResolverOptions): ResolveHeld {
 const RESOLVED: Resolved = { kind: "resolved" };
 const OWNED_BY_ANOTHER: Resolved = { kind: "failed", message: "another attempt has taken over" };
 
-/** The payment service's methods, with a decision that is known already. */
-function paymentMethods(
-  { pool, defaults }: ResolverOptions,
-  decision: ProcessorDecision,
-): ReadonlyMap<string, RepeatableMethod<PoolClient>> {
-  const handlers = createPaymentHandlers({
-    pool,
-    processor: createDecidedProcessor(decision),
-    // Nothing is sent, so no time is too late for it.
-    keyWindow: createKeyWindow({ windowMs: Number.POSITIVE_INFINITY, longestCallMs: 0 }),
-  });
-  return repeatableMethods(PaymentService, handlers, defaults);
+/** The payments of a database. */
+export function heldPayments(pool: Pool, defaults: PolicyDefaults): HeldPayments<PoolClient> {
+  return {
+    methods(decision) {
+      const handlers = createPaymentHandlers({
+        pool,
+        processor: createDecidedProcessor(decision),
+        // Nothing is sent, so no time is too late for it.
+        keyWindow: createKeyWindow({ windowMs: Number.POSITIVE_INFINITY, longestCallMs: 0 }),
+      });
+      return repeatableMethods(PaymentService, handlers, defaults);
+    },
+    endAsNotExecuted: (scope, reopenWithin) => endAsNotExecuted(pool, { scope, reopenWithin }),
+  };
 }

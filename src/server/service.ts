@@ -30,7 +30,7 @@ import { createInspectionHandlers } from "./inspection.js";
 import type { Logger } from "./log.js";
 import { createMetrics } from "./metrics.js";
 import { naming } from "./naming.js";
-import { createResolver } from "./resolution.js";
+import { createResolver, heldPayments } from "./resolution.js";
 import { readTls } from "./tls.js";
 import { parseTokens } from "./tokens.js";
 
@@ -107,7 +107,12 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     closers.add(() => reaper.stop());
     const inspection = createInspectionHandlers({
       store,
-      resolveHeld: createResolver({ store, executor, pool: database.value.payments, defaults }),
+      resolveHeld: createResolver({
+        store,
+        executor,
+        payments: heldPayments(database.value.payments, defaults),
+        defaults,
+      }),
       log,
     });
     const edge = {

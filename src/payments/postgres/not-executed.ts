@@ -1,8 +1,8 @@
 import type { Pool, PoolClient } from "pg";
 import type { Scope } from "../../idempotency/scope.js";
 import { inTransaction } from "../../runtime/transaction.js";
+import { endWithoutEffect } from "../end-operation.js";
 import { operationIdOf } from "../operation.js";
-import { NOT_EXECUTED, settle } from "../state.js";
 import { appendEvents } from "./events.js";
 import { findOperations, finishOperations, paymentNameOf } from "./operations.js";
 import { lockPayments, updatePayments } from "./payments.js";
@@ -48,15 +48,10 @@ export function endAsNotExecuted(
       return "ended";
     }
     const [locked] = await lockPayments(transaction, [paymentNameOf(begun)]);
-    const { payment: before, time } = mustExist(locked, "a payment");
-    const declined = { kind: "declined", declineCode: NOT_EXECUTED } as const;
-    const after = settle(before, begun, declined);
-    await finishOperations(transaction, [
-      { ...begun, state: "not_executed", declineCode: NOT_EXECUTED, finishTime: time },
-    ]);
-    const moved = after.version !== before.version;
-    await updatePayments(transaction, [moved ? { ...after, updateTime: time } : after]);
-    await appendEvents(transaction, moved ? [{ ...after, updateTime: time }] : []);
+    const { operation, payment, moved } = endWithoutEffect(begun, mustExist(locked, "a payment"));
+    await finishOperations(transaction, [operation]);
+    await updatePayments(transaction, [payment]);
+    await appendEvents(transaction, moved ? [payment] : []);
     return "ended" as const;
   }).catch((error: unknown): NotExecutedResult => {
     if (error instanceof HasResult) {
