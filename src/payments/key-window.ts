@@ -39,7 +39,7 @@ export interface KeyWindow {
  * rates, and what lies between reading a clock and acting on it. Of 24 hours it
  * is half an hour.
  */
-const CLOCK_MARGIN = 1 / 50;
+export const CLOCK_MARGIN = 1 / 50;
 
 export interface KeyWindowOptions {
   /** How long the processor remembers a key. Infinity where nothing is sent. Milliseconds. */
