@@ -5,8 +5,11 @@ import type { PlannedKey } from "./plan.js";
 import { INVALID } from "./requests.js";
 import type { World } from "./world.js";
 
-/** How often a probe asks: a lock in a Redis node whose clock went back lives a minute longer. */
-const PROBE_CALLS = 60;
+/**
+ * How often a probe asks: a lock in a Redis node whose clock went back lives a
+ * minute longer, and so does an operation in the way that waits for an operator.
+ */
+const PROBE_CALLS = 200;
 
 const PROBE_DEADLINE_MS = 15_000;
 

@@ -21,9 +21,14 @@ export function isOperation(kind: Kind): kind is OperationKind {
 
 export const TENANT = "tenant";
 
-/** The call that creates the world's payment. */
+/** The call that creates the payment which all others change. */
 export const CREATION = scopeOf("create", "payment");
 export const PAYMENT_ID = paymentIdOf(CREATION);
+
+/** The payment that a call is about. */
+export function changedPaymentOf(scope: Scope): string {
+  return scope.operation === "create" ? paymentIdOf(scope) : PAYMENT_ID;
+}
 
 export const LEASE_MS = 5_000;
 export const MAX_EXECUTION_MS = 20_000;

@@ -1,7 +1,8 @@
 import type { Scope } from "../../src/idempotency/scope.js";
 import { type Operation, operationIdOf } from "../../src/payments/operation.js";
+import type { Payment } from "../../src/payments/payment.js";
 import { type Account, applyEffect } from "../../src/sandbox/account.js";
-import { CREATION, isOperation, kindOf, nameOf, PAYMENT_ID } from "./calls.js";
+import { CREATION, isOperation, kindOf, nameOf } from "./calls.js";
 import type { HistoryEntry } from "./clients.js";
 import type { Rows } from "./database.js";
 import { type Break, checkHistory } from "./history.js";
@@ -31,7 +32,13 @@ export function check({ scopes, observer, history, journal, rows, restored }: Re
     const entries = history.filter(({ call }) => nameOf(call.scope) === name);
     checkHistory(scope, entries, { observer, restored });
   }
-  checkPayment(journal, rows, observer);
+  for (const id of new Set([...rows.payments.keys(), ...journal.map((one) => one.paymentId)])) {
+    checkPayment(
+      journal.filter(({ paymentId }) => paymentId === id),
+      rows.payments.get(id),
+      observer,
+    );
+  }
 }
 
 function checkEffects(scope: Scope, effects: readonly Effect[], observer: Observer): void {
@@ -91,12 +98,14 @@ function checkOperation(
   }
 }
 
-/** What the processor has done to the payment is within its bounds, and what our row says. */
-function checkPayment(journal: readonly Effect[], rows: Rows, observer: Observer): void {
-  const effects = journal.filter(({ paymentId }) => paymentId === PAYMENT_ID);
+/** What the processor has done to a payment is within its bounds, and what our row says. */
+function checkPayment(
+  effects: readonly Effect[],
+  payment: Payment | undefined,
+  observer: Observer,
+): void {
   const account = effects.reduce<Account | undefined>(applyEffect, undefined);
-  const payment = rows.payments.get(PAYMENT_ID);
-  if (account === undefined) {
+  if (account === undefined || !effects.some(isOfOperation)) {
     return;
   }
   const { authorized, captured, refunded, voided } = account;
@@ -112,4 +121,8 @@ function checkPayment(journal: readonly Effect[], rows: Rows, observer: Observer
     const ours = `${payment?.status}, ${payment?.captured} and ${payment?.refunded}`;
     observer.report("not_reconciled", CREATION, `${captured} and ${refunded}, our row ${ours}`);
   }
+}
+
+function isOfOperation({ claim }: Effect): boolean {
+  return isOperation(kindOf(claim.scope));
 }

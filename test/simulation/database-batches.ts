@@ -8,7 +8,7 @@ import {
   QueueFull,
   type Settled,
 } from "../../src/runtime/batches.js";
-import { nameOf } from "./calls.js";
+import { changedPaymentOf, nameOf } from "./calls.js";
 import { type Database, keepResult, type Work } from "./database.js";
 import { SLOWEST_MESSAGE_MS } from "./network.js";
 import type { Random } from "./random.js";
@@ -137,12 +137,13 @@ export function batchCalls(options: DatabaseBatchesOptions): RemoteDatabase {
       each(batch, ({ claim, outcome, retentionMs }) => store.complete(claim, outcome, retentionMs)),
     { subjectOf: ({ claim }) => nameOf(claim.scope) },
   );
+  const subjects = new WeakMap<Work, string>();
+  const subjectOf = (work: Work) => subjects.get(work) ?? "";
   const transactions = batchesOf(
     "transactions",
     (works: readonly Work[]) =>
       database.transact(works, random.chance(options.rollBackRate()) ? "roll_back" : "commit"),
-    // All are operations on the world's one payment.
-    { subjectOf: () => "the payment" },
+    { subjectOf },
   );
 
   return {
@@ -157,8 +158,9 @@ export function batchCalls(options: DatabaseBatchesOptions): RemoteDatabase {
       },
       complete: (claim, outcome, retentionMs) => completions.add({ claim, outcome, retentionMs }),
     },
-    async transact(_scope, work) {
+    async transact(scope, work) {
       const kept = keepResult(work);
+      subjects.set(kept.work, changedPaymentOf(scope));
       await transactions.add(kept.work);
       return kept.result();
     },

@@ -24,7 +24,9 @@ export interface Targets {
 
 const PAUSES_MS = [300, 3_000, 6_000, 12_000, 25_000] as const;
 const OUTAGES_MS = [300, 3_000, 8_000] as const;
-const CLOCK_JUMPS_MS = [-20_000, -3_000, 1_000, 6_000, 20_000] as const;
+
+/** One that is behind makes an operation look younger; one that is ahead only ends its window early. */
+const CLOCK_JUMPS_MS = [-20_000, -20_000, -3_000, 1_000, 6_000, 20_000] as const;
 const REDIS_CLOCK_JUMPS_MS = [-60_000, -1_000, 2_000, 60_000] as const;
 
 /** Plans all faults of a world, and who looks after them, at moments of the seed's choice. */

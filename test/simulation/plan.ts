@@ -1,4 +1,5 @@
 import { CREATION, type Kind, type PolicyTimes } from "./calls.js";
+import type { Strike } from "./host.js";
 import type { Weather } from "./network.js";
 import { LONGEST_CALL_MS } from "./processor.js";
 import type { Random } from "./random.js";
@@ -26,6 +27,8 @@ export interface Plan {
   readonly processes: number;
   readonly keys: readonly PlannedKey[];
   readonly clientsPerKey: number;
+  /** The most that one of them makes. */
+  readonly callsPerClient: number;
   readonly gate: GateName;
   /** Whether a gate keeps answers in its process, so that duplicates reach nobody else. */
   readonly keepsAnswers: boolean;
@@ -51,6 +54,7 @@ export interface Plan {
   readonly faultsUntilMs: number;
   /** Crashes and pauses in each life of a process, at messages of the seed's choice. */
   readonly strikes: number;
+  readonly strikeKinds: readonly Strike[];
   readonly strikePauseMs: number;
   /** The other faults are counted for the whole world, and so are an operator's looks. */
   readonly crashes: number;
@@ -69,6 +73,8 @@ export interface Plan {
 /** What a world is for, besides the faults that all may have. */
 type Focus = "calls" | "restores" | "windows";
 
+const STRIKES: readonly Strike[] = ["crash_before", "crash_after", "sleep"];
+
 const LONG_MS = 3_600_000;
 
 /** Calls outlive the faults, and what they leave is found out long before. */
@@ -83,6 +89,9 @@ const USUAL_KINDS: readonly Kind[] = ["capture", "capture", "refund", "cancel", 
 /** Without handlers that must not be repeated: they do not outlive lost rows. */
 const RESTORED_KINDS: readonly Kind[] = ["capture", "capture", "refund", "cancel", "rerun"];
 
+/** Many that have no other in their way. */
+const WINDOW_KINDS: readonly Kind[] = ["create", "create", "create", "capture"];
+
 /** A refund is refused by the state of a payment that has lost its capture. */
 const REFUNDED_RATE = 0.5;
 
@@ -95,11 +104,17 @@ export function drawPlan(random: Random): Plan {
   const some = (most: number) => (chance(0.4) ? 0 : integer(1, most));
   const keyWindowMs = hasShortWindow ? pick(SHORT_WINDOWS_MS) : USUAL_WINDOW_MS;
   const wrongClocks = pick<WrongClocks>(["none", "database", "walls"]);
+  const usualJumps = isRestored && wrongClocks === "database" ? 1 : some(2);
   return {
     processes: integer(2, 4),
     // Calls of one key never share a message, so there are more of them.
-    keys: drawKeys(random, focus, integer(1, 2) + (sharesMessages ? integer(1, 3) : 0)),
-    clientsPerKey: integer(2, 6),
+    keys: drawKeys(
+      random,
+      focus,
+      integer(1, 2) + (sharesMessages || hasShortWindow ? integer(1, 3) : 0),
+    ),
+    clientsPerKey: hasShortWindow ? integer(4, 8) : integer(2, 6),
+    callsPerClient: hasShortWindow ? 24 : 12,
     gate: pick(["none", "memory", "redis"]),
     ...(sharesMessages ? { maxWaitingCalls: pick([1, 100]) } : {}),
     keepsAnswers: chance(0.5),
@@ -107,7 +122,7 @@ export function drawPlan(random: Random): Plan {
       inFlightWaitMs: pick([0, 0, 3_000]),
       retentionMs: chance(0.1) ? 15_000 : LONG_MS,
     },
-    maxAttempts: pick([200, 200, 3]),
+    maxAttempts: pick(hasShortWindow ? [200] : [200, 200, 3]),
     weather: {
       loss: pick([0, 0.02, 0.1, 0.3]),
       duplicate: pick([0, 0.1]),
@@ -124,14 +139,15 @@ export function drawPlan(random: Random): Plan {
     keyMemoryMs: hasShortWindow ? keyWindowMs : Number.POSITIVE_INFINITY,
     isStrict: isRestored || chance(0.3),
     faultsUntilMs: hasShortWindow ? 60_000 : 30_000,
-    strikes: some(3),
+    strikes: hasShortWindow ? integer(1, 5) : some(3),
+    strikeKinds: hasShortWindow ? ["sleep", pick(STRIKES)] : STRIKES,
     strikePauseMs: hasShortWindow ? 30_000 : 10_000,
     crashes: some(5),
     pauses: some(5),
     cuts: some(4),
     outages: some(2),
     // How long ago the database was restored is known by its clock alone.
-    clockJumps: isRestored && wrongClocks === "database" ? 1 : some(2),
+    clockJumps: hasShortWindow ? integer(2, 4) : usualJumps,
     redisFaults: some(6),
     operatorLooks: some(4),
     wrongClocks,
@@ -141,7 +157,7 @@ export function drawPlan(random: Random): Plan {
 }
 
 function drawKeys(random: Random, focus: Focus, count: number): readonly PlannedKey[] {
-  const kinds = focus === "restores" ? RESTORED_KINDS : USUAL_KINDS;
+  const kinds = { calls: USUAL_KINDS, restores: RESTORED_KINDS, windows: WINDOW_KINDS }[focus];
   const isRefunded = focus === "restores" && random.chance(REFUNDED_RATE);
   const first: readonly Kind[] = isRefunded ? ["capture", "refund"] : [];
   const others = Array.from({ length: Math.max(0, count - first.length) }, () =>

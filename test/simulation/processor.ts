@@ -35,6 +35,9 @@ const BEHAVIOURS = [
   "never answers",
 ] as const;
 
+/** Of a call whose like was decided before: one that comes late may come too late. */
+const LATER_BEHAVIOURS = ["charges later than anybody waits", "never answers"] as const;
+
 const DECLINE_RATE = 0.15;
 
 /** How many keys it can make no sense of, of those in trouble. */
@@ -135,7 +138,8 @@ export function createProcessor({
 
   return {
     async charge(charge) {
-      switch (random.chance(mischief) ? random.pick(BEHAVIOURS) : "answers") {
+      const behaviours = known.has(charge.processorKey) ? LATER_BEHAVIOURS : BEHAVIOURS;
+      switch (random.chance(mischief) ? random.pick(behaviours) : "answers") {
         case "answers":
           return decide(charge);
         case "charges and drops the reply":

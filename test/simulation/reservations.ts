@@ -1,6 +1,6 @@
 import type { Scope } from "../../src/idempotency/scope.js";
 import { type Operation, operationIdOf } from "../../src/payments/operation.js";
-import { CREATION, PAYMENT_ID } from "./calls.js";
+import { CREATION } from "./calls.js";
 import type { Database } from "./database.js";
 import type { Observer } from "./observer.js";
 
@@ -25,19 +25,20 @@ export function checkReservations(
       observer.report("reservation_left", scope, `its record is ${state ?? "gone"}`);
     }
   }
-  const payment = rows.payments.get(PAYMENT_ID);
-  const units = (kind: Operation["kind"]) =>
-    inFlight
-      .filter((operation) => operation.kind === kind)
-      .reduce((sum, { minorUnits }) => sum + minorUnits, 0n);
-  const isBusy = payment?.status === "PROCESSING" || payment?.status === "UNKNOWN";
-  const wrong = [
-    ["capturing", payment?.capturing ?? 0n, units("capture")],
-    ["refunding", payment?.refunding ?? 0n, units("refund")],
-    ["canceling", payment?.canceling ?? false, units("cancel") > 0n],
-    ["being created", isBusy, units("create") > 0n],
-  ].filter(([, reserved, asked]) => reserved !== asked);
-  for (const [what, reserved, asked] of wrong) {
-    observer.report("reservation_left", CREATION, `${what} ${reserved}, in flight ${asked}`);
+  for (const payment of rows.payments.values()) {
+    const units = (kind: Operation["kind"]) =>
+      inFlight
+        .filter((operation) => operation.kind === kind && operation.paymentId === payment.id)
+        .reduce((sum, { minorUnits }) => sum + minorUnits, 0n);
+    const isBusy = payment.status === "PROCESSING" || payment.status === "UNKNOWN";
+    const wrong = [
+      ["capturing", payment.capturing, units("capture")],
+      ["refunding", payment.refunding, units("refund")],
+      ["canceling", payment.canceling, units("cancel") > 0n],
+      ["being created", isBusy, units("create") > 0n],
+    ].filter(([, reserved, asked]) => reserved !== asked);
+    for (const [what, reserved, asked] of wrong) {
+      observer.report("reservation_left", CREATION, `${what} ${reserved}, in flight ${asked}`);
+    }
   }
 }

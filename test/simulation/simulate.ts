@@ -133,7 +133,7 @@ function createClients() {
             scope: scopeOf(kind, key),
             request: drawRequest(world, requests),
             startAtMs: random.integer(0, isEarly ? 50 : plan.faultsUntilMs),
-            calls: random.integer(1, 12),
+            calls: random.integer(1, plan.callsPerClient),
             deadlineMs: random.pick([500, 3_000, 15_000]),
             isPatient: random.chance(0.5),
             ...(random.chance(0.3) ? { hedgeAfterMs: random.integer(50, 1_000) } : {}),
@@ -152,7 +152,7 @@ function createClients() {
             scope: scopeOf(kind, key),
             request: requests[0],
             startAtMs: random.integer(0, random.pick(REPEATED_WITHIN_MS)),
-            calls: random.integer(1, 12),
+            calls: random.integer(1, plan.callsPerClient),
             deadlineMs: random.pick([500, 3_000, 15_000]),
             isPatient: random.chance(0.5),
           });

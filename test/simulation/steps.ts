@@ -1,16 +1,20 @@
 import type { Execution } from "../../src/idempotency/call.js";
 import { endWithDecision, endWithoutEffect } from "../../src/payments/end-operation.js";
 import { ageOf, type ReadMoment } from "../../src/payments/key-window.js";
-import { type Operation, operationIdOf } from "../../src/payments/operation.js";
+import {
+  type Intent,
+  type Operation,
+  operationIdOf,
+  paymentIdOf,
+} from "../../src/payments/operation.js";
 import { type Before, begunBy, planOf } from "../../src/payments/postgres/begin.js";
 import type { LockedPayment } from "../../src/payments/postgres/payments.js";
 import type { Plan } from "../../src/payments/postgres/plans.js";
 import { mustExist, nameKey } from "../../src/payments/postgres/rows.js";
 import type { Steps } from "../../src/payments/postgres/steps.js";
 import { toUnknown } from "../../src/payments/state.js";
-import { settled } from "../../src/runtime/batches.js";
+import { type Settled, settled } from "../../src/runtime/batches.js";
 import type { HeldPayments } from "../../src/server/resolution.js";
-import { PAYMENT_ID } from "./calls.js";
 import type { Transaction } from "./database.js";
 import type { RemoteDatabase } from "./remote-database.js";
 
@@ -58,11 +62,17 @@ export function createSteps(options: {
     });
   }
 
-  function read(transaction: Transaction, execution: Execution<Transaction>): Before {
+  function read(
+    transaction: Transaction,
+    { execution, intent }: { execution: Execution<Transaction>; intent: Settled<Intent> },
+  ): Before {
     const time = now();
     const readAt = readMoment();
-    const payment = transaction.findPayment(PAYMENT_ID);
-    const stored = transaction.findOperation(operationIdOf(execution.scope));
+    const { scope } = execution;
+    const stored = transaction.findOperation(operationIdOf(scope));
+    const asked = intent.ok && intent.value.kind !== "create" ? intent.value : undefined;
+    const paymentId = stored?.paymentId ?? asked?.paymentId ?? paymentIdOf(scope);
+    const payment = transaction.findPayment(paymentId);
     const before = {
       locked: new Map(payment === undefined ? [] : [[nameKey(payment), payment]]),
       time,
@@ -80,8 +90,8 @@ export function createSteps(options: {
     return { ...before, begun: new Map([[operation.id, found]]) };
   }
 
-  function lock(transaction: Transaction): LockedPayment {
-    const payment = mustExist(transaction.findPayment(PAYMENT_ID), "a payment");
+  function lock(transaction: Transaction, { paymentId }: Operation): LockedPayment {
+    const payment = mustExist(transaction.findPayment(paymentId), "a payment");
     return { payment, time: now() };
   }
 
@@ -99,7 +109,7 @@ export function createSteps(options: {
       const execution = own(given);
       const asked = { execution, intent: settled(readIntent) };
       return asOwner(execution, (transaction) => {
-        const before = read(transaction, execution);
+        const before = read(transaction, asked);
         const planned = planOf(asked, before);
         const plan = planned && rules.planned(planned);
         if (plan !== undefined) {
@@ -114,7 +124,7 @@ export function createSteps(options: {
     finish: ({ execution: given, operation: begun, decision, minorUnits, respond }) => {
       const execution = own(given);
       return asOwner(execution, async (transaction) => {
-        const ended = endWithDecision(begun, lock(transaction), { decision, minorUnits });
+        const ended = endWithDecision(begun, lock(transaction, begun), { decision, minorUnits });
         findUnfinished(transaction, begun);
         transaction.putOperation(ended.operation);
         transaction.putPayment(ended.payment);
@@ -126,13 +136,13 @@ export function createSteps(options: {
       });
     },
 
-    markUnknown: ({ execution, operation: { id, kind } }) =>
+    markUnknown: ({ execution, operation: { id, kind, paymentId } }) =>
       asOwner(own(execution), (transaction) => {
         const stored = transaction.findOperation(id);
         if (stored !== undefined && stored.finishTime === undefined) {
           transaction.putOperation({ ...stored, state: "unknown" });
         }
-        const payment = transaction.findPayment(PAYMENT_ID);
+        const payment = transaction.findPayment(paymentId);
         if (kind === "create" && payment !== undefined) {
           transaction.putPayment(toUnknown(payment));
         }
@@ -149,7 +159,7 @@ export function createSteps(options: {
             throw new HasResult();
           }
           if (begun !== undefined && begun.state !== "not_executed" && rules.endsWithKey) {
-            const { operation, payment } = endWithoutEffect(begun, lock(transaction));
+            const { operation, payment } = endWithoutEffect(begun, lock(transaction, begun));
             transaction.putOperation(operation);
             transaction.putPayment(payment);
           }

@@ -5,7 +5,7 @@ import { createDatabase, type Database } from "./database.js";
 import { batchCalls } from "./database-batches.js";
 import { planFaults } from "./faults.js";
 import { createHandlers, type HandlerDependencies } from "./handlers.js";
-import { createHost, type Host, type Strike } from "./host.js";
+import { createHost, type Host } from "./host.js";
 import { createNetwork, createServer, FAIR_WEATHER, type Network } from "./network.js";
 import { createObserver, type Observer } from "./observer.js";
 import { createOperator, type Operator } from "./operator.js";
@@ -29,8 +29,6 @@ const GATHERING_MS = 100;
 
 const RESTART_MS = { least: 100, most: 5_000 };
 
-const STRIKES: readonly Strike[] = ["crash_before", "crash_after", "sleep"];
-
 /** Which of a process's first messages may be struck. */
 const STRUCK_MESSAGES = 80;
 
@@ -39,8 +37,8 @@ const REDIS_NODES = ["redis1", "redis2", "redis3"];
 /** When a world begins, by a clock that is right. Milliseconds since the epoch. */
 const EPOCH_MS = Date.UTC(2030, 0, 1);
 
-/** How far clocks are off, by whether they are wrong. Milliseconds. */
-const CLOCK_OFFSET_MS = { right: 100, wrong: 20_000 };
+/** How far clocks are off that are right, and how far those may be behind that are wrong. Milliseconds. */
+const CLOCK_OFFSET_MS = { right: 100, behind: 20_000 };
 
 /** Service processes, a database, Redis nodes and a processor, and all that goes wrong between them. */
 export interface World {
@@ -84,8 +82,8 @@ export function createWorld(
 
   const trueTimeMs = () => EPOCH_MS + scheduler.nowMs();
   const drawOffsetMs = (clocks: "database" | "walls") => {
-    const most = plan.wrongClocks === clocks ? CLOCK_OFFSET_MS.wrong : CLOCK_OFFSET_MS.right;
-    return random.integer(-most, most);
+    const { right, behind } = CLOCK_OFFSET_MS;
+    return random.integer(plan.wrongClocks === clocks ? -behind : -right, right);
   };
   const databaseServer = createServer("database");
   let databaseOffsetMs = drawOffsetMs("database");
@@ -122,7 +120,7 @@ export function createWorld(
     const strikes = new Map(
       Array.from({ length: isFaulty ? plan.strikes : 0 }, () => [
         random.integer(1, STRUCK_MESSAGES),
-        random.pick(STRIKES),
+        random.pick(plan.strikeKinds),
       ]),
     );
     const [slow, fast] = plan.clockRates;
