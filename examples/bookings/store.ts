@@ -3,18 +3,18 @@ import type { IdempotencyStore } from "../../src/index.js";
 import { createPostgresStore, watchDeployment } from "../../src/stores/postgres/index.js";
 import { connectRedisNodes, redisGate } from "../../src/stores/redis/index.js";
 
-const COPY_TTL_MS = 24 * 3_600_000;
+const COPY_TTL_MS = 3_600_000;
 
 /** Postgres decides. Redis nodes in front of it make duplicates cheap, and may be left out. */
 export async function openStore(
   pool: Pool,
   redisUrls: readonly string[],
 ): Promise<IdempotencyStore<PoolClient>> {
-  const store = createPostgresStore(pool);
+  const { deployment, lossySetting } = await watchDeployment(pool);
+  const store = createPostgresStore(pool, { lossySetting });
   if (redisUrls.length === 0) {
     return store;
   }
-  const deployment = await watchDeployment(pool);
   return redisGate({
     store,
     nodes: connectRedisNodes(redisUrls, (url, error) => console.error(url, error.message)),

@@ -1,4 +1,5 @@
 import type { Scope } from "../idempotency/scope.js";
+import type { AuditedRecord } from "./facts.js";
 import type { IndexedFacts } from "./index-facts.js";
 
 export type InvariantId = `I${1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9 | 10 | 11 | 12 | 13 | 14 | 15}`;
@@ -62,4 +63,11 @@ export function operationText({ tenant, id }: Named): string {
 
 export function keyText({ tenant, operation, key }: Scope): string {
   return `key ${JSON.stringify(key)} of ${tenant} for ${operation}`;
+}
+
+/** A tombstone has forgotten its key. */
+export function recordText({ tenant, scope, scopeHash }: AuditedRecord): string {
+  return scope === undefined
+    ? `tombstone ${Buffer.from(scopeHash).toString("hex")} of ${tenant}`
+    : keyText(scope);
 }

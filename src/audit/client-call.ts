@@ -49,7 +49,10 @@ const REFUSED_BEFORE_THE_KEY: ReadonlySet<Code> = new Set([
   Code.UNIMPLEMENTED,
 ]);
 
-export function meaningOf({ code, reason }: ClientCall): CallMeaning {
+export function meaningOf({ code, reason, isReplayed }: ClientCall): CallMeaning {
+  if (reason === "PAYMENT_NOT_FOUND" && !isReplayed) {
+    return "not_executed"; // or final, which only its replay tells: see admit-operation.ts
+  }
   const known = reason === undefined ? undefined : meaningByReason.get(reason);
   if (known !== undefined) {
     return known;

@@ -1,13 +1,12 @@
 import type { Effect } from "../gen/payonce/sandbox/v1/sandbox_pb.js";
 import type { ClientCall } from "./client-call.js";
-import type { DatabaseFacts, Facts } from "./facts.js";
+import type { AuditLimits, DatabaseFacts, Facts } from "./facts.js";
 
-export interface FactSources {
+export interface FactSources extends AuditLimits {
   /** Reads one snapshot. */
   readonly readDatabase: () => Promise<DatabaseFacts>;
   /** Reads the processor's journal from the effect after this one on. */
   readonly readEffects: (afterSequence: bigint) => Promise<readonly Effect[]>;
-  readonly boundMs: number;
   /** Complete before the facts are collected. */
   readonly calls?: readonly ClientCall[];
 }
@@ -23,8 +22,8 @@ export interface FactSources {
 export async function collectFacts({
   readDatabase,
   readEffects,
-  boundMs,
   calls,
+  ...limits
 }: FactSources): Promise<Facts> {
   const before = await readEffects(0n);
   const settledSequence = before.at(-1)?.sequence ?? 0n;
@@ -32,7 +31,7 @@ export async function collectFacts({
   const after = await readEffects(settledSequence);
   return {
     ...database,
-    boundMs,
+    ...limits,
     effects: [...before, ...after],
     settledSequence,
     ...(calls === undefined ? {} : { calls }),

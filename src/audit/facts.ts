@@ -9,13 +9,21 @@ import type { Operation } from "../payments/operation.js";
 import type { Payment, PaymentState } from "../payments/payment.js";
 import type { ClientCall } from "./client-call.js";
 
-/** All that the invariants are decided from, of all tenants. */
-export interface Facts extends DatabaseFacts {
+/** How the audited service is set up, as far as an invariant speaks of it. */
+export interface AuditLimits {
   /**
    * For how long work may be under way with nobody at it: the lease and the
    * recovery interval. Milliseconds.
    */
   readonly boundMs: number;
+  /** How long the processor remembers a key. Milliseconds. */
+  readonly keyWindowMs: number;
+  /** After how many attempts without an outcome a key is held. */
+  readonly maxAttempts: number;
+}
+
+/** All that the invariants are decided from, of all tenants. */
+export interface Facts extends DatabaseFacts, AuditLimits {
   /** The processor's journal in its order. */
   readonly effects: readonly Effect[];
   /** The newest effect that was in the journal before the database was read. */

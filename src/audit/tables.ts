@@ -75,16 +75,19 @@ interface OperationRow {
   readonly state: Operation["state"];
   readonly decline_code: string;
   readonly begin_time: Date;
+  readonly fingerprint_version: number | null;
+  readonly fingerprint: Buffer | null;
+  readonly raw_hash: Buffer | null;
 }
 
 export const operations: Table<OperationRow, Operation> = {
   name: "operations",
   columns: `tenant, id, processor_key, payment_id, kind, minor_units, currency_code, state,
-    decline_code, begin_time`,
+    decline_code, begin_time, fingerprint_version, fingerprint, raw_hash`,
   keyColumn: "id",
   beforeFirst: "",
   keyOf: ({ id }) => id,
-  itemOf: (row) => ({
+  itemOf: ({ fingerprint_version: version, fingerprint: canonical, raw_hash: raw, ...row }) => ({
     tenant: row.tenant,
     id: row.id,
     processorKey: row.processor_key,
@@ -95,6 +98,9 @@ export const operations: Table<OperationRow, Operation> = {
     state: row.state,
     declineCode: row.decline_code,
     beginTime: row.begin_time,
+    ...(version === null || canonical === null || raw === null
+      ? {}
+      : { fingerprint: { version, canonical, raw } }),
   }),
 };
 

@@ -1,7 +1,12 @@
 import { ConnectError } from "@connectrpc/connect";
 import { type ErrorInfo, ErrorInfoSchema } from "../gen/google/rpc/error_details_pb.js";
 import { Code } from "../idempotency/code.js";
-import { ERROR_DOMAIN, type Next, STATUS_DETAILS_TRAILER } from "../idempotency/errors.js";
+import {
+  ERROR_DOMAIN,
+  type Next,
+  type RefusalReason,
+  STATUS_DETAILS_TRAILER,
+} from "../idempotency/errors.js";
 import type { ReadableEntries } from "./replayed.js";
 import { detail, detailsIn } from "./status-details.js";
 
@@ -13,17 +18,21 @@ const ABOUT_THE_CALLER: ReadonlySet<unknown> = new Set([
 
 const RETRY: Next = "retry_same_key";
 
+/** Also of a key that is held: once an operator has found out, the same key has the answer. */
+const UNKNOWN: RefusalReason = "OUTCOME_UNKNOWN";
+
 /**
  * Whether an error of a call ends what the caller wanted: the service itself
- * says that no retry helps. A connection that broke, a deadline that passed, or
- * an error without `ErrorInfo` of this domain says nothing of the kind.
- * Reads errors of Connect and of grpc-js.
+ * says that no retry helps. A connection that broke, a deadline that passed, an
+ * outcome that is not known, or an error without `ErrorInfo` of this domain
+ * says nothing of the kind. Reads errors of Connect and of grpc-js.
  */
 export function isDefinite(error: unknown): boolean {
   const info = errorInfoOf(error);
   return (
     info?.domain === ERROR_DOMAIN &&
     info.metadata.next !== RETRY &&
+    info.reason !== UNKNOWN &&
     !(error instanceof Error && "code" in error && ABOUT_THE_CALLER.has(error.code))
   );
 }

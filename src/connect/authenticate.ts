@@ -1,4 +1,8 @@
-import type { ConnectRouterOptions, HandlerContext } from "@connectrpc/connect";
+import {
+  type ConnectRouterOptions,
+  createContextKey,
+  type HandlerContext,
+} from "@connectrpc/connect";
 import { type Caller, DEFAULT_CALLER } from "../idempotency/call.js";
 import type { ErrorDescription } from "../idempotency/errors.js";
 import { refusedReply } from "../idempotency/reply.js";
@@ -11,21 +15,25 @@ import { connectErrorOf } from "./errors.js";
  */
 export type Authenticate = (context: HandlerContext) => Caller | ErrorDescription;
 
+/** Whom the gate has let in. */
+const callerKey = createContextKey<Caller | undefined>(undefined);
+
 /**
  * Connect's `requestGate` that refuses callers before their request is read.
- * `idempotent` refuses the same ones, only later.
+ * `idempotent` refuses the same ones, only later; without an `authenticate` of
+ * its own it takes the gate's word, so that no tenant is lost between the two.
  */
 export function authenticationGate(
   authenticate: Authenticate,
 ): NonNullable<ConnectRouterOptions["requestGate"]> {
   return (context) => {
-    callerOf(context, authenticate);
+    context.values.set(callerKey, callerOf(context, authenticate));
   };
 }
 
 /** @throws ConnectError if the caller is refused. */
 export function callerOf(context: HandlerContext, authenticate?: Authenticate): Caller {
-  const identified = authenticate?.(context) ?? DEFAULT_CALLER;
+  const identified = authenticate?.(context) ?? context.values.get(callerKey) ?? DEFAULT_CALLER;
   if ("reason" in identified) {
     throw connectErrorOf(refusedReply(identified));
   }

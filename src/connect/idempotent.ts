@@ -20,6 +20,13 @@ import { refusedReply } from "../idempotency/reply.js";
 import { setRequestContext } from "../idempotency/request-context.js";
 import { requestInvalid, serve } from "../idempotency/serve.js";
 import { type Authenticate, callerOf } from "./authenticate.js";
+import {
+  assertAwaited,
+  GOES_ON,
+  GOES_ON_WITHOUT_KEY,
+  itemsUntilDeadline,
+  untilDeadline,
+} from "./deadline.js";
 import { connectErrorOf, outcomeOf, unwrapConnectError } from "./errors.js";
 import { appendEntries, toEntries } from "./metadata.js";
 
@@ -73,8 +80,16 @@ export function idempotent<Service extends DescService, Transaction = never>(
 function identified(handler: Handler, authenticate?: Authenticate): Handler {
   return (request, context) => {
     setRequestContext(request, { caller: callerOf(context, authenticate) });
-    return handler(request, context);
+    assertAwaited(context);
+    const answer = handler(request, context);
+    return isAsyncIterable(answer)
+      ? itemsUntilDeadline(context, answer)
+      : untilDeadline(context, Promise.resolve(answer));
   };
+}
+
+function isAsyncIterable(value: unknown): value is AsyncIterable<unknown> {
+  return typeof value === "object" && value !== null && Symbol.asyncIterator in value;
 }
 
 interface ProtectedMethod<Transaction> extends IdempotentOptions<Transaction> {
@@ -88,8 +103,10 @@ function executedOnce<Transaction>(options: ProtectedMethod<Transaction>): Unary
   const validate = validatorOf(options.validators, method);
   return async (request, context) => {
     const caller = callerOf(context, authenticate);
+    assertAwaited(context);
     const key = context.requestHeader.get(KEY_METADATA);
-    const reply = await serve(executor, {
+    let passed = GOES_ON;
+    const served = serve(executor, {
       policy,
       tenant: caller.tenant,
       // A header that was sent twice arrives as one, with a space between, which no key has.
@@ -98,9 +115,15 @@ function executedOnce<Transaction>(options: ProtectedMethod<Transaction>): Unary
       message: request,
       bytes: requestBytes(method.input, request),
       validate,
-      run: (execution) => run(options, { request, context, caller, execution }),
+      run: (execution) => {
+        if (execution === undefined) {
+          passed = GOES_ON_WITHOUT_KEY;
+        }
+        return run(options, { request, context, caller, execution });
+      },
       signal: context.signal,
     });
+    const reply = await untilDeadline(context, served, () => passed);
     if (reply.code !== Code.OK) {
       throw connectErrorOf(reply);
     }
@@ -141,10 +164,11 @@ async function run<Transaction>(
     execution === undefined ? { caller } : { caller, execution: execution as Execution<unknown> }, // the executor's store knows the type
   );
   // Nothing of the handler's goes out before its outcome is durable, and a
-  // caller that hangs up stops no work that has begun.
+  // caller that hangs up, or waits no longer, stops no work that has begun.
   const held: HandlerContext = {
     ...context,
     signal: execution?.signal ?? new AbortController().signal,
+    timeoutMs: () => undefined,
     responseHeader: new Headers(),
     responseTrailer: new Headers(),
   };

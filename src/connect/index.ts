@@ -2,4 +2,5 @@ export { type Authenticate, authenticationGate } from "./authenticate.js";
 export { toConnectError } from "./errors.js";
 export { type IdempotentOptions, idempotent } from "./idempotent.js";
 export { serviceImplementation } from "./implementation.js";
+export { connectNodeListener, type NodeListenerOptions } from "./node-listener.js";
 export { ROUTER_OPTIONS } from "./router-options.js";

@@ -7,6 +7,7 @@ import {
   type PolicyDefaults,
   policiesOf,
 } from "../idempotency/policy.js";
+import { checkRequest, RequestInvalid } from "../idempotency/request-limits.js";
 import { asBuffer } from "./metadata.js";
 
 /** A method of a protected service, as the interceptor meets it. */
@@ -19,11 +20,21 @@ export interface ProtectedMethod {
 
 // The interceptor is shown a method's functions but not its definition.
 const protectedMethods = new WeakMap<object, ProtectedMethod>();
+// A server asks its interceptors before it decodes a request.
+const intercepted = new WeakSet<object>();
 const rawRequests = new WeakMap<object, Uint8Array>();
 
 /** Bytes that are a serialized message already. */
 export class SerializedMessage {
   constructor(readonly bytes: Uint8Array) {}
+}
+
+/**
+ * Stands for a request that cannot be read, for the interceptor to refuse.
+ * grpc-js would answer INTERNAL, which looks like an outcome that nobody knows.
+ */
+export class UnreadableRequest {
+  constructor(readonly error: unknown) {}
 }
 
 /** The grpc-js definition of a service that buf generated. */
@@ -46,8 +57,9 @@ export function serviceDefinition(service: DescService): ServiceDefinition {
 
 /**
  * Protects a service: with `idempotencyInterceptor` installed, a repeated call
- * of its methods is executed once, as their options say. `definition` is the
- * service's grpc-js definition if another generator made it.
+ * of its methods is executed once, as their options say; without it every call
+ * fails. `definition` is the service's grpc-js definition if another generator
+ * made it.
  * @throws PolicyError if the options contradict themselves.
  */
 export function idempotent(
@@ -57,6 +69,8 @@ export function idempotent(
     readonly defaults?: PolicyDefaults;
     /** Find requests that are not valid before anything is claimed for them. */
     readonly validators?: ServiceValidators<DescService>;
+    /** How large a request may be. Default: what the server accepts at all. Bytes. */
+    readonly maxRequestBytes?: number;
   } = {},
 ): ServiceDefinition {
   const { definition = serviceDefinition(service), defaults = POLICY_DEFAULTS } = options;
@@ -71,7 +85,10 @@ export function idempotent(
       }
       const policy = policies.get(method.name);
       const validate = validatorOf(options.validators, method);
-      const wrapped = keepBytes(methodDefinition);
+      const wrapped = keepBytes(methodDefinition, (bytes) => {
+        checkSize(bytes, options.maxRequestBytes);
+        checkRequest(method.input, bytes);
+      });
       protectedMethods.set(
         wrapped.requestDeserialize,
         policy === undefined ? { method, validate } : { method, policy, validate },
@@ -81,8 +98,13 @@ export function idempotent(
   );
 }
 
+/** For the interceptor: what it has to protect, if `idempotent` made the definition. */
 export function protectedMethodOf(requestDeserialize: object): ProtectedMethod | undefined {
-  return protectedMethods.get(requestDeserialize);
+  const method = protectedMethods.get(requestDeserialize);
+  if (method !== undefined) {
+    intercepted.add(requestDeserialize);
+  }
+  return method;
 }
 
 /** The bytes that a request of a protected service came in. */
@@ -94,24 +116,46 @@ export function rawRequestOf(request: object): Uint8Array {
   return bytes;
 }
 
-/** The same definition, but requests remember their bytes, and bytes pass as responses unchanged. */
+/**
+ * The same definition, but requests remember their bytes, and bytes pass as
+ * responses unchanged. A server without the interceptor would execute every
+ * repeated call: there no request can be decoded.
+ */
 function keepBytes<Request, Response>(
   definition: MethodDefinition<Request, Response>,
+  check: (bytes: Uint8Array) => void,
 ): MethodDefinition<Request, Response> {
-  return {
-    ...definition,
-    requestDeserialize(bytes) {
+  const requestDeserialize = (bytes: Buffer): Request => {
+    if (!intercepted.has(requestDeserialize)) {
+      throw new Error(
+        `${definition.path} is protected only by a server with idempotencyInterceptor`,
+      );
+    }
+    try {
+      check(bytes);
       const request = definition.requestDeserialize(bytes);
       if (typeof request === "object" && request !== null) {
         rawRequests.set(request, bytes);
       }
       return request;
-    },
+    } catch (error) {
+      return new UnreadableRequest(error) as Request; // never gets to a handler
+    }
+  };
+  return {
+    ...definition,
+    requestDeserialize,
     responseSerialize: (response) =>
       response instanceof SerializedMessage
         ? asBuffer(response.bytes)
         : definition.responseSerialize(response),
   };
+}
+
+function checkSize(bytes: Uint8Array, maxBytes = Number.POSITIVE_INFINITY): void {
+  if (bytes.length > maxBytes) {
+    throw new RequestInvalid(`a request may have ${maxBytes} bytes, not ${bytes.length}`);
+  }
 }
 
 function codec(side: "request" | "response", desc: DescMethod["input"]) {

@@ -1,5 +1,6 @@
 import { fromBinary, isMessage, type Message } from "@bufbuild/protobuf";
 import {
+  type Deadline,
   Metadata,
   ServerInterceptingCall,
   type ServerInterceptingCallInterface,
@@ -16,15 +17,17 @@ import type { Outcome, PendingOutcome } from "../idempotency/outcome.js";
 import type { MethodPolicy } from "../idempotency/policy.js";
 import { firstReply, type Reply, refusedReply } from "../idempotency/reply.js";
 import { setRequestContext } from "../idempotency/request-context.js";
-import { failureOutcome, serve } from "../idempotency/serve.js";
+import { failureOutcome, requestInvalid, serve } from "../idempotency/serve.js";
 import {
   type ProtectedMethod,
   protectedMethodOf,
   rawRequestOf,
-  SerializedMessage,
+  UnreadableRequest,
 } from "./definition.js";
 import { thrownErrorOf } from "./errors.js";
-import { toEntries, toMetadata } from "./metadata.js";
+import { toEntries } from "./metadata.js";
+import { sendReply } from "./send-reply.js";
+import { refusedAsUnprotected, serviceNameOf } from "./unprotected.js";
 
 // grpc-js does not export these by name.
 type Listener = Parameters<ServerInterceptingCallInterface["start"]>[0];
@@ -37,20 +40,32 @@ export interface IdempotencyInterceptorOptions<Transaction> {
     metadata: Metadata,
     call: ServerInterceptingCallInterface,
   ) => Caller | ErrorDescription;
+  /**
+   * Services that `idempotent` has not wrapped and whose calls are let through
+   * untouched, also past `authenticate`: full names, such as
+   * `grpc.health.v1.Health`. Calls of any other are refused.
+   */
+  readonly passThrough?: readonly string[];
 }
 
 /**
  * Executes the calls of every service that `idempotent` has wrapped once for
- * each key. Calls of other services pass through untouched.
+ * each key. Calls of a service that it has not wrapped are refused with
+ * UNIMPLEMENTED, unless the service is named to pass through.
  */
 export function idempotencyInterceptor<Transaction = never>(
   options: IdempotencyInterceptorOptions<Transaction>,
 ): ServerInterceptor {
+  const passing = new Set(options.passThrough);
   return (definition, nextCall) => {
     const method = protectedMethodOf(definition.requestDeserialize);
-    return method === undefined
+    if (method !== undefined) {
+      return new ProtectedCall({ ...options, definition, nextCall, method });
+    }
+    const serviceName = serviceNameOf(definition.path);
+    return passing.has(serviceName)
       ? new ServerInterceptingCall(nextCall)
-      : new ProtectedCall({ ...options, definition, nextCall, method });
+      : refusedAsUnprotected(nextCall, serviceName);
   };
 }
 
@@ -73,6 +88,7 @@ class ProtectedCall<Transaction> extends ServerInterceptingCall {
   #caller: Caller = DEFAULT_CALLER;
   #metadata = new Metadata();
   #request: object | undefined;
+  #isRefused = false;
   /** What the handler has sent, once it runs under the executor; then also what comes too late. */
   #held: HeldResponse | undefined;
 
@@ -87,7 +103,7 @@ class ProtectedCall<Transaction> extends ServerInterceptingCall {
       onReceiveMetadata: (metadata) => {
         const identified = this.#identify(metadata);
         if ("code" in identified) {
-          this.#send(identified);
+          sendReply(nextCall, identified);
           return;
         }
         this.#caller = identified;
@@ -95,18 +111,29 @@ class ProtectedCall<Transaction> extends ServerInterceptingCall {
         listener.onReceiveMetadata(metadata);
       },
       onReceiveMessage: (request: object) => {
+        if (request instanceof UnreadableRequest) {
+          this.#isRefused = true;
+          sendReply(nextCall, refusedReply(requestInvalid(request.error)));
+          return;
+        }
         this.#request = request;
         setRequestContext(request, { caller: this.#caller });
         listener.onReceiveMessage(request);
       },
       onReceiveHalfClose: () => {
+        if (this.#isRefused) {
+          return;
+        }
+        if (isPast(nextCall.getDeadline())) {
+          return; // grpc-js says so to the caller; its timer is late where the process is busy
+        }
         const request = this.#request;
         if (method.policy === undefined || request === undefined) {
           listener.onReceiveHalfClose();
         } else {
           this.#serve(method.policy, request, listener)
-            .then((reply) => this.#send(reply))
-            .catch((error) => this.#send(firstReply(failureOutcome(error))));
+            .then((reply) => sendReply(nextCall, reply))
+            .catch((error) => sendReply(nextCall, firstReply(failureOutcome(error))));
         }
       },
       onCancel: () => {
@@ -206,18 +233,6 @@ class ProtectedCall<Transaction> extends ServerInterceptingCall {
       listener.onReceiveHalfClose();
     });
   }
-
-  /** Sends a reply; one that is not an OK in trailers alone, so that native retries see it. */
-  #send({ code, message, headers, body, trailers }: Reply): void {
-    const { nextCall } = this.#options;
-    const status = { code, details: message.toWellFormed(), metadata: toMetadata(trailers) };
-    if (code === Code.OK) {
-      nextCall.sendMetadata(toMetadata(headers));
-      nextCall.sendMessage(new SerializedMessage(body), () => nextCall.sendStatus(status));
-    } else {
-      nextCall.sendStatus(status);
-    }
-  }
 }
 
 interface HeldResponse {
@@ -239,6 +254,10 @@ function toOutcome(
     body: ok ? serialize(message) : new Uint8Array(),
     trailers: toEntries(metadata),
   };
+}
+
+function isPast(deadline: Deadline): boolean {
+  return Number(deadline) <= Date.now();
 }
 
 function isProtobufEs(request: object): request is Message {

@@ -40,29 +40,62 @@ export interface AttemptOptions<Transaction> {
   /** How long heartbeats may keep the claim alive. Milliseconds. */
   readonly maxExecutionMs: number;
   readonly run: Run<Transaction>;
+  /** Holds, while the attempt lasts, what gives it up. */
+  readonly running: Set<() => void>;
 }
+
+/** How an attempt ends that is given up because its server stops. */
+export const GIVEN_UP: AttemptResult = {
+  kind: "failed",
+  reason: "the server stopped before the attempt had ended",
+};
 
 /**
  * Runs the handler under its claim, with heartbeats. Ends without the handler
- * if the claim is lost or the attempt lasts too long: the handler's signal
- * aborts then, and whatever it still writes is fenced.
+ * if the claim is lost, the attempt lasts too long or is given up: the handler's
+ * signal aborts then, and whatever it still writes is fenced.
  */
 export function attempt<Transaction>(options: AttemptOptions<Transaction>): Promise<AttemptResult> {
+  const { running } = options;
   return new Promise((resolve) => {
     const abort = new LazyAbort();
     const completion: Completion = { stored: undefined };
+    const end = (result: AttemptResult) => {
+      running.delete(giveUp);
+      resolve(result);
+    };
     const stopHeartbeat = startHeartbeat(options, completion, (result) => {
       abort.abort();
-      resolve(result);
+      end(result);
     });
+    const giveUp = () => {
+      abort.abort();
+      void stopHeartbeat().then(() => end(GIVEN_UP));
+    };
+    running.add(giveUp);
     void runHandler(options, completion, abort).then(async (result) => {
       await stopHeartbeat();
-      resolve(result);
+      end(result);
     });
   });
 }
 
-/** What the handler has stored in a transaction of its own, committed or not yet. */
+/** Keeps the claim alive while its outcome is stored: that may have to wait for others. */
+export async function extendingWhile<Transaction, Result>(
+  options: Omit<AttemptOptions<Transaction>, "run" | "running">,
+  stored: Outcome,
+  during: () => Promise<Result>,
+): Promise<Result> {
+  const stopHeartbeat = startHeartbeat(options, { stored }, () => {});
+  try {
+    return await during();
+  } finally {
+    // One that is on its way finds the claim completed.
+    void stopHeartbeat();
+  }
+}
+
+/** What is stored of the attempt, or about to be. */
 interface Completion {
   stored: Outcome | undefined;
 }
@@ -144,7 +177,13 @@ function storable(text: unknown): string {
  * handed on meanwhile.
  */
 function startHeartbeat<Transaction>(
-  { store, clock, claim, policy, maxExecutionMs }: AttemptOptions<Transaction>,
+  {
+    store,
+    clock,
+    claim,
+    policy,
+    maxExecutionMs,
+  }: Omit<AttemptOptions<Transaction>, "run" | "running">,
   completion: Completion,
   giveUp: (result: AttemptResult) => void,
 ): () => Promise<void> {

@@ -2,13 +2,21 @@ import { CallError, refusal } from "./errors.js";
 import type { Fingerprint } from "./fingerprint.js";
 import type { Scope } from "./scope.js";
 
+/**
+ * What a caller may do: call; also inspect and end keys, of its own tenant; or
+ * of every tenant.
+ */
+export const roles = ["caller", "operator", "global_operator"] as const;
+
+export type Role = (typeof roles)[number];
+
 /** Who calls, as the transport's authentication found out; never taken from the request. */
 export interface Caller {
   readonly tenant: string;
-  readonly role: "caller" | "operator";
+  readonly role: Role;
 }
 
-/** Who calls where no authentication is configured. */
+/** Who calls where no authentication is configured: anybody, so its own tenant's keys are all it may touch. */
 export const DEFAULT_CALLER: Caller = { tenant: "default", role: "operator" };
 
 /**

@@ -14,19 +14,27 @@ export const systemClock: Clock = {
   },
 };
 
-/** Resolves after `delayMs`, or as soon as the signal aborts. */
-export function sleep(clock: Clock, delayMs: number, signal: AbortSignal): Promise<void> {
+/** Resolves after `delayMs`, or as soon as one of the signals aborts. */
+export function sleep(
+  clock: Clock,
+  delayMs: number,
+  ...signals: readonly AbortSignal[]
+): Promise<void> {
   return new Promise((resolve) => {
-    if (signal.aborted) {
+    if (signals.some(({ aborted }) => aborted)) {
       resolve();
       return;
     }
     const wake = () => {
       cancel();
-      signal.removeEventListener("abort", wake);
+      for (const signal of signals) {
+        signal.removeEventListener("abort", wake);
+      }
       resolve();
     };
     const cancel = clock.setTimer(delayMs, wake);
-    signal.addEventListener("abort", wake);
+    for (const signal of signals) {
+      signal.addEventListener("abort", wake);
+    }
   });
 }

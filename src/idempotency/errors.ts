@@ -71,7 +71,7 @@ export interface ErrorDescription {
 export function refusal(
   reason: RefusalReason,
   message: string,
-  more: Pick<ErrorDescription, "retryDelayMs" | "field"> = {},
+  more: Partial<Pick<ErrorDescription, "next" | "retryDelayMs" | "field">> = {},
 ): ErrorDescription {
   const { code, next } = refusals[reason];
   // No row of the table is OK; the compiler sees only the union.

@@ -1,9 +1,10 @@
 import { randomUUID } from "node:crypto";
-import { type AttemptResult, attempt, type Run } from "./attempt.js";
+import { setMaxListeners } from "node:events";
+import { type AttemptResult, attempt, extendingWhile, GIVEN_UP, type Run } from "./attempt.js";
 import { type Clock, sleep, systemClock } from "./clock.js";
 import { type ErrorDescription, type RefusalReason, StoreOverloaded } from "./errors.js";
 import type { Fingerprint } from "./fingerprint.js";
-import { classify } from "./outcome.js";
+import { classify, sizeOfOutcome } from "./outcome.js";
 import type { MethodPolicy } from "./policy.js";
 import { createRefusals } from "./refusals.js";
 import { finalReply, firstReply, type Reply, refusedReply, replayedReply } from "./reply.js";
@@ -26,7 +27,14 @@ const MAX_CALLS = 10_000;
  * an operator. By then recovery alone has tried for half a day, and the next
  * attempt would do no better.
  */
-const MAX_ATTEMPTS = 200;
+export const MAX_ATTEMPTS = 200;
+
+/**
+ * What calls under way may hold: their requests, and their answers until these
+ * are stored. As many requests as there may be calls, of 25 KiB each; decoded, a
+ * byte is in memory a few times, which fits into a heap of Node's usual size. Bytes.
+ */
+const MAX_CALL_BYTES = 256 * 1024 * 1024;
 
 /** The first delay before an unknown outcome is found out by another attempt; doubles with each. */
 const FIRST_RERUN_DELAY_MS = 100;
@@ -39,6 +47,11 @@ export interface ExecutorOptions<Transaction> {
   readonly maxCalls?: number;
   /** After how many attempts without an outcome a claim is held for an operator. Default 200. */
   readonly maxAttempts?: number;
+  /**
+   * What they may hold: requests, and answers that are not stored yet. One call
+   * is taken whatever it holds. Default 256 MiB.
+   */
+  readonly maxCallBytes?: number;
   readonly clock?: Clock;
   readonly newClaimId?: () => string;
   /** Told of everything worth a log line or a metric. Must not throw. */
@@ -109,8 +122,23 @@ export interface Executor<Transaction> {
    */
   resume(call: ClaimedCall<Transaction>): Promise<Reply>;
 
+  /**
+   * From now on refuses every call of `execute` with UNAVAILABLE, before it
+   * claims anything; calls that wait for another's answer wait no longer.
+   */
+  stop(): void;
+
   /** Resolves once no call is under way, also none whose caller has left. */
   drained(): Promise<void>;
+
+  /** How many calls are under way. */
+  underWay(): number;
+
+  /**
+   * After `stop`, gives up the attempts that are running, as if they had lasted
+   * too long: their outcomes are unknown, and others find them out.
+   */
+  giveUp(): void;
 }
 
 /** The one place where claims become answers. Every transport calls it. */
@@ -119,7 +147,7 @@ export function createExecutor<Transaction = never>(
 ): Executor<Transaction> {
   const { store, clock = systemClock, newClaimId = randomUUID } = options;
   const { maxExecutionMs = MAX_EXECUTION_MS, maxCalls = MAX_CALLS } = options;
-  const { maxAttempts = MAX_ATTEMPTS } = options;
+  const { maxAttempts = MAX_ATTEMPTS, maxCallBytes = MAX_CALL_BYTES } = options;
   const { onEvent = () => {} } = options;
   const durations = createUsualDurations();
   const refusals = createRefusals({
@@ -127,12 +155,31 @@ export function createExecutor<Transaction = never>(
     onRefused: (scope, reason) => onEvent({ type: "refused", scope, reason }),
   });
   const waitingForDrain: (() => void)[] = [];
+  const running = new Set<() => void>();
+  const stopping = new AbortController();
+  setMaxListeners(0, stopping.signal); // every call that waits listens; maxCalls bounds them
+  let isGivingUp = false;
   let calls = 0;
+  let callBytes = 0;
 
   async function execute(request: ExecuteRequest<Transaction>): Promise<Reply> {
-    return calls >= maxCalls
+    if (stopping.signal.aborted) {
+      return refusals.stopping(request.scope);
+    }
+    const { length: requestBytes } = request.request;
+    return calls >= maxCalls || (callBytes > 0 && callBytes + requestBytes > maxCallBytes)
       ? refusals.overloaded(request.scope)
-      : counted(request.scope, claimAndAnswer, request);
+      : holding(requestBytes, () => counted(request.scope, claimAndAnswer, request));
+  }
+
+  /** Counts what a call holds meanwhile. */
+  async function holding(bytes: number, during: () => Promise<Reply>): Promise<Reply> {
+    callBytes += bytes;
+    try {
+      return await during();
+    } finally {
+      callBytes -= bytes;
+    }
   }
 
   /** Counts a call as under way, and answers for a store that fails. */
@@ -196,10 +243,10 @@ export function createExecutor<Transaction = never>(
       if (result.kind !== "in_progress" || leftMs <= 0) {
         return answer(request, claiming);
       }
-      const { signal } = request;
-      await sleep(clock, Math.min(leftMs, refusals.delayUntilAnswer(scope, result)), signal);
-      if (signal.aborted) {
-        return answer(request, claiming); // asking again might begin what nobody waits for
+      const signals = [request.signal, stopping.signal];
+      await sleep(clock, Math.min(leftMs, refusals.delayUntilAnswer(scope, result)), ...signals);
+      if (signals.some(({ aborted }) => aborted)) {
+        return answer(request, claiming); // asking again might begin what nobody waits for, or should begin
       }
     }
   }
@@ -222,7 +269,7 @@ export function createExecutor<Transaction = never>(
       case "in_progress":
         return refusals.inProgress(scope, result);
       case "held":
-        return refusals.held(scope, policy.leaseMs);
+        return refusals.held(scope, { heldMs: result.heldMs, leaseMs: policy.leaseMs });
       case "mismatch":
         return mayBeClaimedAgain ? refusals.storeUnavailable(scope) : refusals.mismatch(scope);
       case "expired":
@@ -232,15 +279,26 @@ export function createExecutor<Transaction = never>(
     }
   }
 
+  async function attemptOnce({
+    claim,
+    policy,
+    run,
+    isUnbounded = false,
+  }: ClaimedCall<Transaction>): Promise<AttemptResult> {
+    if (isGivingUp) {
+      return GIVEN_UP; // claimed since, and for others to run
+    }
+    return claim.attempt > maxAttempts && !isUnbounded
+      ? { kind: "parked", reason: `${maxAttempts} attempts have ended without an outcome` }
+      : attempt({ store, clock, claim, policy, maxExecutionMs, run, running });
+  }
+
   async function runClaimed(call: ClaimedCall<Transaction>): Promise<Reply> {
-    const { claim, policy, run, isUnbounded = false } = call;
-    const { scope } = claim;
+    const { scope } = call.claim;
     const startedAtMs = clock.nowMs();
-    const result: AttemptResult =
-      claim.attempt > maxAttempts && !isUnbounded
-        ? { kind: "parked", reason: `${maxAttempts} attempts have ended without an outcome` }
-        : await attempt({ store, clock, claim, policy, maxExecutionMs, run });
-    const reply = await settle(call, result);
+    const result = await attemptOnce(call);
+    const answerBytes = result.kind === "ended" ? sizeOfOutcome(result.outcome) : 0;
+    const reply = await holding(answerBytes, () => settle(call, result));
     const durationMs = clock.nowMs() - startedAtMs;
     durations.record(scope.operation, durationMs);
     onEvent({ type: "executed", scope, durationMs });
@@ -261,8 +319,10 @@ export function createExecutor<Transaction = never>(
         const { outcome, declared } = result;
         switch (classify(outcome.code, declared, claim.attempt)) {
           case "final": {
-            const completed = await retrying(clock, () =>
-              store.complete(claim, outcome, policy.retentionMs),
+            const completed = await extendingWhile(
+              { store, clock, claim, policy, maxExecutionMs },
+              outcome,
+              () => retrying(clock, () => store.complete(claim, outcome, policy.retentionMs)),
             );
             return completed ? finalReply(outcome) : refusals.claimLost(scope);
           }
@@ -283,7 +343,7 @@ export function createExecutor<Transaction = never>(
         return (await retrying(clock, () =>
           store.suspend(claim, { kind: "hold", reason: result.reason }),
         ))
-          ? refusals.outcomeUnknown(scope, policy.leaseMs)
+          ? refusals.held(scope, { heldMs: 0, leaseMs: policy.leaseMs })
           : refusals.claimLost(scope);
       case "claim_lost":
         return refusals.claimLost(scope);
@@ -305,14 +365,25 @@ export function createExecutor<Transaction = never>(
         onLostOwner === "rerun" ? { kind: "rerun", afterMs, reason } : { kind: "hold", reason },
       ),
     );
-    return suspended
-      ? refusals.outcomeUnknown(scope, onLostOwner === "rerun" ? afterMs : leaseMs)
-      : refusals.claimLost(scope);
+    if (!suspended) {
+      return refusals.claimLost(scope);
+    }
+    return onLostOwner === "rerun"
+      ? refusals.outcomeUnknown(scope, afterMs)
+      : refusals.held(scope, { heldMs: 0, leaseMs });
   }
 
   return {
     execute,
     resume: (call) => counted(call.claim.scope, runClaimed, call),
+    stop: () => stopping.abort(),
+    underWay: () => calls,
+    giveUp() {
+      isGivingUp = true;
+      for (const giveUp of running) {
+        giveUp();
+      }
+    },
     async drained() {
       if (calls > 0) {
         await new Promise<void>((resolve) => waitingForDrain.push(resolve));

@@ -88,6 +88,15 @@ export function okOutcome(body: Uint8Array): Outcome {
   return { code: Code.OK, message: "", headers: [], body, trailers: [] };
 }
 
+/** What an outcome takes, about as much in memory as encoded. Bytes. */
+export function sizeOfOutcome({ message, headers, body, trailers }: Outcome): number {
+  return message.length + entriesSize(headers) + body.length + entriesSize(trailers);
+}
+
+function entriesSize(entries: readonly MetadataEntry[]): number {
+  return entries.reduce((size, [name, value]) => size + name.length + value.length, 0);
+}
+
 /** Serializes an outcome for a store, as a `StoredOutcome`. */
 export function encodeOutcome({ code, message, headers, body, trailers }: Outcome): Uint8Array {
   return encodeFields([

@@ -1,6 +1,6 @@
 import { type ErrorDescription, type RefusalReason, refusal } from "./errors.js";
 import { type Reply, refusedReply } from "./reply.js";
-import { retryDelayMs, type UsualDurations } from "./retry-delay.js";
+import { type HeldKey, heldDelayMs, retryDelayMs, type UsualDurations } from "./retry-delay.js";
 import type { Scope } from "./scope.js";
 import type { ClaimResult } from "./store.js";
 
@@ -9,6 +9,16 @@ const STORE_RETRY_DELAY_MS = 1_000;
 
 /** After how long to try an overloaded server again. */
 const OVERLOAD_RETRY_DELAY_MS = 1_000;
+
+/** After how long to come back to a server that is stopping: another one may take the call at once. */
+const STOPPING_RETRY_DELAY_MS = 100;
+
+/** For a call that reaches a server while it stops. It was not begun, unless the message says otherwise. */
+export function stopping(
+  message = "this server is stopping, and did not begin this call",
+): ErrorDescription {
+  return refusal("STORE_UNAVAILABLE", message, { retryDelayMs: STOPPING_RETRY_DELAY_MS });
+}
 
 export type InProgress = ClaimResult & { readonly kind: "in_progress" };
 
@@ -24,7 +34,7 @@ export function createRefusals({
     scope: Scope,
     reason: RefusalReason,
     message: string,
-    more: Pick<ErrorDescription, "retryDelayMs"> = {},
+    more: Partial<Pick<ErrorDescription, "next" | "retryDelayMs">> = {},
   ): Reply {
     onRefused(scope, reason);
     return refusedReply(refusal(reason, message, more));
@@ -44,6 +54,11 @@ export function createRefusals({
         retryDelayMs: OVERLOAD_RETRY_DELAY_MS,
       }),
 
+    stopping(scope: Scope): Reply {
+      onRefused(scope, "STORE_UNAVAILABLE");
+      return refusedReply(stopping());
+    },
+
     storeUnavailable: (scope: Scope) =>
       refuse(
         scope,
@@ -57,12 +72,13 @@ export function createRefusals({
         retryDelayMs: delayUntilAnswer(scope, result),
       }),
 
-    held: (scope: Scope, leaseMs: number) =>
+    /** Nobody is finding out by program, so no retry by itself ever gets the answer. */
+    held: (scope: Scope, key: HeldKey) =>
       refuse(
         scope,
         "OUTCOME_UNKNOWN",
-        "an earlier call with this key may have acted; an operator has to find out",
-        { retryDelayMs: leaseMs },
+        "a call with this key may have acted; an operator has to find out",
+        { next: "look_up", retryDelayMs: heldDelayMs(key) },
       ),
 
     mismatch: (scope: Scope) =>

@@ -19,6 +19,26 @@ export function retryDelayMs(inFlight: {
   return Math.max(MIN_RETRY_DELAY_MS, Math.min(remainingMs, leaseRemainingMs));
 }
 
+/**
+ * The longest that a caller of a held key waits before it asks again: who comes
+ * once an hour costs nothing, and still learns of the answer on the same day.
+ */
+const MAX_HELD_DELAY_MS = 3_600_000;
+
+/**
+ * After how long to ask again for a key that an operator has to end: as long
+ * again as it has been held, since one that has waited a day rarely ends in the
+ * next second; at least the lease.
+ */
+export function heldDelayMs({ heldMs, leaseMs }: HeldKey): number {
+  return Math.min(Math.max(MIN_RETRY_DELAY_MS, leaseMs, heldMs), MAX_HELD_DELAY_MS);
+}
+
+export interface HeldKey {
+  readonly heldMs: number;
+  readonly leaseMs: number;
+}
+
 /** How long each operation usually takes, learned from the calls that ended here. */
 export interface UsualDurations {
   record(operation: string, durationMs: number): void;

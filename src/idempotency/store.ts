@@ -52,8 +52,8 @@ export type ClaimResult =
       readonly elapsedMs?: number;
       readonly leaseRemainingMs: number;
     }
-  /** The same request may have acted, and nobody is finding out. */
-  | { readonly kind: "held" }
+  /** The same request may have acted, and nobody is finding out, for this long already. */
+  | { readonly kind: "held"; readonly heldMs: number }
   /** The key was used for another request. */
   | { readonly kind: "mismatch" }
   /** The answer has passed its retention. */
@@ -104,7 +104,10 @@ export interface IdempotencyStore<Transaction = never> {
   /** Whether the claim still owns its record, which then stays so until the transaction ends. */
   ownsWithin(transaction: Transaction, claim: Claim): Promise<boolean>;
 
-  /** Frees the key: nothing was ever executed under it. */
+  /**
+   * Frees the key: nothing was ever executed under it. One that an operator has
+   * ended before is only reopened.
+   */
   release(claim: Claim): Promise<boolean>;
 
   /**

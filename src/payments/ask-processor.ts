@@ -30,47 +30,68 @@ const INVALID_REQUEST = "invalid_request";
 export async function ask(
   processor: Processor,
   operated: Operated,
-  { isFirstSending, isAmountImplied }: Asking,
+  asking: Asking,
 ): Promise<ProcessorAnswer> {
   try {
     return { kind: "decided", decision: await send(processor, operated) };
   } catch (error) {
-    if (!(error instanceof ProcessorRefused)) {
-      return { kind: "unknown", isFinal: false, cause: error };
+    return error instanceof ProcessorRefused
+      ? afterRefusal(processor, operated, { ...asking, refused: error })
+      : { kind: "unknown", isFinal: false, cause: error };
+  }
+}
+
+interface Refused extends Asking {
+  readonly refused: ProcessorRefused;
+}
+
+async function afterRefusal(
+  processor: Processor,
+  operated: Operated,
+  refusal: Refused,
+): Promise<ProcessorAnswer> {
+  const { isFirstSending, isAmountImplied, refused } = refusal;
+  const unknown = { kind: "unknown", isFinal: true, cause: refused } as const;
+  switch (refused.refusal) {
+    case "invalid": {
+      const earlier = await earlierAnswer(processor, operated, refusal);
+      const declined = { kind: "declined", declineCode: INVALID_REQUEST } as const;
+      return earlier ?? (isFirstSending ? { kind: "decided", decision: declined } : unknown);
     }
-    switch (error.refusal) {
-      case "invalid":
-        return isFirstSending
-          ? { kind: "decided", decision: { kind: "declined", declineCode: INVALID_REQUEST } }
-          : { kind: "unknown", isFinal: true, cause: error };
-      case "key_reused":
-        return isAmountImplied()
-          ? earlierAnswer(processor, operated, error)
-          : { kind: "unknown", isFinal: true, cause: error };
-    }
+    case "key_reused":
+      return isAmountImplied()
+        ? ((await earlierAnswer(processor, operated, refusal)) ?? { ...unknown, isFinal: false })
+        : unknown;
   }
 }
 
 /**
- * The answer that the key has got already, for another amount: of all that
- * remained there was less or more then, before the database lost rows.
+ * The answer that the key has got already; undefined where the processor knows
+ * of none. It counts for more than what is said of one call: a processor may
+ * act, and then fail with the status of a refusal. It may be for another
+ * amount: of all that remained there was less or more before the database lost
+ * rows.
  */
 async function earlierAnswer(
   processor: Processor,
   { operation }: Operated,
-  refused: ProcessorRefused,
-): Promise<ProcessorAnswer> {
+  { isAmountImplied, refused }: Refused,
+): Promise<ProcessorAnswer | undefined> {
   try {
     const effect = await processor.lookUp(operation.processorKey);
     if (effect === undefined) {
-      return { kind: "unknown", isFinal: false, cause: refused };
+      return undefined;
     }
     const { decision, amount } = effect;
     if (amount === undefined) {
       return { kind: "decided", decision };
     }
-    return amount.currencyCode === operation.currencyCode
-      ? { kind: "decided", decision, minorUnits: amount.minorUnits }
+    const { currencyCode, minorUnits } = amount;
+    const isOurs =
+      currencyCode === operation.currencyCode &&
+      (minorUnits === operation.minorUnits || isAmountImplied());
+    return isOurs
+      ? { kind: "decided", decision, minorUnits }
       : { kind: "unknown", isFinal: true, cause: refused };
   } catch (error) {
     return { kind: "unknown", isFinal: false, cause: error };

@@ -1,3 +1,4 @@
+import { beginTimeOf, type Moment } from "./key-window.js";
 import type { Operated, Operation } from "./operation.js";
 import type { FinishedOperation } from "./postgres/operations.js";
 import type { LockedPayment } from "./postgres/payments.js";
@@ -31,10 +32,15 @@ export function endWithDecision(
   return end({ ...begun, minorUnits, state: decision.kind }, { ...locked, payment }, decision);
 }
 
-/** Ends an operation that did nothing and never will. A payment that it was to create is declined. */
-export function endWithoutEffect(begun: Operation, locked: LockedPayment): Ended {
+/**
+ * Ends an operation that did nothing and never will. A payment that it was to
+ * create is declined. When it ended is when its window begins anew.
+ */
+export function endWithoutEffect(begun: Operation, locked: LockedPayment, moment: Moment): Ended {
   const declined = { kind: "declined", declineCode: NOT_EXECUTED } as const;
-  return end({ ...begun, state: "not_executed" }, locked, declined);
+  const ended = end({ ...begun, state: "not_executed" }, locked, declined);
+  const finishTime = beginTimeOf(locked.time, moment);
+  return { ...ended, operation: { ...ended.operation, finishTime } };
 }
 
 function end(

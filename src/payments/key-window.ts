@@ -97,7 +97,7 @@ export function ageOf(
 }
 
 /**
- * When an operation began, to be stored: the earlier one of the database's time
+ * When an operation began, or may begin anew, to be stored: the earlier one of the database's time
  * and this process's. Its age is then the greater one of what both say, so that
  * a clock alone that is behind, such as a promoted standby's, makes nothing younger.
  */

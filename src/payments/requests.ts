@@ -6,12 +6,13 @@ import {
   CaptureMethod as WireCaptureMethod,
   PaymentStatus as WirePaymentStatus,
 } from "../gen/payonce/payments/v1/payments_pb.js";
+import { countCharacters } from "../runtime/characters.js";
 import { invalid } from "./errors.js";
 import { readMoney } from "./money.js";
 import type { CreateIntent, Intent } from "./operation.js";
 import { type CaptureMethod, type PaymentStatus, paymentStatuses } from "./payment.js";
 
-// The bounds that the schema promises. Lengths count characters, that is code points.
+// The bounds that the schema promises. Lengths count characters, as `countCharacters` does.
 const TOKEN_LENGTH = { min: 1, max: 255 };
 const ID_LENGTH = { min: 1, max: 255 };
 const REFERENCE_LENGTH = { min: 0, max: 255 };
@@ -107,7 +108,7 @@ function readText(
   text: string,
   { min, max }: { readonly min: number; readonly max: number },
 ): string {
-  const length = [...text].length;
+  const length = countCharacters(text);
   if (length < min || length > max) {
     throw invalid("FIELD_INVALID", field, `must be ${min} to ${max} characters, not ${length}`);
   }

@@ -1,3 +1,5 @@
+import { createLine } from "./line.js";
+
 /** One item's part of a batch: its result, or why it alone failed. */
 export type Settled<Result> =
   | { readonly ok: true; readonly value: Result }
@@ -12,6 +14,12 @@ export function settled<Result>(compute: () => Result): Settled<Result> {
   }
 }
 
+/**
+ * How an item is run: with those it was gathered with; by itself, because these
+ * have failed or because of its size; once more, because it has to wait.
+ */
+export type Turn = "together" | "alone" | "patiently";
+
 /** Too much waits already. The item was not sent, nor will it be. */
 export class QueueFull extends Error {
   override readonly name = "QueueFull";
@@ -20,30 +28,42 @@ export class QueueFull extends Error {
 export interface Batches<Item, Result> {
   /**
    * Resolves with the item's own result.
-   * @throws QueueFull if too many items wait.
+   * @throws QueueFull if too many items wait, or too large ones.
    */
   add(item: Item): Promise<Result>;
 }
 
 export interface BatchesOptions<Item, Result> {
   /** Runs a batch, and answers by position. Rejects where it failed as a whole. */
-  readonly run: (items: readonly Item[]) => Promise<readonly Settled<Result>[]>;
+  readonly run: (items: readonly Item[], turn: Turn) => Promise<readonly Settled<Result>[]>;
   /** What an item is about. No two items about the same are under way at once. */
   readonly subjectOf: (item: Item) => string;
   /** How many batches may be under way at once. */
   readonly lanes: number;
   readonly maxBatchSize: number;
+  /** What an item takes. Default: nothing worth counting. Bytes. */
+  readonly sizeOf?: (item: Item) => number;
+  /**
+   * What the items of a batch may take together. One that takes more by itself
+   * goes alone, beside the lanes and after others like it. Default: any number of bytes.
+   */
+  readonly maxBatchBytes?: number;
   /** How many items may wait. Past it the caller is told at once. */
   readonly maxWaiting: number;
+  /**
+   * What the items that have no result yet may take together; past it the caller
+   * is told at once. Where there is no other, any item is taken. Default: any number of bytes.
+   */
+  readonly maxWaitingBytes?: number;
   /** Whether an item may succeed alone in a batch that failed with this error. Default: never. */
   readonly mayRepeat?: (error: unknown) => boolean;
   /**
-   * How an item is run that failed alone because it has to wait: once more, as
-   * long as it takes, one after another. What waits long holds up only its like.
+   * For an item that failed alone because it has to wait: how many more turns it
+   * gets, in turn with the others that do. What waits long holds up only its like.
    */
   readonly patience?: {
     readonly hasToWait: (error: unknown) => boolean;
-    readonly run: (items: readonly Item[]) => Promise<readonly Settled<Result>[]>;
+    readonly turns: number;
   };
   /**
    * Where an item is the same as one that waits, what it makes of that one's
@@ -60,6 +80,9 @@ export interface BatchesOptions<Item, Result> {
 interface Waiting<Item, Result> {
   readonly item: Item;
   readonly subject: string;
+  readonly sizeBytes: number;
+  /** How many turns it gets for having to wait. */
+  turnsLeft: number;
   readonly resolve: (result: Result) => void;
   readonly reject: (error: unknown) => void;
   readonly result: Promise<Result>;
@@ -77,15 +100,22 @@ export function createBatches<Item, Result>(
   options: BatchesOptions<Item, Result>,
 ): Batches<Item, Result> {
   const { run, subjectOf, lanes, maxBatchSize, maxWaiting, share, patience } = options;
+  const { sizeOf = () => 0, maxBatchBytes = Number.POSITIVE_INFINITY } = options;
+  const { maxWaitingBytes = Number.POSITIVE_INFINITY } = options;
   const { mayRepeat = () => false, soon = setImmediate } = options;
   type Entry = Waiting<Item, Result>;
 
   let waiting: Entry[] = [];
   const newestOf = new Map<string, Entry>();
   const underWay = new Set<string>();
-  const alone = createLine<Entry>(lanes, (entry) => runBatch([entry]).finally(start));
-  const patient = createLine<Entry>(1, (entry) => runPatiently(entry).finally(start));
+  const lineOf = (width: number, turn: Turn) =>
+    createLine<Entry>(width, (entry) => runBatch([entry], turn).finally(start));
+  const alone = lineOf(lanes, "alone");
+  const large = lineOf(1, "alone");
+  const patient = lineOf(1, "patiently");
   let lanesBusy = 0;
+  /** What all items without a result take. */
+  let heldBytes = 0;
   let starting = false;
 
   function add(item: Item): Promise<Result> {
@@ -94,11 +124,17 @@ export function createBatches<Item, Result>(
     if (share !== undefined && newest !== undefined && share.isSame(newest.item, item)) {
       return newest.result.then((result) => share.follow(result, item));
     }
-    if (waiting.length >= maxWaiting) {
+    if (waiting.length + alone.waiting() + large.waiting() + patient.waiting() >= maxWaiting) {
       return Promise.reject(new QueueFull(`${maxWaiting} are waiting already`));
     }
+    const sizeBytes = sizeOf(item);
+    if (heldBytes > 0 && heldBytes + sizeBytes > maxWaitingBytes) {
+      return Promise.reject(new QueueFull(`${heldBytes} bytes are waiting already`));
+    }
+    heldBytes += sizeBytes;
     const { promise, resolve, reject } = withResolvers<Result>();
-    const entry = { item, subject, resolve, reject, result: promise };
+    const turnsLeft = patience?.turns ?? 0;
+    const entry = { item, subject, sizeBytes, turnsLeft, resolve, reject, result: promise };
     waiting.push(entry);
     newestOf.set(subject, entry);
     startSoon();
@@ -122,19 +158,26 @@ export function createBatches<Item, Result>(
         return;
       }
       lanesBusy += 1;
-      void runBatch(batch).finally(() => {
+      void runBatch(batch, "together").finally(() => {
         lanesBusy -= 1;
         start();
       });
     }
   }
 
-  /** The first items that wait, no two about the same; the others keep their order. */
+  /**
+   * The first items that wait, no two about the same, and no more than fit; the
+   * others keep their order. Those too large for any batch go their own way.
+   */
   function take(): Entry[] {
     const batch: Entry[] = [];
     const left: Entry[] = [];
+    const tooLarge: Entry[] = [];
+    let batchBytes = 0;
     for (const entry of waiting) {
-      if (batch.length === maxBatchSize || underWay.has(entry.subject)) {
+      const isLarge = entry.sizeBytes > maxBatchBytes;
+      const fits = batch.length < maxBatchSize && batchBytes + entry.sizeBytes <= maxBatchBytes;
+      if (underWay.has(entry.subject) || !(isLarge || fits)) {
         left.push(entry);
         continue;
       }
@@ -142,31 +185,36 @@ export function createBatches<Item, Result>(
       if (newestOf.get(entry.subject) === entry) {
         newestOf.delete(entry.subject);
       }
-      batch.push(entry);
+      if (isLarge) {
+        tooLarge.push(entry);
+      } else {
+        batchBytes += entry.sizeBytes;
+        batch.push(entry);
+      }
     }
     waiting = left;
+    large.add(tooLarge);
     return batch;
   }
 
-  async function runBatch(batch: readonly Entry[]): Promise<void> {
+  async function runBatch(batch: readonly Entry[], turn: Turn): Promise<void> {
     try {
-      settleAll(batch, await run(batch.map(({ item }) => item)));
+      const items = batch.map(({ item }) => item);
+      settleAll(batch, await run(items, turn));
     } catch (error) {
-      if (batch.length > 1 && mayRepeat(error)) {
-        alone(batch);
-      } else if (batch.length === 1 && patience?.hasToWait(error) === true) {
-        patient(batch);
+      const [first] = batch;
+      if (batch.length > 1) {
+        if (mayRepeat(error)) {
+          alone.add(batch);
+        } else {
+          failAll(batch, error);
+        }
+      } else if (first !== undefined && first.turnsLeft > 0 && patience?.hasToWait(error)) {
+        first.turnsLeft -= 1;
+        patient.add(batch);
       } else {
         failAll(batch, error);
       }
-    }
-  }
-
-  async function runPatiently(entry: Entry): Promise<void> {
-    try {
-      settleAll([entry], (await patience?.run([entry.item])) ?? []);
-    } catch (error) {
-      failAll([entry], error);
     }
   }
 
@@ -184,6 +232,7 @@ export function createBatches<Item, Result>(
 
   function settle(entry: Entry, settled: Settled<Result> | undefined): void {
     underWay.delete(entry.subject);
+    heldBytes -= entry.sizeBytes;
     if (settled === undefined) {
       entry.reject(new Error("the batch has no result for this item"));
     } else if (settled.ok) {
@@ -194,31 +243,6 @@ export function createBatches<Item, Result>(
   }
 
   return { add };
-}
-
-/** Works on what it is given, `width` at once, in the order in which it came. */
-function createLine<Entry>(
-  width: number,
-  work: (entry: Entry) => Promise<void>,
-): (entries: readonly Entry[]) => void {
-  const queue: Entry[] = [];
-  let busy = 0;
-  function start(): void {
-    for (; busy < width; busy += 1) {
-      const entry = queue.shift();
-      if (entry === undefined) {
-        return;
-      }
-      void work(entry).finally(() => {
-        busy -= 1;
-        start();
-      });
-    }
-  }
-  return (entries) => {
-    queue.push(...entries);
-    start();
-  };
 }
 
 /** `Promise.withResolvers`, which Node 20 does not have yet. */

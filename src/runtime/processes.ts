@@ -31,16 +31,27 @@ export interface EndingStep {
   readonly waitMs: number;
 }
 
-/** Sends the signals in turn until the process is gone. Throws when it outlives them all. */
-export async function endProcess(pid: number, steps: readonly EndingStep[]): Promise<void> {
+/**
+ * Sends the signals in turn until the process is gone, sooner where there is a
+ * limit: no signal may wait longer than half of what is left of it. Throws when
+ * the process outlives them all.
+ */
+export async function endProcess(
+  pid: number,
+  steps: readonly EndingStep[],
+  limitMs = Number.POSITIVE_INFINITY,
+): Promise<void> {
   const identity = processIdentity(pid);
-  for (const { signal, waitMs } of steps) {
+  let leftMs = limitMs;
+  for (const step of steps) {
     if (identity === undefined || processIdentity(pid) !== identity) return;
-    sendSignal(pid, signal);
+    sendSignal(pid, step.signal);
+    const waitMs = Math.min(step.waitMs, leftMs / 2);
     for (let waitedMs = 0; waitedMs < waitMs; waitedMs += POLL_INTERVAL_MS) {
       if (processIdentity(pid) !== identity) return;
       await sleep(POLL_INTERVAL_MS);
     }
+    leftMs -= waitMs;
   }
   if (identity !== undefined && processIdentity(pid) === identity) {
     throw new Error(`Process ${pid} did not end`);

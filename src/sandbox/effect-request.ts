@@ -6,6 +6,7 @@ import {
   type RefundRequest,
   type VoidRequest,
 } from "../gen/payonce/sandbox/v1/sandbox_pb.js";
+import { countCharacters } from "../runtime/characters.js";
 
 /** What a caller asks for: all that makes two calls with one processor key the same. */
 export interface EffectRequest {
@@ -73,7 +74,7 @@ export function sameParameters(left: EffectRequest, right: EffectRequest): boole
 
 /** @throws ConnectError INVALID_ARGUMENT that names the field. */
 export function checkName(field: string, value: string): string {
-  if (value.length === 0 || value.length > NAME_LIMIT_CHARACTERS) {
+  if (value === "" || countCharacters(value) > NAME_LIMIT_CHARACTERS) {
     throw invalidArgument(`${field} takes 1 to ${NAME_LIMIT_CHARACTERS} characters`);
   }
   return value;

@@ -23,6 +23,8 @@ export interface History {
 export interface OpenJournal {
   readonly journal: Journal;
   readonly history: History;
+  /** Resolves once nothing is being written. */
+  settled(): Promise<void>;
   /** Waits for what is being written. */
   close(): Promise<void>;
 }
@@ -73,6 +75,7 @@ export async function openJournal(
   return {
     journal: writer,
     history: { effects, declines },
+    settled: () => writer.settled(),
     async close() {
       await writer.settled();
       await effectFile.close();

@@ -10,7 +10,9 @@ import type { AddressInfo } from "node:net";
 import { createContextKey, createContextValues, type HandlerContext } from "@connectrpc/connect";
 import { connectNodeAdapter } from "@connectrpc/connect-node";
 import { SandboxProcessorService } from "../gen/payonce/sandbox/v1/sandbox_pb.js";
+import { createConnections } from "../runtime/connections.js";
 import { lockDirectory } from "../runtime/directory-lock.js";
+import { within } from "../runtime/within.js";
 import { createArmedFaults } from "./faults.js";
 import type { InterruptedCall } from "./interruptions.js";
 import { openJournal } from "./journal.js";
@@ -36,7 +38,10 @@ export interface Sandbox {
 const REQUEST_LIMIT_BYTES = 1024 * 1024;
 
 // What is not dropped at close waits for one disk sync at most.
-const CLOSE_LIMIT_MS = 2_000;
+const SYNC_LIMIT_MS = 2_000;
+
+// For a client to receive its last answer and to hang up; one that does not is cut off.
+const LINGER_MS = 250;
 
 const streamKey = createContextKey<ServerHttp2Stream | undefined>(undefined);
 
@@ -51,7 +56,7 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
   await mkdir(dataDir, { recursive: true });
   const lock = await lockDirectory(dataDir);
   try {
-    const { journal, history, close: closeJournal } = await openJournal(dataDir, log);
+    const { journal, history, settled, close: closeJournal } = await openJournal(dataDir, log);
     const shutdown = new AbortController();
     // Every call that waits listens; their number is the clients' affair.
     setMaxListeners(0, shutdown.signal);
@@ -71,6 +76,8 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
       }),
     );
     const sessions = trackSessions(server);
+    const connections = createConnections();
+    server.on("connection", connections.add);
     const address = await bind(server, listen).catch(async (error) => {
       await closeJournal();
       throw error;
@@ -80,7 +87,10 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
       address,
       async close() {
         shutdown.abort();
-        await closeServer(server, sessions);
+        const closed = closeServer(server, sessions);
+        await within(settled(), SYNC_LIMIT_MS);
+        await within(closed, LINGER_MS);
+        connections.destroyAll();
         await closeJournal();
         await lock.release();
       },
@@ -121,20 +131,14 @@ async function bind(server: Http2Server, listen: SandboxOptions["listen"]): Prom
   return listen.host.includes(":") ? `[${listen.host}]:${port}` : `${listen.host}:${port}`;
 }
 
-/** Lets open calls end; a client that keeps its connection busy is cut off after a while. */
-async function closeServer(
+/** Accepts no connection and no call any more. Resolves once every client has hung up: never, where one does not. */
+function closeServer(
   server: Http2Server,
   sessions: ReadonlySet<ServerHttp2Session>,
-): Promise<void> {
-  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+): Promise<unknown> {
+  const closed = new Promise((resolve) => server.close(resolve));
   for (const session of sessions) {
     session.close();
   }
-  const cutOff = setTimeout(() => {
-    for (const session of sessions) {
-      session.destroy();
-    }
-  }, CLOSE_LIMIT_MS);
-  await closed;
-  clearTimeout(cutOff);
+  return closed;
 }

@@ -10,6 +10,7 @@ import {
 } from "./config/settings.js";
 
 export { type Address, formatAddress } from "./config/address.js";
+export { configWarnings } from "./config/checks.js";
 export { configFlags, configHelp } from "./config/help.js";
 export type { ProcessorTarget } from "./config/parsers.js";
 export type { Config, SettingName } from "./config/settings.js";

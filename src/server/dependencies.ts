@@ -9,6 +9,7 @@ import { memoryGate } from "../stores/memory/index.js";
 import {
   assertDurable,
   type DatabaseOptions,
+  type DeploymentWatch,
   idempotencyMigrations,
   migrate,
   openDatabase,
@@ -20,6 +21,7 @@ import { type Config, formatAddress } from "./config.js";
 import { startEmbeddedPostgres } from "./embedded/postgres.js";
 import { findRedisServer, startRedisNodes } from "./embedded/redis.js";
 import { startSandboxProcess } from "./embedded/sandbox-process.js";
+import { logDeploymentEvent } from "./event-log.js";
 import type { Logger } from "./log.js";
 import type { Metrics } from "./metrics.js";
 import { naming } from "./naming.js";
@@ -56,6 +58,8 @@ export interface Database {
   readonly records: Pool;
   /** For the work of those that own a claim: no flood of duplicates may hold it up. */
   readonly payments: Pool;
+  /** Which deployment it is, and whether it keeps what it confirms. */
+  readonly watch: DeploymentWatch;
 }
 
 /** Opens the store of record, starting a Postgres where none is configured. */
@@ -71,7 +75,7 @@ export async function openStoreOfRecord({
       dataDir: config.dataDir,
       log: (line) => log.debug({ from: "postgres" }, line),
     });
-    closers.add(() => postgres.stop());
+    closers.add((limitMs) => postgres.stop(limitMs));
     url = postgres.url;
     what = `a Postgres of its own in ${join(config.dataDir, "postgres")}`;
   }
@@ -81,7 +85,11 @@ export async function openStoreOfRecord({
   if (applied.length > 0) {
     log.info({ applied }, "migrated the database");
   }
-  return { value: { records, payments }, what };
+  const watch = await naming("DATABASE_URL", () =>
+    watchDeployment(records, { onEvent: (event) => logDeploymentEvent(log, event) }),
+  );
+  closers.add(() => watch.stop());
+  return { value: { records, payments, watch }, what };
 }
 
 /**
@@ -120,13 +128,12 @@ function openPool(
 export async function openGatedStore(
   { config, log, closers }: OpenOptions,
   store: IdempotencyStore<PoolClient>,
-  { pool, metrics }: { readonly pool: Pool; readonly metrics: Metrics },
+  { watch, metrics }: { readonly watch: DeploymentWatch; readonly metrics: Metrics },
 ): Promise<Opened<IdempotencyStore<PoolClient>>> {
   const copyTtlMs = config.responseCacheTtlMs;
   const memoryBytes = config.responseCacheMemoryMib * MEBIBYTE;
-  const deployment = await watchDeployment(pool);
   const namespace = () => {
-    const { id, generation } = deployment();
+    const { id, generation } = watch.deployment();
     return `payonce:${id}:${generation}`;
   };
   const redis = await openRedis({ config, log, closers });
@@ -178,7 +185,7 @@ async function openRedis({
     dataDir: config.dataDir,
     log: (line) => log.debug({ from: "redis" }, line),
   });
-  closers.add(() => nodes.stop());
+  closers.add((limitMs) => nodes.stop(limitMs));
   return { value: nodes.urls, what: `${OWN_REDIS_NODES} Redis nodes of its own` };
 }
 
@@ -200,7 +207,7 @@ export async function openProcessor({
       listen: formatAddress(config.sandboxListen),
       dataDir: join(config.dataDir, "sandbox"),
     });
-    closers.add(() => sandbox.stop());
+    closers.add((limitMs) => sandbox.stop(limitMs));
     address = sandbox.address;
     what = `a sandbox of its own at ${address}`;
   } else {

@@ -2,13 +2,22 @@ import type { DescService } from "@bufbuild/protobuf";
 import type { Executor } from "../idempotency/executor.js";
 import type { ServiceHandlers, ServiceValidators } from "../idempotency/handlers.js";
 import type { PolicyDefaults } from "../idempotency/policy.js";
+import type { Connections } from "../runtime/connections.js";
 import type { Address, Config } from "./config.js";
 import type { Authenticator } from "./identity.js";
+import type { Logger } from "./log.js";
 import type { Tls } from "./tls.js";
+
+/**
+ * The longest texts and the most metadata that the schema allows take 120 KB;
+ * as JSON with every character escaped, three times that. Bytes.
+ */
+export const MAX_REQUEST_BYTES = 384 * 1024;
 
 /** What the gRPC and the HTTP server are made of: the same services, the same executor. */
 export interface EdgeOptions<Transaction> {
   readonly config: Config;
+  readonly log: Logger;
   readonly tls: Tls | undefined;
   readonly services: readonly MountedService<Transaction>[];
   readonly executor: Executor<Transaction>;
@@ -39,6 +48,11 @@ export function mount<Service extends DescService, Transaction>(
 
 export interface ListeningServer {
   readonly address: Address;
-  /** Takes no new calls and waits for those under way. */
-  close(): Promise<void>;
+  /**
+   * Accepts no connection any more, at once, and lets each that is open end once
+   * no call is under way on it. Resolves when all have ended: never, where a
+   * peer does not hang up.
+   */
+  stop(): Promise<unknown>;
+  readonly connections: Connections;
 }

@@ -5,6 +5,7 @@ import type { ExecutorEvent } from "../idempotency/executor.js";
 import type { ServiceHandlers } from "../idempotency/handlers.js";
 import type { ReaperEvent } from "../idempotency/reaper.js";
 import type { RecoveryEvent } from "../idempotency/recovery.js";
+import type { DeploymentEvent } from "../stores/postgres/index.js";
 import type { Logger } from "./log.js";
 
 export function logRecoveryEvent(log: Logger, event: RecoveryEvent): void {
@@ -20,6 +21,26 @@ export function logReaperEvent(log: Logger, event: ReaperEvent): void {
     log.error({ error: String(event.error) }, "the reaper cannot reach the store of record");
   } else {
     log.debug({ count: event.count }, "answers past their retention were shrunk");
+  }
+}
+
+export function logDeploymentEvent(log: Logger, event: DeploymentEvent): void {
+  switch (event.type) {
+    case "new_generation":
+      if (event.cause === "restored") {
+        log.warn({ ...event.deployment }, "the database may have lost rows: older copies are void");
+      } else {
+        log.info({ ...event.deployment }, "the database was started anew: older copies are void");
+      }
+      return;
+    case "lossy":
+      log.error(
+        { setting: event.setting },
+        `${event.setting} is off, so the database may lose what it confirms: no call is taken until it is on`,
+      );
+      return;
+    case "durable":
+      log.warn("the database keeps what it confirms again: calls are taken");
   }
 }
 

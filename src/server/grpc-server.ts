@@ -1,11 +1,19 @@
 import { Server, ServerCredentials } from "@grpc/grpc-js";
-import { createHealth, type Health } from "../grpc/health.js";
+import { createHealth } from "../grpc/health.js";
 import { idempotencyInterceptor, idempotent, serviceImplementation } from "../grpc/index.js";
 import { reflectionServices } from "../grpc/reflection.js";
+import { createConnections } from "../runtime/connections.js";
 import { formatAddress } from "./config.js";
-import { drain, type StoppingServer } from "./drain.js";
-import type { EdgeOptions, ListeningServer } from "./edge.js";
+import { type EdgeOptions, type ListeningServer, MAX_REQUEST_BYTES } from "./edge.js";
+import { type Listening, listen } from "./listening.js";
 import type { Tls } from "./tls.js";
+
+/** They have no keys, and answer whoever can connect. */
+const PASSED_THROUGH = [
+  "grpc.health.v1.Health",
+  "grpc.reflection.v1.ServerReflection",
+  "grpc.reflection.v1alpha.ServerReflection",
+];
 
 /** Serves the services over gRPC, with health checking and reflection. */
 export async function startGrpcServer<Transaction>(
@@ -17,7 +25,11 @@ export async function startGrpcServer<Transaction>(
     "grpc.enable_channelz": 0, // counts every call and message, and nobody asks
   });
   for (const { service, handlers, validators } of services) {
-    const definition = idempotent(service, { defaults, ...(validators && { validators }) });
+    const definition = idempotent(service, {
+      defaults,
+      maxRequestBytes: MAX_REQUEST_BYTES,
+      ...(validators && { validators }),
+    });
     server.addService(definition, serviceImplementation(service, handlers));
   }
   for (const { definition, implementation } of reflectionServices(
@@ -27,15 +39,31 @@ export async function startGrpcServer<Transaction>(
   }
   const health = createHealth(services.map(({ service }) => service.typeName));
   health.addTo(server);
-  const { host } = config.grpcListen;
-  const port = await bind(server, options);
+  // grpc-js keeps its connections to itself, and waits for peers that never hang
+  // up. So the connections are accepted, and at last closed, out here.
+  const connections = createConnections();
+  const injector = server.createConnectionInjector(serverCredentials(options.tls));
+  const accepting = await bind(options, (socket) => {
+    connections.add(socket);
+    injector.injectConnection(socket);
+  });
   health.serving();
-  return { address: { host, port }, close: () => drain(stop(server, health), options.executor) };
+  return {
+    address: { host: config.grpcListen.host, port: accepting.port },
+    stop() {
+      health.draining();
+      const closed = accepting.close();
+      server.tryShutdown(() => {}); // tells each peer to make no new calls on its connection
+      return closed;
+    },
+    connections,
+  };
 }
 
 function protection<Transaction>({ executor, authenticator }: EdgeOptions<Transaction>) {
   return idempotencyInterceptor({
     executor,
+    passThrough: PASSED_THROUGH,
     authenticate(metadata, call) {
       const subject = call.getAuthContext().sslPeerCertificate?.subject.CN;
       return authenticator({
@@ -46,20 +74,16 @@ function protection<Transaction>({ executor, authenticator }: EdgeOptions<Transa
   });
 }
 
-function bind(
-  server: Server,
-  { config, tls }: Pick<EdgeOptions<unknown>, "config" | "tls">,
-): Promise<number> {
-  const address = formatAddress(config.grpcListen);
-  return new Promise((resolve, reject) => {
-    server.bindAsync(address, serverCredentials(tls), (error, port) => {
-      if (error === null) {
-        resolve(port);
-      } else {
-        reject(new Error(`GRPC_LISTEN: cannot listen on ${address}: ${error.message}`));
-      }
-    });
-  });
+async function bind(
+  { config }: Pick<EdgeOptions<unknown>, "config">,
+  onConnection: Parameters<typeof listen>[1],
+): Promise<Listening> {
+  try {
+    return await listen(config.grpcListen, onConnection);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new Error(`GRPC_LISTEN: cannot listen on ${formatAddress(config.grpcListen)}: ${reason}`);
+  }
 }
 
 function serverCredentials(tls: Tls | undefined): ServerCredentials {
@@ -69,10 +93,4 @@ function serverCredentials(tls: Tls | undefined): ServerCredentials {
   const { cert, key, clientCa } = tls;
   const pair = { cert_chain: cert, private_key: key };
   return ServerCredentials.createSsl(clientCa ?? null, [pair], clientCa !== undefined);
-}
-
-function stop(server: Server, health: Health): StoppingServer {
-  health.draining();
-  const ended = new Promise<void>((resolve) => server.tryShutdown(() => resolve()));
-  return { ended, cutOff: () => server.forceShutdown() };
 }

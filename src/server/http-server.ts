@@ -4,16 +4,16 @@ import * as https from "node:https";
 import type { AddressInfo } from "node:net";
 import { TLSSocket } from "node:tls";
 import { createContextKey, createContextValues, type HandlerContext } from "@connectrpc/connect";
-import { connectNodeAdapter } from "@connectrpc/connect-node";
 import {
   authenticationGate,
+  connectNodeListener,
   idempotent,
   ROUTER_OPTIONS,
   serviceImplementation,
 } from "../connect/index.js";
+import { createConnections } from "../runtime/connections.js";
 import { formatAddress } from "./config.js";
-import { drain, type StoppingServer } from "./drain.js";
-import type { EdgeOptions, ListeningServer } from "./edge.js";
+import { type EdgeOptions, type ListeningServer, MAX_REQUEST_BYTES } from "./edge.js";
 import type { Credentials } from "./identity.js";
 import type { Metrics } from "./metrics.js";
 import type { Tls } from "./tls.js";
@@ -29,10 +29,19 @@ export async function startHttpServer<Transaction>(
 ): Promise<ListeningServer> {
   const { config, tls } = options;
   const services = serviceListener(options);
+  const connections = createConnections();
+  const responses = new Set<http.ServerResponse>();
+  let isStopping = false;
   const server = createServer(tls, (request, response) => {
+    responses.add(response);
+    response.once("close", () => responses.delete(response));
+    if (isStopping) {
+      endConnectionAfter(response);
+    }
     switch (request.url) {
       case "/healthz":
-        response.setHeader("content-type", "text/plain").end("ok\n");
+        response.statusCode = isStopping ? 503 : 200;
+        response.setHeader("content-type", "text/plain").end(isStopping ? "stopping\n" : "ok\n");
         return;
       case "/metrics":
         void sendMetrics(metrics, response);
@@ -41,6 +50,7 @@ export async function startHttpServer<Transaction>(
         services(request, response);
     }
   });
+  server.on("connection", connections.add);
   const { host, port } = config.httpListen;
   server.listen(port, host);
   try {
@@ -51,7 +61,26 @@ export async function startHttpServer<Transaction>(
   }
   // A TCP server's address is never a string.
   const address = { host, port: (server.address() as AddressInfo).port };
-  return { address, close: () => drain(stop(server), options.executor) };
+  return {
+    address,
+    stop() {
+      isStopping = true;
+      const closed = new Promise((resolve) => server.close(resolve));
+      server.closeIdleConnections();
+      for (const response of responses) {
+        endConnectionAfter(response);
+      }
+      return closed;
+    },
+    connections,
+  };
+}
+
+/** Tells the client to send nothing more on this connection: it will be closed. */
+function endConnectionAfter(response: http.ServerResponse): void {
+  if (!response.headersSent) {
+    response.setHeader("connection", "close");
+  }
 }
 
 function serviceListener<Transaction>({
@@ -59,14 +88,17 @@ function serviceListener<Transaction>({
   executor,
   defaults,
   authenticator,
+  log,
 }: EdgeOptions<Transaction>): http.RequestListener {
   const authenticate = ({ requestHeader, values }: HandlerContext) =>
     authenticator({
       authorization: requestHeader.get("authorization") ?? undefined,
       certificate: values.get(certificateKey),
     });
-  return connectNodeAdapter({
-    ...ROUTER_OPTIONS,
+  return connectNodeListener({
+    router: ROUTER_OPTIONS,
+    maxRequestBytes: MAX_REQUEST_BYTES,
+    onFailure: (error) => log.error({ error: String(error) }, "an HTTP call was not answered"),
     requestGate: authenticationGate(authenticate),
     routes(router) {
       for (const { service, handlers, validators } of services) {
@@ -105,11 +137,4 @@ function createServer(
 
 async function sendMetrics({ registry }: Metrics, response: http.ServerResponse): Promise<void> {
   response.setHeader("content-type", registry.contentType).end(await registry.metrics());
-}
-
-function stop(server: http.Server | https.Server): StoppingServer {
-  const ended = once(server, "close");
-  server.close();
-  server.closeIdleConnections();
-  return { ended, cutOff: () => server.closeAllConnections() };
 }

@@ -57,15 +57,33 @@ export function createAuthenticator({
 }
 
 /** @throws CallError with PERMISSION_DENIED unless the caller is an operator. */
-export function requireOperator(caller: Caller): void {
-  if (caller.role !== "operator") {
-    throw new CallError({
-      code: Code.PERMISSION_DENIED,
-      reason: "OPERATOR_REQUIRED",
-      message: "only an operator may call this method",
-      next: "fix_request",
-    });
+export function requireOperator({ role }: Caller): void {
+  if (role === "caller") {
+    throw operatorRequired("only an operator may call this method");
   }
+}
+
+/**
+ * The tenant whose keys an operator asks for: the one that it names, else its
+ * own. Decided before anything is looked up, so that a refusal tells nothing.
+ * @throws CallError with PERMISSION_DENIED unless the caller is that tenant's operator.
+ */
+export function operatedTenant(caller: Caller, named: string): string {
+  requireOperator(caller);
+  const tenant = named || caller.tenant;
+  if (tenant !== caller.tenant && caller.role !== "global_operator") {
+    throw operatorRequired("the keys of another tenant take the role global_operator");
+  }
+  return tenant;
+}
+
+function operatorRequired(message: string): CallError {
+  return new CallError({
+    code: Code.PERMISSION_DENIED,
+    reason: "OPERATOR_REQUIRED",
+    message,
+    next: "fix_request",
+  });
 }
 
 type Finding = Caller | ErrorDescription | undefined;

@@ -22,9 +22,10 @@ import type {
   RecordState,
   StoredRecord,
 } from "../idempotency/store.js";
-import { requireOperator } from "./identity.js";
+import { operatedTenant, requireOperator } from "./identity.js";
 import type { Logger } from "./log.js";
 import type { Resolution, ResolveHeld } from "./resolution.js";
+import { logResolutions } from "./resolution-log.js";
 
 const DEFAULT_PAGE_SIZE = 50;
 const MAX_PAGE_SIZE = 1_000;
@@ -52,7 +53,7 @@ export function createInspectionHandlers<Transaction>({
     return found;
   }
 
-  return {
+  const handlers: ServiceHandlers<typeof InspectionService, Transaction> = {
     async getRecord({ name }, { caller }) {
       requireOperator(caller);
       const { record, events } = await find(toScope(name, caller));
@@ -60,11 +61,11 @@ export function createInspectionHandlers<Transaction>({
     },
 
     async listRecords(request, { caller }) {
-      requireOperator(caller);
+      const tenant = operatedTenant(caller, request.tenant);
       const { operation, pageToken } = request;
       const state = stateByNumber.get(request.state);
       const filter = {
-        tenant: request.tenant || caller.tenant,
+        tenant,
         ...(operation === "" ? {} : { operation }),
         ...(state === undefined ? {} : { state }),
         ...(pageToken === "" ? {} : { pageToken }),
@@ -87,28 +88,31 @@ export function createInspectionHandlers<Transaction>({
       }
       const resolution = toResolution(request);
       const { fencingToken, reason } = request;
-      log.warn({ ...scope, fencingToken: String(fencingToken), reason }, "an operator ends a key");
       await find(scope);
       const resolved = await resolveHeld(scope, { fencingToken, reason, resolution });
-      if (resolved.kind !== "resolved") {
-        throw recordChanged(
-          resolved.kind === "changed"
-            ? "the record is not held under this fencing token"
-            : `the record was not ended so: ${resolved.message}`,
-        );
+      switch (resolved.kind) {
+        case "resolved":
+          break;
+        case "invalid":
+          throw invalidField("response", `response ${resolved.message}`);
+        case "changed":
+          throw recordChanged("the record is not held under this fencing token");
+        case "failed":
+          throw recordChanged(`the record was not ended so: ${resolved.message}`);
       }
       const found = await store.get(scope);
       return found === undefined ? {} : { record: toRecordMessage(found.record) };
     },
   };
+  return { ...handlers, resolveKey: logResolutions(log, handlers.resolveKey) };
 }
 
-function toScope(name: RecordName | undefined, { tenant }: Caller): Scope {
+function toScope(name: RecordName | undefined, caller: Caller): Scope {
   if (name === undefined || name.operation === "" || name.idempotencyKey === "") {
     throw invalidField("name", "name must have an operation and an idempotency_key");
   }
   return {
-    tenant: name.tenant || tenant,
+    tenant: operatedTenant(caller, name.tenant),
     operation: name.operation,
     key: name.idempotencyKey,
   };

@@ -1,20 +1,22 @@
 import { readFile } from "node:fs/promises";
+import type { DescService } from "@bufbuild/protobuf";
 import type { PoolClient } from "pg";
 import { InspectionService } from "../gen/payonce/idempotency/v1/inspection_pb.js";
 import { PaymentService } from "../gen/payonce/payments/v1/payments_pb.js";
 import { createExecutor } from "../idempotency/executor.js";
+import type { ServiceHandlers } from "../idempotency/handlers.js";
 import { repeatableMethods } from "../idempotency/methods.js";
 import { startReaper } from "../idempotency/reaper.js";
 import { startRecovery } from "../idempotency/recovery.js";
 import type { IdempotencyStore } from "../idempotency/store.js";
 import { createFirstWork } from "../payments/first-work.js";
-import { createKeyWindow } from "../payments/key-window.js";
+import { createKeyWindow, type KeyWindow } from "../payments/key-window.js";
 import type { Processor } from "../payments/processor.js";
 import { createPaymentHandlers } from "../payments/service.js";
 import { paymentValidators } from "../payments/validators.js";
 import { createPostgresStore } from "../stores/postgres/index.js";
 import { createClosers } from "./closers.js";
-import { type Address, type Config, formatAddress } from "./config.js";
+import { type Address, type Config, configWarnings, formatAddress } from "./config.js";
 import { openGatedStore, openProcessor, openStoreOfRecord } from "./dependencies.js";
 import { mount } from "./edge.js";
 import {
@@ -30,7 +32,9 @@ import { createInspectionHandlers } from "./inspection.js";
 import type { Logger } from "./log.js";
 import { createMetrics } from "./metrics.js";
 import { naming } from "./naming.js";
-import { createResolver, heldPayments } from "./resolution.js";
+import { createOpenCalls } from "./open-calls.js";
+import { createResolver, type ResolveHeld, type ResolverOptions } from "./resolution.js";
+import { type Serving, stopServing } from "./stop.js";
 import { readTls } from "./tls.js";
 import { parseTokens } from "./tokens.js";
 
@@ -41,21 +45,42 @@ export interface ServiceOptions {
   readonly gate?: (record: IdempotencyStore<PoolClient>) => IdempotencyStore<PoolClient>;
   /** Stands between the payments and their processor: to run with a broken one. */
   readonly processor?: (processor: Processor) => Processor;
+  /** Stands before what is sent: to run with a window that is looked at carelessly. */
+  readonly keyWindow?: (window: KeyWindow) => KeyWindow;
+  /** Replaces what ends held keys: to run with one that forgets a part. */
+  readonly resolver?: (options: ResolverOptions) => ResolveHeld;
 }
+
+/** How a service has ended. Past the limit, calls are handed on, and connections cut. */
+export type Closed = "drained" | "left behind";
 
 export interface Service {
   readonly grpcAddress: Address;
   readonly httpAddress: Address;
   /** What the service runs on, one line each. */
   readonly summary: readonly string[];
-  /** Takes no new calls, finishes those under way, and ends what it has started. */
-  close(): Promise<void>;
+  /**
+   * Takes no new calls, finishes those under way, and ends what it has started,
+   * within SHUTDOWN_TIMEOUT_MS. Resolves with whether anything was left behind.
+   */
+  close(): Promise<Closed>;
 }
 
 /** Starts the whole service. What was started before a failure is ended again. */
 export async function startService(options: ServiceOptions): Promise<Service> {
-  const { config, log, gate, processor: wrap = (processor) => processor } = options;
+  const { config, log, gate, processor: wrap = unchanged } = options;
+  const { keyWindow: wrapWindow = unchanged, resolver = createResolver } = options;
   const closers = createClosers();
+  for (const warning of configWarnings(config)) {
+    log.warn(warning);
+  }
+  const close = async (): Promise<Closed> => {
+    const failures = await closers.closeWithin(config.shutdownTimeoutMs);
+    for (const failure of failures) {
+      log.warn({ error: String(failure) }, "not all has ended as it should");
+    }
+    return failures.length === 0 ? "drained" : "left behind";
+  };
   try {
     const metrics = createMetrics();
     const watching =
@@ -67,10 +92,11 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     const open = { config, log, closers };
     const database = await openStoreOfRecord(open);
     const firstWork = createFirstWork();
-    const record = createPostgresStore(database.value.records, { firstWork });
+    const { records, watch } = database.value;
+    const record = createPostgresStore(records, { firstWork, lossySetting: watch.lossySetting });
     const gated =
       gate === undefined
-        ? await openGatedStore(open, record, { pool: database.value.records, metrics })
+        ? await openGatedStore(open, record, { watch, metrics })
         : { value: gate(record), what: "replaced" };
     const processor = await openProcessor(open);
     const store = gated.value;
@@ -79,18 +105,23 @@ export async function startService(options: ServiceOptions): Promise<Service> {
       maxExecutionMs: config.idempotencyMaxExecutionMs,
       onEvent: watching(metrics.onExecutorEvent, logExecutorEvent),
     });
-    // After the servers, and before everything that calls under way still need.
-    closers.add(() => executor.drained());
+    const openCalls = createOpenCalls();
+    const serving: Serving = { executor, openCalls, rounds: [], servers: [] };
+    // Before everything that calls under way still need.
+    closers.add((limitMs) => stopServing(serving, limitMs));
     const retentionMs = config.idempotencyRetentionMs;
     const defaults = { leaseMs: config.idempotencyLeaseMs, retentionMs };
     const payments = createPaymentHandlers({
       pool: database.value.payments,
       firstWork,
       processor: wrap(processor.value),
-      keyWindow: createKeyWindow({
-        windowMs: config.processorKeyWindowMs,
-        longestCallMs: config.processorTimeoutMs,
-      }),
+      keyWindow: wrapWindow(
+        createKeyWindow({
+          windowMs: config.processorKeyWindowMs,
+          longestCallMs: config.processorTimeoutMs,
+        }),
+      ),
+      restoredAgoMs: watch.restoredAgoMs,
     });
     const recovery = startRecovery({
       store,
@@ -99,37 +130,37 @@ export async function startService(options: ServiceOptions): Promise<Service> {
       intervalMs: config.recoveryIntervalMs,
       onEvent: watching(metrics.onRecoveryEvent, logRecoveryEvent),
     });
-    closers.add(() => recovery.stop());
+    serving.rounds.push(recovery);
     const reaper = startReaper({
       store,
       onEvent: watching(metrics.onReaperEvent, logReaperEvent),
     });
-    closers.add(() => reaper.stop());
+    serving.rounds.push(reaper);
     const inspection = createInspectionHandlers({
       store,
-      resolveHeld: createResolver({
-        store,
-        executor,
-        payments: heldPayments(database.value.payments, defaults),
-        defaults,
-      }),
+      resolveHeld: resolver({ store, executor, pool: database.value.payments, defaults }),
       log,
     });
+    const watched = <Watched extends DescService>(
+      service: Watched,
+      handlers: ServiceHandlers<Watched, PoolClient>,
+    ) => openCalls.watch(service, loggingFailures(service, handlers, log));
     const edge = {
       config,
+      log,
       tls: await readTls(config),
       executor,
       defaults,
       authenticator: await openAuthenticator(config),
       services: [
-        mount(PaymentService, loggingFailures(PaymentService, payments, log), paymentValidators),
-        mount(InspectionService, loggingFailures(InspectionService, inspection, log)),
+        mount(PaymentService, watched(PaymentService, payments), paymentValidators),
+        mount(InspectionService, watched(InspectionService, inspection)),
       ],
     };
     const http = await startHttpServer(edge, metrics);
-    closers.add(() => http.close());
+    serving.servers.push(http);
     const grpc = await startGrpcServer(edge);
-    closers.add(() => grpc.close());
+    serving.servers.push(grpc);
     return {
       grpcAddress: grpc.address,
       httpAddress: http.address,
@@ -140,12 +171,16 @@ export async function startService(options: ServiceOptions): Promise<Service> {
         `Gate       ${gated.what}`,
         `Processor  ${processor.what}`,
       ],
-      close: () => closers.closeAll(),
+      close,
     };
   } catch (error) {
-    await closers.closeAll().catch(() => {}); // the first failure is the one to tell
+    await close();
     throw error;
   }
+}
+
+function unchanged<Part>(part: Part): Part {
+  return part;
 }
 
 async function openAuthenticator({ authTokensFile, tlsClientCaFile }: Config) {

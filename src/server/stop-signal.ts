@@ -1,6 +1,14 @@
 /** npm passes on a Ctrl-C that the terminal has sent to this process too. Milliseconds. */
 const ECHO_MS = 500;
 
+/** What a process ends with that has left something behind: not a failure, yet not all that was asked. */
+const LEFT_BEHIND_EXIT_CODE = 3;
+
+/** Ends this process, also where what was left behind would keep it alive. */
+export function exitAfter(closed: "drained" | "left behind"): never {
+  process.exit(closed === "drained" ? 0 : LEFT_BEHIND_EXIT_CODE);
+}
+
 /**
  * Resolves at the first SIGTERM or SIGINT. A second one ends the process at
  * once, for an operator who does not want to wait for the calls under way.

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import type { Caller } from "../idempotency/call.js";
+import { type Caller, type Role, roles } from "../idempotency/call.js";
 
 /** The callers of bearer tokens, by the SHA-256 of the token in lower-case hex. */
 export type Tokens = ReadonlyMap<string, Caller>;
@@ -31,7 +31,7 @@ export function tokenHash(token: string): string {
 
 /**
  * Reads the text of a tokens file: a JSON array of
- * `{ "sha256": "...", "tenant": "...", "role": "caller" or "operator" }`. It
+ * `{ "sha256": "...", "tenant": "...", "role": "..." }`, with one of `roles`. It
  * holds hashes, so reading it gives nobody a token. A tenant may have several.
  * @throws TokensError that names every entry that is wrong.
  */
@@ -89,13 +89,17 @@ function parseEntry(entry: unknown): Entry | string {
   if (!isTenant(tenant)) {
     return `"tenant" accepts ${TENANT_ACCEPTS}`;
   }
-  if (role !== "caller" && role !== "operator") {
-    return '"role" accepts "caller" or "operator"';
+  if (!isRole(role)) {
+    return '"role" accepts "caller", "operator" or "global_operator"';
   }
   if (Object.keys(others).length > 0) {
     return "accepts no more than sha256, tenant and role";
   }
   return { hash: sha256.toLowerCase(), caller: { tenant, role } };
+}
+
+function isRole(value: unknown): value is Role {
+  return roles.some((role) => role === value);
 }
 
 function isObject(value: unknown): value is Readonly<Record<string, unknown>> {

@@ -1,6 +1,6 @@
 import type { Clock } from "../idempotency/clock.js";
 import { type Fingerprint, sameRequest } from "../idempotency/fingerprint.js";
-import type { MetadataEntry, Outcome } from "../idempotency/outcome.js";
+import { type Outcome, sizeOfOutcome } from "../idempotency/outcome.js";
 import type { Scope } from "../idempotency/scope.js";
 import type { Claim } from "../idempotency/store.js";
 import { scopeKey } from "./scope-key.js";
@@ -93,17 +93,12 @@ export function createRecentAnswers({
       return { code, message, headers, body: bytesOf(kept.body), trailers };
     },
 
-    keep({ scope, fingerprint }, { code, message, headers, body, trailers }, ttlMs) {
+    keep({ scope, fingerprint }, outcome, ttlMs) {
       forgetOtherDeployments();
       const key = scopeKey(scope);
-      const sizeBytes =
-        OVERHEAD_BYTES +
-        key.length +
-        message.length +
-        entriesSize(headers) +
-        body.length +
-        entriesSize(trailers);
+      const sizeBytes = OVERHEAD_BYTES + key.length + sizeOfOutcome(outcome);
       if (sizeBytes <= maxBytes / 2) {
+        const { code, message, headers, body, trailers } = outcome;
         put(key, {
           version: fingerprint.version,
           canonical: textOf(fingerprint.canonical),
@@ -128,8 +123,4 @@ function bytesOf(text: string): Uint8Array {
 
 function textOf({ buffer, byteOffset, byteLength }: Uint8Array): string {
   return Buffer.from(buffer, byteOffset, byteLength).toString("latin1");
-}
-
-function entriesSize(entries: readonly MetadataEntry[]): number {
-  return entries.reduce((size, [name, value]) => size + name.length + value.length, 0);
 }

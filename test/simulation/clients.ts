@@ -37,6 +37,9 @@ export interface ClientOptions {
 
 const USUAL_DELAY_MS = 200;
 
+/** Nobody waits for an hour, as the caller of a key that is held may be told. */
+const LONGEST_DELAY_MS = 10_000;
+
 /**
  * Calls until it has a definite answer or gives up, as the contract tells
  * clients: the same key and request, after the delay that the answer names.
@@ -75,7 +78,8 @@ export async function runClient(
     if (isDone(answer)) {
       return answer;
     }
-    await sleep((answer?.retryDelayMs ?? USUAL_DELAY_MS) + random.integer(1, USUAL_DELAY_MS));
+    const delayMs = Math.min(answer?.retryDelayMs ?? USUAL_DELAY_MS, LONGEST_DELAY_MS);
+    await sleep(delayMs + random.integer(1, USUAL_DELAY_MS));
   }
   return undefined;
 }

@@ -7,7 +7,9 @@ import {
   createBatches,
   QueueFull,
   type Settled,
+  type Turn,
 } from "../../src/runtime/batches.js";
+import { LOCK_TIMEOUTS_MS } from "../../src/runtime/database-batches.js";
 import { changedPaymentOf, nameOf } from "./calls.js";
 import { type Database, keepResult, type Work } from "./database.js";
 import { SLOWEST_MESSAGE_MS } from "./network.js";
@@ -19,8 +21,17 @@ import type { Scheduler } from "./scheduler.js";
 const LANES = 2;
 const MAX_BATCH_SIZE = 4;
 
+/** Some items share a batch with fewer, and some with none. */
+const SIZES_BYTES = [1, 1, 1, 2, 5];
+const MAX_BATCH_BYTES = 4;
+const MAX_WAITING_BYTES_PER_CALL = 10;
+
 /** How many batches hold a row that the database refuses, and how many have to wait for one. */
 const TROUBLE_RATE = 0.2;
+
+/** How long another's transaction holds a row, and how often an owner comes back for it. */
+const LONGEST_LOCK_MS = 5_000;
+const PATIENT_TURNS = 3;
 
 /** Changes how calls are gathered, to break it. */
 export type ChangeBatches = <Item, Result>(
@@ -59,18 +70,22 @@ export function batchCalls(options: DatabaseBatchesOptions): RemoteDatabase {
   const { remote, database, scheduler, random, isFaulty, saw } = options;
   const { store } = database;
   const trouble = () => isFaulty() && random.chance(TROUBLE_RATE);
+  const sleep = (ms: number) => new Promise<void>((resolve) => scheduler.after(ms, resolve));
 
   function batchesOf<Item extends object, Result>(
     what: string,
     execute: (items: readonly Item[]) => Promise<readonly Settled<Result>[]>,
-    more: Pick<BatchesOptions<Item, Result>, "subjectOf" | "share">,
+    more: Pick<BatchesOptions<Item, Result>, "subjectOf" | "share" | "patience"> &
+      Pick<BatchesOptions<Item, Result>, "maxWaiting" | "maxWaitingBytes">,
   ) {
     const bad = new WeakSet<Item>();
+    const heldUntilMs = new WeakMap<Item, number>();
     return createBatches(
       options.change<Item, Result>({
         ...more,
-        run: (items) =>
-          options.send(`${items.length} ${what}`, async () => {
+        run: (items, turn) =>
+          options.send(`${items.length} ${what} ${turn}`, async () => {
+            await waitForRows(items, turn, heldUntilMs);
             refuseBadRow(items, bad);
             if (items.length > 1) {
               saw(`batch of ${what}`);
@@ -79,11 +94,33 @@ export function batchCalls(options: DatabaseBatchesOptions): RemoteDatabase {
           }),
         lanes: LANES,
         maxBatchSize: MAX_BATCH_SIZE,
-        maxWaiting: options.maxWaiting,
-        mayRepeat: (error) => error instanceof RowRefused,
+        sizeOf: () => random.pick(SIZES_BYTES),
+        maxBatchBytes: MAX_BATCH_BYTES,
+        mayRepeat: (error) => error instanceof RowRefused || error instanceof RowHeld,
         soon: options.soon,
       }),
     );
+  }
+
+  /** At times another's transaction holds the row of one for a while. @throws RowHeld */
+  async function waitForRows<Item extends object>(
+    items: readonly Item[],
+    turn: Turn,
+    heldUntilMs: WeakMap<Item, number>,
+  ): Promise<void> {
+    if (turn === "together" && isFaulty() && random.chance(TROUBLE_RATE)) {
+      heldUntilMs.set(random.pick(items), scheduler.nowMs() + random.integer(0, LONGEST_LOCK_MS));
+      saw("batch with a row that others hold");
+    }
+    const untilMs = Math.max(...items.map((item) => heldUntilMs.get(item) ?? 0));
+    const leftMs = untilMs - scheduler.nowMs();
+    if (leftMs > 0) {
+      saw(`${turn} wait for a row that others hold`);
+      await sleep(Math.min(leftMs, LOCK_TIMEOUTS_MS[turn]));
+    }
+    if (leftMs > LOCK_TIMEOUTS_MS[turn]) {
+      throw new RowHeld("others hold a row");
+    }
   }
 
   /** At times one of several spoils them all, and then fails alone. @throws RowRefused */
@@ -110,7 +147,7 @@ export function batchCalls(options: DatabaseBatchesOptions): RemoteDatabase {
       if (index === lateFrom) {
         saw("batch half of which is late");
         const waitMs = random.integer(0, SLOWEST_MESSAGE_MS / 2);
-        await new Promise<void>((resolve) => scheduler.after(waitMs, resolve));
+        await sleep(waitMs);
       }
       results.push({ ok: true, value: await execute(item) });
     }
@@ -122,6 +159,8 @@ export function batchCalls(options: DatabaseBatchesOptions): RemoteDatabase {
     (requests: readonly ClaimRequest[]) => each(requests, (request) => store.claim(request)),
     {
       subjectOf: ({ scope }) => nameOf(scope),
+      maxWaiting: options.maxWaiting,
+      maxWaitingBytes: MAX_WAITING_BYTES_PER_CALL * options.maxWaiting,
       share: {
         ...duplicateClaims,
         follow(result, request) {
@@ -135,15 +174,14 @@ export function batchCalls(options: DatabaseBatchesOptions): RemoteDatabase {
     "completions",
     (batch: readonly Completion[]) =>
       each(batch, ({ claim, outcome, retentionMs }) => store.complete(claim, outcome, retentionMs)),
-    { subjectOf: ({ claim }) => nameOf(claim.scope) },
+    { ...ownersWait, subjectOf: ({ claim }) => nameOf(claim.scope) },
   );
   const subjects = new WeakMap<Work, string>();
-  const subjectOf = (work: Work) => subjects.get(work) ?? "";
   const transactions = batchesOf(
     "transactions",
     (works: readonly Work[]) =>
       database.transact(works, random.chance(options.rollBackRate()) ? "roll_back" : "commit"),
-    { subjectOf },
+    { ...ownersWait, subjectOf: (work) => subjects.get(work) ?? "" },
   );
 
   return {
@@ -169,3 +207,12 @@ export function batchCalls(options: DatabaseBatchesOptions): RemoteDatabase {
 
 /** The database refuses a row, and with it all that its message holds. */
 class RowRefused extends Error {}
+
+/** A row was not there in time, for any of those that its message holds. */
+class RowHeld extends Error {}
+
+/** Nobody who may have acted is refused. */
+const ownersWait = {
+  maxWaiting: Number.POSITIVE_INFINITY,
+  patience: { hasToWait: (error: unknown) => error instanceof RowHeld, turns: PATIENT_TURNS },
+};

@@ -11,6 +11,7 @@ export interface RecordLife {
   readonly owners: Pick<Claim, "fencingToken" | "claimId">[];
   /** Free for its own request, which then is a first one. */
   isReopened: boolean;
+  reopenedAtMs?: number;
   completion?: { readonly token: bigint; readonly content: string };
   released?: { readonly atMs: number; readonly generation: number };
 }

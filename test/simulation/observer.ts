@@ -164,6 +164,7 @@ export function createObserver({
     const life = lives.openOf(scope);
     if (life !== undefined) {
       life.isReopened = true;
+      life.reopenedAtMs = scheduler.nowMs();
     }
   }
 
@@ -207,7 +208,16 @@ export function createObserver({
         }
         return wrote;
       },
-      release: (claim) => writeAlone("release", claim, store.release(claim), released),
+      async release(claim) {
+        const wrote = await write("release", claim, store.release(claim));
+        if (wrote) {
+          // One that an operator has ended before is kept.
+          const isKept = (await store.get(claim.scope)) !== undefined;
+          (isKept ? reopened : released)(claim);
+          onWrite();
+        }
+        return wrote;
+      },
       reopen: (claim) => writeAlone("reopen", claim, store.reopen(claim), reopened),
       async reopenWithin(transaction, claim) {
         const wrote = await write("reopen", claim, store.reopenWithin(transaction, claim));
@@ -247,8 +257,10 @@ export function createObserver({
       saw(`answer ${meaning}`);
       const fingerprint = fingerprintOf(call.request);
       const isSame = (life: RecordLife) => sameRequest(fingerprint, life.fingerprint);
-      const wasThere = (life: RecordLife) =>
-        (life.released?.atMs ?? Number.POSITIVE_INFINITY) >= sentAtMs;
+      const wasThere = ({ released }: RecordLife) =>
+        (released?.atMs ?? Number.POSITIVE_INFINITY) >= sentAtMs;
+      const isFree = ({ released, reopenedAtMs = Number.NEGATIVE_INFINITY }: RecordLife) =>
+        released !== undefined || reopenedAtMs >= sentAtMs;
       switch (meaning) {
         case "final":
           if (!wasDurable(scope, content, knownGeneration)) {
@@ -257,7 +269,7 @@ export function createObserver({
           break;
         case "not_executed":
           refusedCalls.set(call.id, lives.generation());
-          if (!ever.some((life) => isSame(life) && life.released !== undefined && wasThere(life))) {
+          if (!ever.some((life) => isSame(life) && isFree(life) && wasThere(life))) {
             report("answer_out_of_nowhere", scope, `${call.id} is told not executed`);
           }
           break;

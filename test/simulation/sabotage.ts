@@ -122,8 +122,8 @@ export const withoutReservation: Sabotage = {
 export const mixingUpResults: Sabotage = {
   batches: ({ run, ...options }) => ({
     ...options,
-    async run(items) {
-      const [first, ...others] = await run(items);
+    async run(items, turn) {
+      const [first, ...others] = await run(items, turn);
       return first === undefined ? others : [...others, first];
     },
   }),

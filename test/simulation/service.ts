@@ -7,11 +7,7 @@ import { startRecovery } from "../../src/idempotency/recovery.js";
 import type { Reply } from "../../src/idempotency/reply.js";
 import type { IdempotencyStore, StoredRecord } from "../../src/idempotency/store.js";
 import type { ProcessorDecision } from "../../src/payments/processor.js";
-import {
-  createResolver,
-  type HeldPayments,
-  type ResolveHeld,
-} from "../../src/server/resolution.js";
+import { type HeldPayments, type ResolveHeld, resolverOf } from "../../src/server/resolution.js";
 import { memoryGate } from "../../src/stores/memory/index.js";
 import { redisGate } from "../../src/stores/redis/index.js";
 import { readAnswer } from "./answers.js";
@@ -89,7 +85,7 @@ export interface ServiceOptions {
   readonly handlers: Handlers;
   /** The same, over a processor that has decided so. */
   readonly decidedHandlers: (decision: ProcessorDecision) => Handlers;
-  readonly endAsNotExecuted: HeldPayments<Transaction>["endAsNotExecuted"];
+  readonly held: Omit<HeldPayments<Transaction>, "methods">;
   readonly times: PolicyTimes;
   readonly maxAttempts: number;
   /** Which database it is, as this process knows it. */
@@ -197,15 +193,13 @@ export function startService(options: ServiceOptions): Service {
     async list(state) {
       return (await store.list({ tenant: TENANT, state, pageSize: LIST_SIZE })).records;
     },
-    resolve: createResolver<Transaction>({
-      store,
-      executor,
-      payments: {
+    resolve: resolverOf<Transaction>(
+      { store, executor, defaults: { leaseMs: LEASE_MS, retentionMs: times.retentionMs } },
+      {
+        ...options.held,
         methods: (decision) => methodsOf(operations, options.decidedHandlers(decision)),
-        endAsNotExecuted: options.endAsNotExecuted,
       },
-      defaults: { leaseMs: LEASE_MS, retentionMs: times.retentionMs },
-    }),
+    ),
   };
 }
 

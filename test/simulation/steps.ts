@@ -3,11 +3,13 @@ import { endWithDecision, endWithoutEffect } from "../../src/payments/end-operat
 import { ageOf, type ReadMoment } from "../../src/payments/key-window.js";
 import {
   type Intent,
+  isAnswered,
   type Operation,
   operationIdOf,
   paymentIdOf,
 } from "../../src/payments/operation.js";
 import { type Before, begunBy, planOf } from "../../src/payments/postgres/begin.js";
+import { firstSendingOf } from "../../src/payments/postgres/operations.js";
 import type { LockedPayment } from "../../src/payments/postgres/payments.js";
 import type { Plan } from "../../src/payments/postgres/plans.js";
 import { mustExist, nameKey } from "../../src/payments/postgres/rows.js";
@@ -36,9 +38,7 @@ export const STEP_RULES: StepRules = {
   endsWithKey: true,
 };
 
-export interface MemorySteps extends Steps {
-  readonly endAsNotExecuted: HeldPayments<Transaction>["endAsNotExecuted"];
-}
+export type MemorySteps = Steps & Pick<HeldPayments<Transaction>, "hasResult" | "endAsNotExecuted">;
 
 /** The transactions of the payment service, over rows in memory instead of tables. */
 export function createSteps(options: {
@@ -82,8 +82,9 @@ export function createSteps(options: {
       return { ...before, begun: new Map() };
     }
     const operation = rules.found(stored, execution);
-    const begunAgoMs = rules.ageOf(operation.beginTime, {
-      byDatabaseMs: time.getTime() - operation.beginTime.getTime(),
+    const firstSending = firstSendingOf(operation);
+    const begunAgoMs = rules.ageOf(firstSending, {
+      byDatabaseMs: time.getTime() - firstSending.getTime(),
       wallMs: readAt.wallMs,
     });
     const found = { operation, payment: mustExist(payment, "a payment"), begunAgoMs, readAt };
@@ -148,29 +149,26 @@ export function createSteps(options: {
         }
       }),
 
+    hasResult: (scope) =>
+      database.transact(scope, async (transaction) => {
+        const stored = transaction.findOperation(operationIdOf(scope));
+        return stored !== undefined && isAnswered(stored);
+      }),
+
     endAsNotExecuted: (scope, reopenWithin) =>
-      database
-        .transact(scope, async (transaction) => {
-          if (!(await reopenWithin(transaction))) {
-            return "claim_lost" as const;
-          }
-          const begun = transaction.findOperation(operationIdOf(scope));
-          if (begun?.state === "approved" || begun?.state === "declined") {
-            throw new HasResult();
-          }
-          if (begun !== undefined && begun.state !== "not_executed" && rules.endsWithKey) {
-            const { operation, payment } = endWithoutEffect(begun, lock(transaction, begun));
-            transaction.putOperation(operation);
-            transaction.putPayment(payment);
-          }
-          return "ended" as const;
-        })
-        .catch((error: unknown) => {
-          if (error instanceof HasResult) {
-            return "has_result" as const;
-          }
-          throw error;
-        }),
+      database.transact(scope, async (transaction) => {
+        if (!(await reopenWithin(transaction))) {
+          return false;
+        }
+        const begun = transaction.findOperation(operationIdOf(scope));
+        if (begun !== undefined && begun.state !== "not_executed" && rules.endsWithKey) {
+          findUnfinished(transaction, begun);
+          const ended = endWithoutEffect(begun, lock(transaction, begun), readMoment());
+          transaction.putOperation(ended.operation);
+          transaction.putPayment(ended.payment);
+        }
+        return true;
+      }),
   };
 }
 
@@ -178,6 +176,3 @@ export function createSteps(options: {
 function own(execution: Parameters<Steps["begin"]>[0]["execution"]): Execution<Transaction> {
   return execution as unknown as Execution<Transaction>;
 }
-
-/** Rolls the transaction back. */
-class HasResult extends Error {}

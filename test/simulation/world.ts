@@ -239,7 +239,7 @@ export function createWorld(
           keyWindow: createKeyWindow({ windowMs: Number.POSITIVE_INFINITY, longestCallMs: 0 }),
           restoredAgoMs: () => undefined,
         }),
-      endAsNotExecuted: steps.endAsNotExecuted,
+      held: steps,
       times: plan.times,
       maxAttempts: plan.maxAttempts,
       knownGeneration: identity.generation,

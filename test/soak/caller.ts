@@ -8,6 +8,9 @@ import { type Refusal, refusalOf } from "../support/payments-client.js";
 /** Where no server names a delay: the connection broke. Milliseconds. */
 const DEFAULT_DELAY_MS = 200;
 
+/** A key that is held names hours; the soak ends before, and asks whether it was stopped. Milliseconds. */
+const MAX_DELAY_MS = 2_000;
+
 /** So that not all come back at once. Milliseconds. */
 const MAX_JITTER_MS = 50;
 
@@ -28,6 +31,8 @@ export interface Asked {
 export interface Caller {
   readonly services: readonly Writes[];
   readonly random: Random;
+  /** Resolves when the next attempt may begin. */
+  readonly mayAsk: () => Promise<void>;
   /** Whether to give up asking. */
   readonly isStopped: () => boolean;
   readonly onAttempt: (asked: Asked) => void;
@@ -35,20 +40,23 @@ export interface Caller {
 
 /** Repeats a call, each time at another service, until its answer is definite, as the contract says. */
 export async function askUntilDefinite(caller: Caller, send: Send): Promise<Asked> {
-  const { services, random, isStopped, onAttempt } = caller;
+  const { services, random, mayAsk, isStopped, onAttempt } = caller;
   for (let index = random.integer(0, services.length - 1); ; index += 1) {
     const service = services[index % services.length];
     if (service === undefined) {
       throw new RangeError("a caller needs at least one service to ask");
     }
+    await mayAsk();
     const asked = read(await send(service));
     onAttempt(asked);
     if (asked.isDefinite || isStopped()) {
       return asked;
     }
-    await sleep(
-      (asked.refusal?.retryDelayMs ?? DEFAULT_DELAY_MS) + random.integer(0, MAX_JITTER_MS),
-    );
+    const delayMs = Math.min(asked.refusal?.retryDelayMs ?? DEFAULT_DELAY_MS, MAX_DELAY_MS);
+    await sleep(delayMs + random.integer(0, MAX_JITTER_MS));
+    if (isStopped()) {
+      return asked;
+    }
   }
 }
 
@@ -61,5 +69,6 @@ function read(result: WriteResult): Asked {
     return { result, isDefinite: false };
   }
   const refusal = refusalOf(result);
-  return { result, refusal, isDefinite: refusal.next !== "retry_same_key" };
+  const isDefinite = refusal.next !== "retry_same_key" && refusal.reason !== "OUTCOME_UNKNOWN";
+  return { result, refusal, isDefinite };
 }

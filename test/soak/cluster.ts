@@ -18,6 +18,7 @@ import {
   startRedisNodeUnderTest,
 } from "../support/servers/redis.js";
 import { startTcpProxy, type TcpProxy } from "../support/tcp-proxy.js";
+import { type ProcessorFaults, startProcessorFaults } from "./processor-faults.js";
 import { openServiceSlot, type ServiceSlot } from "./service-slot.js";
 import { REDIS_NODES, SERVICES, serviceSettings } from "./settings.js";
 
@@ -29,6 +30,9 @@ export interface SoakCluster {
   readonly redis: readonly SoakRedis[];
   readonly database: OwnPostgres;
   readonly processor: RestartableSandbox;
+  /** The file of the processor's effects. */
+  readonly journalPath: string;
+  readonly processorFaults: ProcessorFaults;
   stop(): Promise<void>;
 }
 
@@ -40,6 +44,8 @@ export interface SoakRedis {
 }
 
 export interface SoakClusterOptions {
+  /** How long the processor remembers a key. Milliseconds. */
+  readonly keyWindowMs: number;
   /** Told of a service that ends, or does not end, by itself. */
   readonly onProblem: (problem: string) => void;
   /** The program of the services, if not the command line itself. */
@@ -48,10 +54,11 @@ export interface SoakClusterOptions {
 
 export async function startSoakCluster(options: SoakClusterOptions): Promise<SoakCluster> {
   const dataDir = await mkdtemp(join(tmpdir(), "payonce-soak-"));
+  const sandboxDir = join(dataDir, "sandbox");
   const [database, redis, processor] = await Promise.all([
     startOwnPostgres(),
     Promise.all(Array.from({ length: REDIS_NODES }, () => startRedis(dataDir))),
-    startRestartableSandbox(join(dataDir, "sandbox")),
+    startRestartableSandbox(sandboxDir),
   ]);
   const clocks = await Promise.all(
     Array.from({ length: clockShimAvailable ? SERVICES : 0 }, async () =>
@@ -67,19 +74,27 @@ export async function startSoakCluster(options: SoakClusterOptions): Promise<Soa
           PROCESSOR_URL: processor.address,
           REDIS_URLS: redis.map(({ proxy }) => `redis://127.0.0.1:${proxy.port}`).join(","),
           DATA_DIR: join(dataDir, `service-${index}`),
-          ...serviceSettings,
+          ...serviceSettings(options.keyWindowMs),
           ...clocks[index]?.env,
         },
       }),
     ),
   );
+  const processorFaults = startProcessorFaults({
+    processorAddress: processor.address,
+    databaseUrl: () => database.directUrl(),
+    keyWindowMs: options.keyWindowMs,
+  });
   return {
     services,
     clocks,
     redis,
     database,
     processor,
+    journalPath: join(sandboxDir, "sandbox", "journal.jsonl"),
+    processorFaults,
     async stop() {
+      await processorFaults.stop();
       await Promise.all(services.map((service) => service.stop()));
       await Promise.all(redis.map(({ node, proxy }) => Promise.all([node.stop(), proxy.close()])));
       await Promise.all([processor.stop(), database.close()]);

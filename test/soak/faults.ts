@@ -1,16 +1,15 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { MessageInitShape } from "@bufbuild/protobuf";
 import { durationFromMs } from "@bufbuild/protobuf/wkt";
 import { Redis } from "ioredis";
 import pg from "pg";
-import { FaultAction, type FaultSchema } from "../../src/gen/payonce/sandbox/v1/sandbox_pb.js";
-import { openProcessor } from "../real/service/processor.js";
+import { FaultAction } from "../../src/gen/payonce/sandbox/v1/sandbox_pb.js";
 import { createRandom, type Random } from "../simulation/random.js";
 import type { ShiftedClock } from "../support/clock-shim/clock-shim.js";
 import type { TcpProxy } from "../support/tcp-proxy.js";
 import type { SoakCluster } from "./cluster.js";
-import type { PlannedFault } from "./plan.js";
-import { PROCESSOR_TIMEOUT_MS } from "./settings.js";
+import type { FaultKind, PlannedFault } from "./plan.js";
+import type { ProcessorFault } from "./processor-faults.js";
+import { LONGEST_DELAY_MS } from "./settings.js";
 
 /** Much longer than any lock or lease. Seconds. */
 const CLOCK_JUMP_SECONDS = 60;
@@ -18,9 +17,19 @@ const CLOCK_JUMP_SECONDS = 60;
 const SLOW_NETWORK_MS = 300;
 const MAX_ARMED_CALLS = 30;
 
+/** A restore and the backup before it take more than the part that is harmed. */
+export type HarmKind = Exclude<
+  FaultKind,
+  "crash of the database, and a backup" | "restore of the database"
+>;
+
 /** Does what is planned, and undoes it again. Resolves once the part is whole. */
-export async function inflict(cluster: SoakCluster, fault: PlannedFault): Promise<void> {
-  const { kind, targets, lastsMs } = fault;
+export async function inflict(
+  cluster: SoakCluster,
+  kind: HarmKind,
+  fault: PlannedFault,
+): Promise<void> {
+  const { targets, lastsMs } = fault;
   const random = createRandom(fault.seed);
   const pause = () => sleep(lastsMs);
   const nodes = cluster.redis.filter((_, index) => targets.includes(index));
@@ -76,11 +85,12 @@ export async function inflict(cluster: SoakCluster, fault: PlannedFault): Promis
     case "network of the database":
       return breakNetwork([cluster.database.proxy], random, pause);
     case "armed faults of the processor":
-      await arm(cluster, pickFault(random));
+      await cluster.processorFaults.arm(pickFault(random));
       await pause();
-      return arm(cluster);
+      return cluster.processorFaults.arm();
     case "kill -9 of the processor":
-      return cluster.processor.restart(pause);
+      await cluster.processor.restart(pause);
+      return cluster.processorFaults.arm();
     case "network of the processor":
       return breakNetwork([cluster.processor.proxy], random, pause);
   }
@@ -140,22 +150,9 @@ async function endConnections(url: string, part: number): Promise<void> {
   }
 }
 
-/** Arms these faults, and none of those armed before. */
-async function arm(
-  { processor: { address } }: SoakCluster,
-  ...faults: MessageInitShape<typeof FaultSchema>[]
-): Promise<void> {
-  const processor = openProcessor(address);
-  try {
-    await processor.arm(...faults);
-  } finally {
-    processor.close();
-  }
-}
-
 /** Any but a key forgotten within its window: no caller could live with that. */
-function pickFault(random: Random): MessageInitShape<typeof FaultSchema> {
-  const delay = durationFromMs(random.integer(100, 2 * PROCESSOR_TIMEOUT_MS));
+function pickFault(random: Random): ProcessorFault {
+  const delay = durationFromMs(random.integer(100, LONGEST_DELAY_MS));
   const code = random.integer(1, 16);
   const fault = random.pick([
     { action: FaultAction.DROP_BEFORE },

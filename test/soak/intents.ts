@@ -1,38 +1,59 @@
+import type { Effect } from "../../src/gen/payonce/sandbox/v1/sandbox_pb.js";
 import type { Scope } from "../../src/idempotency/scope.js";
 import { answerOf } from "../support/payments-client.js";
 import type { Asked, Send } from "./caller.js";
 
+/** One and the same call. */
+export interface Request {
+  readonly send: Send;
+  /** What it asks for, where it names an amount. */
+  readonly minorUnits?: bigint;
+}
+
 /** One thing that clients want once, under one key, and what they were told. */
 export interface Intent {
   readonly scope: Scope;
-  /** For all but the creation of a payment. */
-  readonly paymentId?: string;
+  readonly processorKey: string;
+  readonly paymentId: string;
+  readonly request: Request;
+  /** Another request under the same key. */
+  readonly other: Request;
+  /** Whether clients send both. */
+  readonly isContested: boolean;
   /** How each caller's asking ended. */
-  readonly told: Told[];
+  told: Told[];
   /** Callers that still ask. */
   asking: number;
+  /** Whether nobody is to ask any more: an operator ends the key, and then something else happens. */
+  isGivenUp: boolean;
   /** What any caller was told last. */
   lastReason?: string;
 }
 
-interface Told {
-  readonly send: Send;
+export interface Told {
+  readonly request: Request;
   readonly asked: Asked;
-}
-
-export interface Answered {
-  /** Repeats the request that was answered. */
-  readonly send: Send;
-  readonly asked: Asked;
+  /** By the clock of this process. Milliseconds. */
+  readonly atMs: number;
 }
 
 /** The key's answer; undefined where nobody has got one. */
-export function answerTo({ told }: Intent): Answered | undefined {
+export function answerTo({ told }: Intent): Told | undefined {
   return told.find(isAnswer);
 }
 
+/** The request that the key stands for, as far as anybody knows: the processor knows best. */
+export function requestOf(intent: Intent, effects: readonly Effect[]): Request {
+  const { request, other, isContested } = intent;
+  const done = effects[0]?.amount?.minorUnits;
+  if (isContested && done !== undefined) {
+    return other.minorUnits === done ? other : request;
+  }
+  return answerTo(intent)?.request ?? request;
+}
+
 /** How many effects the processor must have for an answer. */
-export function effectsOf({ asked: { result } }: Answered): number {
+export function effectsOf({ result }: Asked): number {
   const payment = result.response?.payment;
   return payment === undefined || payment.declineCode !== "" ? 0 : 1;
 }
@@ -41,7 +62,7 @@ export function effectsOf({ asked: { result } }: Answered): number {
 export function contradictionsIn(intent: Intent): readonly string[] {
   const answers = intent.told.filter(isAnswer);
   const texts = new Set(answers.map(({ asked }) => textOf(asked)));
-  const requests = new Set(answers.map(({ send }) => send));
+  const requests = new Set(answers.map(({ request }) => request));
   return [
     ...(texts.size > 1 ? [`${texts.size} different answers: ${[...texts].join(" | ")}`] : []),
     ...(requests.size > 1 ? [`${requests.size} different requests were answered`] : []),
@@ -53,7 +74,20 @@ export function textOf({ result }: Asked): string {
   return JSON.stringify(answerOf(result));
 }
 
-/** That the key stands for another request is no answer to it. */
+export function nameOf({ scope }: Intent): string {
+  return `${scope.operation.split("/")[1]} ${scope.key}`;
+}
+
+/** Whether a caller was told that there is no such payment: no answer, it may come yet. */
+export function isToldOfNoPayment({ told }: Intent): boolean {
+  return told.some(({ asked }) => asked.refusal?.reason === NO_PAYMENT);
+}
+
+const NO_PAYMENT = "PAYMENT_NOT_FOUND";
+
+/** Definite, and no answer to the key. */
+const otherReasons: readonly string[] = ["IDEMPOTENCY_KEY_REUSED", NO_PAYMENT];
+
 function isAnswer({ asked: { isDefinite, refusal } }: Told): boolean {
-  return isDefinite && refusal?.reason !== "IDEMPOTENCY_KEY_REUSED";
+  return isDefinite && !otherReasons.includes(refusal?.reason ?? "");
 }

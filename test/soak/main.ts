@@ -3,13 +3,18 @@ import { resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { createRandom } from "../simulation/random.js";
-import { untilQuiet } from "./aftermath.js";
-import { type SoakCluster, startSoakCluster } from "./cluster.js";
-import { inflict } from "./faults.js";
+import { type Quiet, untilQuiet } from "./aftermath.js";
+import { startSoakCluster } from "./cluster.js";
+import { inflictAll } from "./inflict-all.js";
+import { nameOf } from "./intents.js";
+import { openJournal } from "./journal.js";
+import { startOperator } from "./operator.js";
 import { type PlannedFault, planFaults } from "./plan.js";
+import type { Restored, Soak } from "./restore.js";
+import { drawKeyWindowMs } from "./settings.js";
 import { progressText, summaryText } from "./text.js";
 import { startTraffic } from "./traffic.js";
-import { judge, nameOf } from "./verdict.js";
+import { judge } from "./verdict.js";
 
 const PROGRESS_INTERVAL_MS = 10_000;
 
@@ -27,20 +32,27 @@ if (summary !== undefined) {
 }
 
 async function soak(): Promise<number> {
-  const durationMs = minutes * 60_000;
-  const plan = planFaults(createRandom(seed), durationMs);
+  const random = createRandom(seed);
+  const keyWindowMs = drawKeyWindowMs(random);
+  const plan = planFaults(random, minutes * 60_000);
   const problems: string[] = [];
+  const onProblem = (problem: string) => {
+    console.log(`PROBLEM ${problem}`);
+    problems.push(problem);
+  };
   const cluster = await startSoakCluster({
-    onProblem(problem) {
-      console.log(`PROBLEM ${problem}`);
-      problems.push(problem);
-    },
+    keyWindowMs,
+    onProblem,
     ...(entry === undefined ? {} : { entry }),
   });
   process.once("SIGINT", () => void cluster.stop().finally(() => process.exit(130)));
   const targets = cluster.services.map(({ grpcAddress }) => grpcAddress);
-  const traffic = startTraffic(targets, seed);
+  const journal = openJournal(cluster.journalPath);
+  const traffic = startTraffic(targets, { seed, journal });
+  const operator = startOperator({ targets, traffic, journal, seed, onProblem });
+  const whole: Soak = { cluster, traffic, operator, journal, keyWindowMs, onProblem };
   const inflicted: PlannedFault[] = [];
+  const restores: Restored[] = [];
   const startedAtMs = performance.now();
   const progress = setInterval(() => {
     const elapsedMs = performance.now() - startedAtMs;
@@ -48,57 +60,36 @@ async function soak(): Promise<number> {
   }, PROGRESS_INTERVAL_MS);
   try {
     await sleep(CALM_MS);
-    await inflictAll({ cluster, plan, inflicted, problems });
+    await inflictAll({ soak: whole, plan, inflicted, restores });
     console.log(`faults are over after ${inflicted.length}; waiting until all is quiet`);
+    operator.finish();
     await traffic.end();
-    const quiet = await untilQuiet(cluster.database.directUrl(), traffic);
-    problems.push(
-      ...quiet.unexplained.map(
-        (intent) => `${nameOf(intent)}: no definite answer, last ${intent.lastReason}`,
-      ),
-      ...quiet.unfinished.parked
-        .filter(({ reason }) => reason === null)
-        .map(({ key }) => `${key}: parked without a reason`),
-    );
-    const { executing } = quiet.unfinished;
-    if (executing > 0) {
-      problems.push(`${executing} records are still executing after ${quiet.boundMs} ms`);
-    }
-    await traffic.giveUp();
-    const verdict = await judge(cluster, traffic);
+    const quiet = await untilQuiet(cluster.database.directUrl(), { traffic, keyWindowMs });
+    await operator.stop();
+    problems.push(...wedgedIn(quiet));
+    await traffic.callers.giveUp();
+    const verdict = await judge(whole, restores);
     problems.push(...verdict.problems);
-    console.log(summaryText({ seed, minutes, traffic, inflicted, quiet, verdict, problems }));
+    const drawn = { seed, minutes, keyWindowMs };
+    const done = { traffic, inflicted, restores, operator, quiet, verdict, problems };
+    console.log(summaryText({ ...drawn, ...done }));
     return problems.length === 0 ? 0 : 1;
   } finally {
     clearInterval(progress);
     traffic.close();
+    await operator.stop();
     await cluster.stop();
   }
 }
 
-interface Inflicting {
-  readonly cluster: SoakCluster;
-  readonly plan: readonly PlannedFault[];
-  readonly inflicted: PlannedFault[];
-  readonly problems: string[];
-}
-
-/** Faults of one part follow one another; those of different parts overlap. */
-async function inflictAll({ cluster, plan, inflicted, problems }: Inflicting): Promise<void> {
-  const startedAtMs = performance.now();
-  const busy = new Map<string, Promise<void>>();
-  for (const fault of plan) {
-    await sleep(Math.max(0, startedAtMs + fault.atMs - performance.now()));
-    const part = fault.part === "service" ? `service ${fault.targets}` : fault.part;
-    const harm = (busy.get(part) ?? Promise.resolve()).then(async () => {
-      inflicted.push(fault);
-      await inflict(cluster, fault).catch((error: unknown) => {
-        problems.push(`${fault.kind} could not be carried out: ${String(error)}`);
-      });
-    });
-    busy.set(part, harm);
-  }
-  await Promise.all(busy.values());
+function wedgedIn({ executing, held, unanswered, boundMs }: Quiet): readonly string[] {
+  return [
+    ...unanswered.map(
+      (intent) => `${nameOf(intent)}: no definite answer, last ${intent.lastReason}`,
+    ),
+    ...(executing > 0 ? [`${executing} records are still executing after ${boundMs} ms`] : []),
+    ...(held > 0 ? [`${held} records are still held after ${boundMs} ms`] : []),
+  ];
 }
 
 interface Arguments {

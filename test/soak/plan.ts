@@ -5,12 +5,21 @@ import { LEASE_MS, REDIS_NODES, SERVICES } from "./settings.js";
 const MIN_PAUSE_MS = 1_000;
 const MAX_PAUSE_MS = 3_000;
 
-/** One of these is harmed by one fault at a time; different ones at any time. */
-export type Part = "service" | "redis" | "database" | "processor";
+/** How long before a backup, between it and its use, and between its uses. Milliseconds. */
+const BACKUP_PAUSE_MS = [8_000, 20_000] as const;
+
+/** How often a backup is put back a second time. */
+const TWICE_PART = 0.5;
+
+/**
+ * One of these is harmed by one fault at a time; different ones at any time.
+ * `all`: nothing else is broken meanwhile.
+ */
+export type Part = "service" | "redis" | "database" | "processor" | "all";
 
 interface FaultRow {
   readonly part: Part;
-  /** How often it comes, compared with the others. */
+  /** How often it comes, compared with the others; 0 for what comes in an order of its own. */
   readonly weight: number;
   /** How long the harm lasts. Milliseconds. */
   readonly lastsMs: readonly [least: number, most: number];
@@ -32,6 +41,8 @@ const rows = {
   "end of database connections": { part: "database", weight: 3, lastsMs: [0, 0] },
   "crash of the database": { part: "database", weight: 1, lastsMs: [0, 1_500] },
   "network of the database": { part: "database", weight: 2, lastsMs: [500, 3_000] },
+  "crash of the database, and a backup": { part: "database", weight: 0, lastsMs: [0, 0] },
+  "restore of the database": { part: "all", weight: 0, lastsMs: [0, 0] },
   "armed faults of the processor": { part: "processor", weight: 5, lastsMs: [1_000, 4_000] },
   "kill -9 of the processor": { part: "processor", weight: 2, lastsMs: [0, 2_000] },
   "network of the processor": { part: "processor", weight: 2, lastsMs: [500, 3_000] },
@@ -56,29 +67,44 @@ export function planFaults(random: Random, durationMs: number): readonly Planned
   const planned: PlannedFault[] = [];
   const pause = () => random.integer(MIN_PAUSE_MS, MAX_PAUSE_MS);
   for (let atMs = pause(); atMs < durationMs; atMs += pause()) {
-    const kind = pickKind(random);
-    const { part, lastsMs } = rows[kind];
-    const [least, most] = lastsMs;
-    planned.push({
-      atMs,
-      kind,
-      part,
-      targets: pickTargets(random, part),
-      lastsMs: random.integer(least, most),
-      seed: random.integer(0, 2 ** 31),
-    });
+    planned.push(plan(random, random.pick(weighted), atMs));
   }
-  return planned;
+  return [...planned, ...planRestores(random, durationMs)].sort(
+    (left, right) => left.atMs - right.atMs,
+  );
+}
+
+/** Backups one after the other, each put back once or twice. */
+function planRestores(random: Random, durationMs: number): readonly PlannedFault[] {
+  const planned: PlannedFault[] = [];
+  const pause = () => random.integer(...BACKUP_PAUSE_MS);
+  for (let atMs = pause(); atMs < durationMs; atMs += pause()) {
+    planned.push(plan(random, "crash of the database, and a backup", atMs));
+    for (let uses = random.chance(TWICE_PART) ? 2 : 1; uses > 0; uses -= 1) {
+      atMs += pause();
+      planned.push(plan(random, "restore of the database", atMs));
+    }
+  }
+  return planned.filter(({ atMs }) => atMs < durationMs);
+}
+
+function plan(random: Random, kind: FaultKind, atMs: number): PlannedFault {
+  const { part, lastsMs } = rows[kind];
+  const [least, most] = lastsMs;
+  return {
+    atMs,
+    kind,
+    part,
+    targets: pickTargets(random, part),
+    lastsMs: random.integer(least, most),
+    seed: random.integer(0, 2 ** 31),
+  };
 }
 
 // Object.keys forgets the names' type.
 const weighted = (Object.keys(rows) as FaultKind[]).flatMap((kind) =>
   Array.from({ length: rows[kind].weight }, () => kind),
 );
-
-function pickKind(random: Random): FaultKind {
-  return random.pick(weighted);
-}
 
 function pickTargets(random: Random, part: Part): readonly number[] {
   switch (part) {
@@ -92,6 +118,7 @@ function pickTargets(random: Random, part: Part): readonly number[] {
     }
     case "database":
     case "processor":
+    case "all":
       return [];
   }
 }

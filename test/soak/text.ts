@@ -1,5 +1,7 @@
 import type { Quiet } from "./aftermath.js";
+import type { Operator } from "./operator.js";
 import type { PlannedFault } from "./plan.js";
+import type { Restored } from "./restore.js";
 import type { Traffic } from "./traffic.js";
 import type { Verdict } from "./verdict.js";
 
@@ -18,45 +20,63 @@ export function progressText({ elapsedMs, traffic, inflicted }: Progress): strin
   return `[${Math.round(elapsedMs / 1_000)} s] keys ${keys}, attempts ${attempts}, keys without an answer ${asking}; faults ${inflicted.length}, the last: ${last}`;
 }
 
-interface Summary {
+export interface Summary {
   readonly seed: number;
   readonly minutes: number;
+  readonly keyWindowMs: number;
   readonly traffic: Traffic;
   readonly inflicted: readonly PlannedFault[];
+  readonly restores: readonly Restored[];
+  readonly operator: Operator;
   readonly quiet: Quiet;
   readonly verdict: Verdict;
   readonly problems: readonly string[];
 }
 
 export function summaryText(summary: Summary): string {
-  const { seed, minutes, traffic, inflicted, quiet, verdict, problems } = summary;
+  const { seed, minutes, keyWindowMs, traffic, inflicted, problems } = summary;
+  const { restores, operator, quiet, verdict } = summary;
   const { keys, calls, attempts } = countsOf(traffic);
-  const { parked, executing } = quiet.unfinished;
   return [
     "",
     `seed            ${seed}, ${minutes} minutes`,
     `calls           ${calls} for ${keys} keys, in ${attempts} attempts`,
-    `attempts        ${tallyText(traffic.attemptsByReason)}`,
+    `attempts        ${tallyText(traffic.callers.attemptsByReason)}`,
     `faults          ${inflicted.length}: ${tallyText(tally(inflicted.map(({ kind }) => kind)))}`,
-    `quiet           after ${seconds(quiet.tookMs)}, of at most ${seconds(quiet.boundMs)} (the processor's window, and recovery's longest backoff)`,
-    `effects         ${verdict.effects}, of parked keys ${verdict.effectsOfParked}`,
+    `restores        ${restoresText(restores)}`,
+    `windows ended   ${operator.endedWindows.size}, each after ${seconds(keyWindowMs)}`,
+    `resolutions     ${total(operator.resolutions)}: ${tallyText(operator.resolutions)}`,
+    `quiet           after ${seconds(quiet.tookMs)}, of at most ${seconds(quiet.boundMs)} (two windows of the processor, and recovery's longest backoff)`,
+    `effects         ${verdict.effects}`,
     `double effects  ${verdict.doubleEffects}`,
-    `replayed        ${verdict.replayed}, from the store of record alone`,
+    `replayed        ${verdict.replayed}, from the store of record alone; ${verdict.untold} of them nobody had been told`,
     `lost            ${verdict.lost}`,
-    `unresolved      ${executing + quiet.unexplained.length}`,
-    `parked          ${parked.length}: ${tallyText(tally(parked.map(({ paymentMethod }) => paymentMethod ?? "?")))}`,
+    `wrong           ${verdict.wrong}`,
+    `wedged          ${quiet.executing + quiet.held + quiet.unanswered.length}`,
+    `released        ${verdict.released}`,
     `violations      ${problems.length}`,
     ...problems.slice(0, MAX_PROBLEMS).map((problem) => `  ${problem}`),
   ].join("\n");
 }
 
-function countsOf({ intents, attemptsByReason, asking }: Traffic) {
+function restoresText(restores: readonly Restored[]): string {
+  const backups = new Set(restores.map(({ fromMs }) => fromMs)).size;
+  const sum = (of: (restored: Restored) => number) =>
+    restores.reduce((count, restored) => count + of(restored), 0);
+  return `${restores.length}, from ${backups} backups: ${sum(({ lostOperations }) => lostOperations)} operations lost and found again, ${sum(({ lostAnswers }) => lostAnswers)} answers asked for again`;
+}
+
+function countsOf({ intents, callers, asking }: Traffic) {
   return {
     keys: intents.length,
-    calls: intents.reduce((sum, intent) => sum + intent.told.length + intent.asking, 0),
-    attempts: [...attemptsByReason.values()].reduce((sum, count) => sum + count, 0),
+    calls: callers.calls(),
+    attempts: total(callers.attemptsByReason),
     asking: asking().length,
   };
+}
+
+function total(counts: ReadonlyMap<string, number>): number {
+  return [...counts.values()].reduce((sum, count) => sum + count, 0);
 }
 
 function tally(names: readonly string[]): ReadonlyMap<string, number> {

@@ -2,15 +2,16 @@ import { setTimeout as sleep } from "node:timers/promises";
 import {
   CaptureMethod,
   type Payment,
-  PaymentService,
   PaymentStatus,
 } from "../../src/gen/payonce/payments/v1/payments_pb.js";
 import { type ClientLog, createClientLog } from "../invariants/client-log.js";
 import { createRandom, type Random } from "../simulation/random.js";
-import { eur, openPayments } from "../support/payments-client.js";
-import { type Asked, askUntilDefinite, type Send } from "./caller.js";
-import { answerTo, type Intent } from "./intents.js";
+import { openPayments } from "../support/payments-client.js";
+import { type Callers, createCallers } from "./callers.js";
+import { answerTo, type Intent, requestOf } from "./intents.js";
+import type { Journal } from "./journal.js";
 import { CLIENTS } from "./settings.js";
+import { cancelOf, captureOf, creationOf, refundOf } from "./wishes.js";
 
 /** A client thinks up to this long between two payments. Milliseconds. */
 const MAX_THINK_MS = 400;
@@ -23,8 +24,6 @@ const CHANGED_PART = 0.03;
 
 /** How often an answer from before is asked for again. */
 const LATE_DUPLICATE_PART = 0.05;
-
-const TENANT = "default";
 
 /** How often each payment method comes, of 1,000. */
 const paymentMethods = {
@@ -45,82 +44,69 @@ const weightedMethods = Object.entries(paymentMethods).flatMap(([name, weight]) 
 export interface Traffic {
   readonly intents: readonly Intent[];
   readonly log: ClientLog;
-  /** How often each code or reason was met. */
-  readonly attemptsByReason: ReadonlyMap<string, number>;
+  readonly callers: Callers;
+  /** The intent of a key. */
+  find(operation: string, key: string): Intent | undefined;
+  /** Wants one more operation on the intent's payment, until its answer is definite. */
+  follow(intent: Intent): void;
+  /** Asks for the intent's answer, with the request that its key stands for. */
+  askAgain(intent: Intent): void;
+  /** Forgets what was told from this time on, and asks for it again. Milliseconds; returns how many answers. */
+  forget(fromMs: number): number;
   /** Begins no more payments. Resolves once no client begins anything. */
   end(): Promise<void>;
   /** Callers that have no definite answer yet. */
   asking(): readonly Intent[];
-  /** Makes them give up. Resolves once they have. */
-  giveUp(): Promise<void>;
   close(): void;
 }
 
 /** Lets clients make payments, one after the other, each with all that can follow. */
-export function startTraffic(targets: readonly string[], seed: number): Traffic {
+export function startTraffic(
+  targets: readonly string[],
+  { seed, journal }: { readonly seed: number; readonly journal: Journal },
+): Traffic {
   const clients = targets.map((target) => openPayments(target));
   const log = createClientLog();
-  const services = clients.map((client) => log.on(client));
+  const callers = createCallers(clients.map((client) => log.on(client)));
   const intents: Intent[] = [];
-  const attemptsByReason = new Map<string, number>();
-  const asking = new Set<Promise<Asked>>();
+  const byScope = new Map<string, Intent>();
+  const laterRandom = createRandom(seed - 1);
   let isEnding = false;
-  let isStopped = false;
 
-  function ask(intent: Intent, send: Send, random: Random): Promise<Asked> {
-    intent.asking += 1;
-    const ended = askUntilDefinite(
-      {
-        services,
-        random,
-        isStopped: () => isStopped,
-        onAttempt({ result, refusal }) {
-          const reason = refusal?.reason ?? `code ${result.code}`;
-          intent.lastReason = reason;
-          attemptsByReason.set(reason, (attemptsByReason.get(reason) ?? 0) + 1);
-        },
-      },
-      send,
-    ).then((asked) => {
-      intent.told.push({ send, asked });
-      intent.asking -= 1;
-      asking.delete(ended);
-      return asked;
-    });
-    asking.add(ended);
-    return ended;
+  function note(intent: Intent): Intent {
+    intents.push(intent);
+    byScope.set(scopeText(intent.scope.operation, intent.scope.key), intent);
+    return intent;
+  }
+
+  function askAgain(intent: Intent): void {
+    const request = requestOf(intent, journal.effectsOf(intent.processorKey));
+    void callers.ask(intent, request, laterRandom);
   }
 
   /** Asks for something, sometimes several times at once, and sometimes for something else too. */
-  async function want(
-    intent: Intent,
-    random: Random,
-    { send, changed }: { readonly send: Send; readonly changed?: Send },
-  ): Promise<Payment | undefined> {
-    intents.push(intent);
-    const first = ask(intent, send, random);
+  async function want(intent: Intent, random: Random): Promise<Payment | undefined> {
+    await callers.passed();
+    note(intent);
+    const first = callers.ask(intent, intent.request, random);
     if (random.chance(DUPLICATE_PART)) {
-      void ask(intent, send, random);
+      void callers.ask(intent, intent.request, random);
     }
-    if (changed !== undefined && random.chance(CHANGED_PART)) {
-      void ask(intent, changed, random);
+    if (intent.isContested) {
+      void callers.ask(intent, intent.other, random);
     }
     const asked = await Promise.race([first, sleep(PATIENCE_MS, undefined, { ref: false })]);
     return asked?.result.response?.payment;
   }
 
   async function pay(key: string, random: Random): Promise<void> {
-    const amount = BigInt(random.integer(100, 10_000));
-    const paymentMethod = random.pick(weightedMethods);
-    const captureMethod = random.chance(0.4) ? CaptureMethod.MANUAL : CaptureMethod.AUTOMATIC;
-    const of =
-      (minorUnits: bigint): Send =>
-      (service) =>
-        service.createPayment({ amount: eur(minorUnits), paymentMethod, captureMethod }, key);
-    const created = await want(newIntent("CreatePayment", key), random, {
-      send: of(amount),
-      changed: of(amount + 1n),
-    });
+    const terms = {
+      minorUnits: BigInt(random.integer(100, 10_000)),
+      paymentMethod: random.pick(weightedMethods),
+      captureMethod: random.chance(0.4) ? CaptureMethod.MANUAL : CaptureMethod.AUTOMATIC,
+    };
+    const isContested = random.chance(CHANGED_PART);
+    const created = await want(creationOf(key, terms, { isContested }), random);
     const captured =
       created?.status === PaymentStatus.AUTHORIZED ? await capture(key, random, created) : created;
     if (captured?.status === PaymentStatus.CAPTURED && random.chance(0.4)) {
@@ -132,52 +118,36 @@ export function startTraffic(targets: readonly string[], seed: number): Traffic 
   async function capture(
     key: string,
     random: Random,
-    { id: paymentId, amount }: Payment,
+    { id, amount }: Payment,
   ): Promise<Payment | undefined> {
-    const captureOf = (name: string, minorUnits?: bigint) =>
-      want(newIntent("CapturePayment", `${key}-${name}`, paymentId), random, {
-        send: (service) =>
-          service.capturePayment(
-            { paymentId, ...(minorUnits === undefined ? {} : { amount: eur(minorUnits) }) },
-            `${key}-${name}`,
-          ),
-      });
-    const cancel = () =>
-      want(newIntent("CancelPayment", `${key}-cancel`, paymentId), random, {
-        send: (service) => service.cancelPayment({ paymentId }, `${key}-cancel`),
-      });
+    const take = (name: string, minorUnits?: bigint) =>
+      want(captureOf(`${key}-${name}`, id, minorUnits), random);
+    const cancel = () => want(cancelOf(`${key}-cancel`, id), random);
     const half = (amount?.minorUnits ?? 0n) / 2n;
     switch (random.integer(1, 6)) {
       case 1:
         return cancel();
       case 2:
-        return (await Promise.all([captureOf("capture"), cancel()]))[0];
+        return (await Promise.all([take("capture"), cancel()]))[0];
       case 3:
-        return (await Promise.all([captureOf("half", half), captureOf("other", half)]))[0];
+        return (await Promise.all([take("half", half), take("other", half)]))[0];
       case 4:
-        await captureOf("half", half);
-        return captureOf("rest");
+        await take("half", half);
+        return take("rest");
       default:
-        return captureOf("capture");
+        return take("capture");
     }
   }
 
   /** Refunds a part, or lets two refunds race for more than there is. */
-  async function refund(
-    key: string,
-    random: Random,
-    { id: paymentId, amount }: Payment,
-  ): Promise<void> {
-    const refundOf = (name: string, minorUnits: bigint) =>
-      want(newIntent("RefundPayment", `${key}-${name}`, paymentId), random, {
-        send: (service) =>
-          service.refundPayment({ paymentId, amount: eur(minorUnits) }, `${key}-${name}`),
-      });
+  async function refund(key: string, random: Random, { id, amount }: Payment): Promise<void> {
+    const give = (name: string, minorUnits: bigint) =>
+      want(refundOf(`${key}-${name}`, id, minorUnits), random);
     const most = amount?.minorUnits ?? 1n;
     if (random.chance(0.3)) {
-      await Promise.all([refundOf("refund", most), refundOf("race", most)]);
+      await Promise.all([give("refund", most), give("race", most)]);
     } else {
-      await refundOf("refund", most / 3n + 1n);
+      await give("refund", most / 3n + 1n);
     }
   }
 
@@ -189,7 +159,7 @@ export function startTraffic(targets: readonly string[], seed: number): Traffic 
       const earlier = random.pick(intents);
       const answer = answerTo(earlier);
       if (answer !== undefined && random.chance(LATE_DUPLICATE_PART)) {
-        await ask(earlier, answer.send, random);
+        await callers.ask(earlier, answer.request, random);
       }
     }
   }
@@ -198,16 +168,46 @@ export function startTraffic(targets: readonly string[], seed: number): Traffic 
   return {
     intents,
     log,
-    attemptsByReason,
+    callers,
+    find: (operation, key) => byScope.get(scopeText(operation, key)),
+
+    follow({ scope, paymentId }) {
+      const key = `${scope.key}-after-${intents.length}`;
+      const make = laterRandom.pick([
+        () => captureOf(key, paymentId),
+        () => cancelOf(key, paymentId),
+        () => refundOf(key, paymentId, 1n),
+      ]);
+      askAgain(note(make()));
+    },
+
+    askAgain,
+
+    forget(fromMs) {
+      let forgotten = 0;
+      for (const intent of intents) {
+        const kept = intent.told.filter(({ atMs }) => atMs < fromMs);
+        const isLost =
+          answerTo(intent) !== undefined && answerTo({ ...intent, told: kept }) === undefined;
+        const isUnheard = kept.length < intent.told.length && intent.asking === 0;
+        if (
+          (isLost || isUnheard) &&
+          !intent.isGivenUp &&
+          answerTo({ ...intent, told: kept }) === undefined
+        ) {
+          askAgain(intent);
+        }
+        forgotten += isLost ? 1 : 0;
+        intent.told = kept;
+      }
+      return forgotten;
+    },
+
     async end() {
       isEnding = true;
       await Promise.all(running);
     },
     asking: () => intents.filter((intent) => intent.asking > 0),
-    async giveUp() {
-      isStopped = true;
-      await Promise.all(asking);
-    },
     close() {
       for (const client of clients) {
         client.close();
@@ -216,12 +216,6 @@ export function startTraffic(targets: readonly string[], seed: number): Traffic 
   };
 }
 
-function newIntent(method: string, key: string, paymentId?: string): Intent {
-  const operation = `${PaymentService.typeName}/${method}`;
-  return {
-    scope: { tenant: TENANT, operation, key },
-    ...(paymentId === undefined ? {} : { paymentId }),
-    told: [],
-    asking: 0,
-  };
+function scopeText(operation: string, key: string): string {
+  return `${operation} ${key}`;
 }

@@ -1,142 +1,101 @@
-import { Client, credentials } from "@grpc/grpc-js";
-import { readJournal } from "../../src/audit/read-journal.js";
-import type { Effect } from "../../src/gen/payonce/sandbox/v1/sandbox_pb.js";
-import { processorKeyOf } from "../../src/payments/operation.js";
-import { createRandom } from "../simulation/random.js";
+import pg from "pg";
+import type { ClientCall } from "../../src/audit/client-call.js";
 import { auditServers, violationsIn } from "../support/audit.js";
-import { isReplayed, openPayments } from "../support/payments-client.js";
-import { askUntilDefinite } from "./caller.js";
-import type { SoakCluster } from "./cluster.js";
-import { flush } from "./faults.js";
-import { answerTo, contradictionsIn, effectsOf, type Intent, textOf } from "./intents.js";
-import { CLIENTS, LEASE_MS, RECOVERY_INTERVAL_MS } from "./settings.js";
-import type { Traffic } from "./traffic.js";
-
-/** A replay is one read; with nothing broken it takes a few tries at most. */
-const REPLAY_LIMIT_MS = 20_000;
+import { answerTo, contradictionsIn, type Intent, isToldOfNoPayment, nameOf } from "./intents.js";
+import { replayAll } from "./replays.js";
+import type { Restored, Soak } from "./restore.js";
+import { LEASE_MS, RECOVERY_INTERVAL_MS } from "./settings.js";
 
 export interface Verdict {
   readonly effects: number;
-  /** Of keys that nobody got an OK for: they are parked. */
-  readonly effectsOfParked: number;
   readonly doubleEffects: number;
   readonly replayed: number;
-  /** Answers that do not come again, or whose effects are not there. */
+  /** Answers that do not come again. */
   readonly lost: number;
+  /** Final answers that the processor, or another answer, contradicts. */
+  readonly wrong: number;
+  /** Keys that have an answer which nobody was told. */
+  readonly untold: number;
+  /** Keys that are free for their own request. */
+  readonly released: number;
   readonly problems: readonly string[];
 }
 
 /** Compares what clients were told with what the services say now, and with what the processor did. */
 export async function judge(
-  cluster: SoakCluster,
-  { intents, log }: Pick<Traffic, "intents" | "log">,
+  { cluster, traffic: { intents, log }, journal, keyWindowMs }: Soak,
+  restores: readonly Restored[],
 ): Promise<Verdict> {
   const servers = { database: cluster.database, sandbox: cluster.processor };
   const audited = await auditServers(servers, {
-    calls: log.calls,
+    calls: log.calls.filter((call) => !isForgotten(call, restores)),
     boundMs: LEASE_MS + RECOVERY_INTERVAL_MS,
+    keyWindowMs,
   });
-  const effects = await readEffects(cluster.processor.address);
-  const counts = countByKey(effects);
-  const lostEffects: string[] = [];
-  const doubled: string[] = [];
-  const contradictions: string[] = [];
-  let effectsOfParked = 0;
-  for (const intent of intents) {
-    const answer = answerTo(intent);
-    const processorKey = processorKeyOf(intent.scope);
-    const found = counts.get(processorKey) ?? 0;
-    counts.delete(processorKey);
-    contradictions.push(...contradictionsIn(intent).map((text) => `${nameOf(intent)}: ${text}`));
-    if (found > 1) {
-      doubled.push(`${nameOf(intent)}: ${found} effects`);
-    }
-    if (answer === undefined) {
-      effectsOfParked += found;
-    } else if (Math.min(found, 1) !== effectsOf(answer)) {
-      lostEffects.push(
-        `${nameOf(intent)}: ${found} effects, told code ${answer.asked.result.code}`,
-      );
-    }
-  }
-  const foreign = [...counts.keys()].map((key) => `an effect of nobody's key ${key}`);
-  const { replayed, lostAnswers } = await replayAll(cluster, intents);
+  await journal.refresh();
+  const states = await readStates(cluster.database.directUrl());
+  const stateOf = ({ scope }: Intent) => states.get(`${scope.operation} ${scope.key}`);
+  const effectsOf = ({ processorKey }: Intent) => journal.effectsOf(processorKey).length;
+
+  const answered = intents.filter((intent) => stateOf(intent) === "completed");
+  const others = intents.filter((intent) => stateOf(intent) !== "completed");
+  const doubled = intents.filter((intent) => effectsOf(intent) > 1);
+  const madePayments = new Set(journal.effects.map(({ paymentId }) => paymentId));
+  const known = new Set(intents.map(({ processorKey }) => processorKey));
+  const foreign = journal.effects.filter(({ processorKey }) => !known.has(processorKey));
+  const replays = await replayAll(cluster, { intents: answered, journal });
+  const lost = [
+    ...replays.lost,
+    ...others
+      .filter((intent) => answerTo(intent) !== undefined)
+      .map((intent) => `${nameOf(intent)}: told an answer, and its key is ${stateOf(intent)}`),
+  ];
+  const wrong = [
+    ...replays.wrong,
+    ...intents.flatMap((intent) =>
+      contradictionsIn(intent).map((text) => `${nameOf(intent)}: ${text}`),
+    ),
+    ...intents
+      .filter((intent) => isToldOfNoPayment(intent) && madePayments.has(intent.paymentId))
+      .map((intent) => `${nameOf(intent)}: told that there is no payment ${intent.paymentId}`),
+    ...others
+      .filter((intent) => effectsOf(intent) > 0)
+      .map((intent) => `${nameOf(intent)}: done, and its key is ${stateOf(intent)}`),
+  ];
   return {
-    effects: effects.length,
-    effectsOfParked,
+    effects: journal.effects.length,
     doubleEffects: doubled.length,
-    replayed,
-    lost: lostEffects.length + lostAnswers.length,
+    replayed: answered.length,
+    lost: lost.length,
+    wrong: wrong.length,
+    untold: answered.filter((intent) => answerTo(intent) === undefined).length,
+    released: others.filter((intent) => stateOf(intent) === "released").length,
     problems: [
-      ...contradictions,
-      ...doubled,
-      ...lostEffects,
-      ...foreign,
-      ...lostAnswers,
+      ...wrong,
+      ...doubled.map((intent) => `${nameOf(intent)}: ${effectsOf(intent)} effects`),
+      ...foreign.map(({ processorKey }) => `an effect of nobody's key ${processorKey}`),
+      ...lost,
       ...violationsIn(audited),
     ],
   };
 }
 
-/** Asks for every answer again, with nothing left in the services and in Redis. */
-async function replayAll(cluster: SoakCluster, intents: readonly Intent[]) {
-  await Promise.all(cluster.services.map((service) => service.restart("SIGTERM", async () => {})));
-  await Promise.all(cluster.redis.map(({ node }) => flush(node.url)));
-  const clients = cluster.services.map(({ grpcAddress }) => openPayments(grpcAddress));
-  const waiting = intents.filter((intent) => answerTo(intent) !== undefined);
-  const lostAnswers: string[] = [];
-  let replayed = 0;
-
-  async function replay(): Promise<void> {
-    for (let intent = waiting.pop(); intent !== undefined; intent = waiting.pop()) {
-      const answer = answerTo(intent);
-      if (answer === undefined) {
-        continue;
-      }
-      const giveUpAtMs = performance.now() + REPLAY_LIMIT_MS;
-      const again = await askUntilDefinite(
-        {
-          services: clients,
-          random: createRandom(waiting.length),
-          isStopped: () => performance.now() > giveUpAtMs,
-          onAttempt: () => {},
-        },
-        answer.send,
-      );
-      replayed += 1;
-      if (textOf(again) !== textOf(answer.asked)) {
-        lostAnswers.push(`${nameOf(intent)}: told ${textOf(answer.asked)}, now ${textOf(again)}`);
-      } else if (!isReplayed(again.result)) {
-        lostAnswers.push(`${nameOf(intent)}: executed again`);
-      }
-    }
-  }
-
-  await Promise.all(Array.from({ length: CLIENTS }, replay));
-  for (const client of clients) {
-    client.close();
-  }
-  return { replayed, lostAnswers };
+/** Whether a restore may have lost what the call was told. What was told later stays. */
+function isForgotten(call: ClientCall, restores: readonly Restored[]): boolean {
+  return restores.some(({ fromMs, untilMs }) => call.endMs >= fromMs && call.startMs <= untilMs);
 }
 
-/** How many effects each processor key has. */
-function countByKey(effects: readonly Effect[]): Map<string, number> {
-  const counts = new Map<string, number>();
-  for (const { processorKey } of effects) {
-    counts.set(processorKey, (counts.get(processorKey) ?? 0) + 1);
-  }
-  return counts;
-}
-
-async function readEffects(address: string): Promise<readonly Effect[]> {
-  const processor = new Client(address, credentials.createInsecure());
+/** The states of all records, by operation and key. */
+async function readStates(databaseUrl: string): Promise<ReadonlyMap<string, string>> {
+  const client = new pg.Client({ connectionString: databaseUrl });
+  await client.connect();
   try {
-    return (await readJournal(processor)).effects;
+    const { rows } = await client.query<{ operation: string; key: string; state: string }>(
+      `SELECT operation, idempotency_key AS key, state FROM idempotency_records
+       WHERE operation IS NOT NULL`,
+    );
+    return new Map(rows.map(({ operation, key, state }) => [`${operation} ${key}`, state]));
   } finally {
-    processor.close();
+    await client.end();
   }
-}
-
-export function nameOf({ scope }: Intent): string {
-  return `${scope.operation.split("/")[1]} ${scope.key}`;
 }

@@ -5,6 +5,7 @@ import type { ClientCall } from "../../src/audit/client-call.js";
 import { collectFacts } from "../../src/audit/collect-facts.js";
 import { readDatabase } from "../../src/audit/read-database.js";
 import { readJournal } from "../../src/audit/read-journal.js";
+import { MAX_ATTEMPTS } from "../../src/idempotency/executor.js";
 import { openDatabase } from "../../src/stores/postgres/index.js";
 
 export interface AuditedServers {
@@ -17,7 +18,11 @@ export interface AuditOptions {
   readonly calls?: readonly ClientCall[];
   /** Default 0: nothing is under way any more. Milliseconds. */
   readonly boundMs?: number;
+  /** Default 24 h, as that of the service. Milliseconds. */
+  readonly keyWindowMs?: number;
 }
+
+const KEY_WINDOW_MS = 86_400_000;
 
 /** Expects that the servers violate no invariant. */
 export async function expectAudit(
@@ -29,7 +34,7 @@ export async function expectAudit(
 
 export async function auditServers(
   { database, sandbox }: AuditedServers,
-  { boundMs = 0, ...calls }: AuditOptions = {},
+  { boundMs = 0, keyWindowMs = KEY_WINDOW_MS, ...calls }: AuditOptions = {},
 ): Promise<AuditReport> {
   const pool = openDatabase(database.url, () => {});
   const processor = new Client(sandbox.address, credentials.createInsecure());
@@ -38,6 +43,8 @@ export async function auditServers(
       readDatabase: () => readDatabase(pool),
       readEffects: async (after) => (await readJournal(processor, after)).effects,
       boundMs,
+      keyWindowMs,
+      maxAttempts: MAX_ATTEMPTS,
       ...calls,
     });
     return audit(facts);

@@ -1,7 +1,5 @@
-import type { Operation, OperationKind } from "../../payments/operation.js";
 import { type Check, checkEach, paymentText, together } from "../check.js";
 import type { AuditedEvent, AuditedPayment } from "../facts.js";
-import { nameOf } from "../index-facts.js";
 
 export const amounts: Check = {
   id: "I3",
@@ -9,12 +7,7 @@ export const amounts: Check = {
   needsCalls: false,
   check: (facts) =>
     together(
-      checkEach(facts.payments, paymentText, (payment) =>
-        problemsOfPayment(
-          payment,
-          facts.operationsByPayment.get(nameOf(payment.tenant, payment.id)) ?? [],
-        ),
-      ),
+      checkEach(facts.payments, paymentText, problemsOfPayment),
       checkEach(
         facts.events,
         ({ tenant, paymentId, version }) =>
@@ -24,28 +17,14 @@ export const amounts: Check = {
     ),
 };
 
-function* problemsOfPayment(
-  payment: AuditedPayment,
-  operations: readonly Operation[],
-): Iterable<string> {
-  const { authorized, captured, capturing, refunded, refunding, canceling } = payment;
+function* problemsOfPayment(payment: AuditedPayment): Iterable<string> {
+  const { authorized, captured, capturing, refunded, refunding } = payment;
   yield* problemsOfBounds(payment);
   if (capturing < 0n || captured + capturing > authorized) {
     yield `captured ${captured} and capturing ${capturing} of ${authorized}`;
   }
   if (refunding < 0n || refunded + refunding > captured) {
     yield `refunded ${refunded} and refunding ${refunding} of ${captured}`;
-  }
-  const inFlight = (kind: OperationKind) =>
-    operations.filter((operation) => operation.kind === kind && isUnfinished(operation));
-  if (capturing !== sum(inFlight("capture"))) {
-    yield `reserves ${capturing} for captures in flight of ${sum(inFlight("capture"))}`;
-  }
-  if (refunding !== sum(inFlight("refund"))) {
-    yield `reserves ${refunding} for refunds in flight of ${sum(inFlight("refund"))}`;
-  }
-  if (canceling !== inFlight("cancel").length > 0) {
-    yield canceling ? "waits for a cancel that is not in flight" : "has a cancel in flight";
   }
 }
 
@@ -71,12 +50,4 @@ function* problemsOfBounds({
   if (rising.some((value, index) => value < (rising[index - 1] ?? 0n))) {
     yield `has amount ${amount}, authorized ${authorized}, captured ${captured}, refunded ${refunded}`;
   }
-}
-
-export function isUnfinished({ state }: Operation): boolean {
-  return state === "pending" || state === "unknown";
-}
-
-function sum(operations: readonly Operation[]): bigint {
-  return operations.reduce((total, { minorUnits }) => total + minorUnits, 0n);
 }

@@ -3,7 +3,7 @@ import {
   PaymentStatus as WireStatus,
 } from "../../gen/payonce/payments/v1/payments_pb.js";
 import { type PaymentStatus, paymentStatuses } from "../../payments/payment.js";
-import { isEdge } from "../../payments/state.js";
+import { isEdge, NOT_EXECUTED } from "../../payments/state.js";
 import { type Check, checkEach, paymentText } from "../check.js";
 import type { AuditedPayment } from "../facts.js";
 import { nameOf } from "../index-facts.js";
@@ -52,13 +52,17 @@ function stateOf(payment: PaymentMessage): State {
   };
 }
 
-/** An edge, or a refund, which keeps the status. What was captured or refunded stays so. */
+/**
+ * An edge, or a refund, which keeps the status. What was captured or refunded
+ * stays so, and so does what the processor declined.
+ */
 function isStep(before: State, after: State): boolean {
   const isRefund = before.status === after.status && after.refunded > before.refunded;
   const isMove =
     before.status !== undefined &&
     after.status !== undefined &&
-    isEdge(before.status, after.status);
+    isEdge(before.status, after.status) &&
+    (before.status !== "DECLINED" || before.declineCode === NOT_EXECUTED);
   return (
     (isRefund || isMove) && after.captured >= before.captured && after.refunded >= before.refunded
   );

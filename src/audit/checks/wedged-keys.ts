@@ -1,18 +1,17 @@
 import { recoveryBackoffMs } from "../../idempotency/store.js";
-import { type Check, checkEach, keyText } from "../check.js";
-import type { AuditedRecord } from "../facts.js";
+import { type Check, checkEach, recordText } from "../check.js";
+import type { AuditedRecord, Facts } from "../facts.js";
 
 /** A held key is an operator's to end, and is listed; it only has to say why. */
 export const wedgedKeys: Check = {
   id: "I15",
   title: "no key is wedged: each ends in an answer or is parked with its reason",
   needsCalls: false,
-  check: ({ records, now, boundMs }) =>
-    checkEach(records, recordText, function* (record) {
-      const { state, onLostOwner, leaseUntil, attempts, unknownReason } = record;
-      const waitsSinceMs =
-        now.getTime() - leaseUntil.getTime() - recoveryBackoffMs(attempts) - boundMs;
-      if (state === "executing" && onLostOwner === "rerun" && waitsSinceMs > 0) {
+  check: (facts) =>
+    checkEach(facts.records, recordText, function* (record) {
+      const { state, onLostOwner, leaseUntil, unknownReason } = record;
+      const isOverdue = facts.now.getTime() - leaseUntil.getTime() > takeoverBoundMs(facts, record);
+      if (state === "executing" && onLostOwner === "rerun" && isOverdue) {
         yield `lost its owner at ${leaseUntil.toISOString()}, and nobody has taken over`;
       }
       if (state === "held" && unknownReason === undefined) {
@@ -21,8 +20,7 @@ export const wedgedKeys: Check = {
     }),
 };
 
-function recordText({ tenant, scope, scopeHash }: AuditedRecord): string {
-  return scope === undefined
-    ? `tombstone ${Buffer.from(scopeHash).toString("hex")} of ${tenant}`
-    : keyText(scope);
+/** How long after its lease a record may wait for its next owner: recovery leaves those alone that end many. */
+function takeoverBoundMs({ boundMs }: Facts, { attempts }: AuditedRecord): number {
+  return boundMs + recoveryBackoffMs(attempts);
 }

@@ -5,6 +5,7 @@ import { busy, notExecuted, refused } from "../errors.js";
 import { type ChangeIntent, type Intent, isPaymentId, type Operation } from "../operation.js";
 import type { Payment } from "../payment.js";
 import { reserve, restart } from "../state.js";
+import { firstSendingOf } from "./operations.js";
 import { type Beginning, creationOf, newOperation, type Plan } from "./plans.js";
 
 /** What decides whether an operation may begin. */
@@ -44,7 +45,10 @@ export function planFirst(admitting: Admitting, intent: Intent): Plan {
  */
 export function planAgain(beginning: Beginning, operation: Operation, payment: Payment): Plan {
   const { kind, paymentId, currencyCode, minorUnits } = operation;
-  const begun = newOperation(beginning, { id: paymentId, currencyCode }, { kind, minorUnits });
+  const begun = {
+    ...newOperation(beginning, { id: paymentId, currencyCode }, { kind, minorUnits }),
+    beginTime: firstSendingOf(operation),
+  };
   if (kind === "create") {
     const restarted = { ...restart(payment), updateTime: beginning.time };
     return { operation: begun, payment: restarted, begins: "again" };

@@ -7,7 +7,7 @@ import { type Age, ageOf, type Moment, type ReadMoment } from "../key-window.js"
 import { type Intent, type Operated, operationIdOf, paymentIdOf } from "../operation.js";
 import type { Payment } from "../payment.js";
 import { mustBeSameRequest, planAgain, planFirst } from "./admit-operation.js";
-import { findOperations, paymentNameOf } from "./operations.js";
+import { findOperations, firstSendingOf, paymentNameOf } from "./operations.js";
 import type { Owned, Step } from "./owners.js";
 import { findPayments, lockPayments } from "./payments.js";
 import { type Plan, writePlans } from "./plans.js";
@@ -99,14 +99,16 @@ export function planOf(asked: Asked, { begun, locked, time, readAt }: Before): P
 /** The operation once its plan is written. */
 export function begunBy(
   plan: Plan | undefined,
-  { execution: { scope } }: Asked,
+  { execution }: Asked,
   { begun, readAt }: Before,
 ): Begun {
-  if (plan === undefined) {
-    return { ...mustExist(begun.get(operationIdOf(scope)), "an operation"), isNew: false };
+  if (plan?.begins === "first") {
+    const { operation, payment } = plan;
+    return { operation, payment, begunAgoMs: 0, readAt, isNew: true };
   }
-  const { operation, payment, begins } = plan;
-  return { operation, payment, begunAgoMs: 0, readAt, isNew: begins === "first" };
+  const found = mustExist(begun.get(operationIdOf(execution.scope)), "an operation");
+  const { operation, payment } = plan ?? found;
+  return { ...found, operation, payment, isNew: false };
 }
 
 /** @throws NotExecuted if the request is not valid: nothing has begun for it. */
@@ -137,7 +139,7 @@ async function findBegun(
   return new Map(
     found.map(({ operation, begunAgoMs: byDatabaseMs }) => {
       const payment = mustExist(payments.get(nameKey(paymentNameOf(operation))), "a payment");
-      const begunAgoMs = ageOf(operation.beginTime, { byDatabaseMs, wallMs });
+      const begunAgoMs = ageOf(firstSendingOf(operation), { byDatabaseMs, wallMs });
       return [operation.id, { operation, payment, begunAgoMs, readAt }];
     }),
   );

@@ -21,10 +21,20 @@ interface OperationRow {
   readonly raw_hash: Buffer | null;
 }
 
-/** An operation that is stored, and how long ago it began on the database's clock. */
+/** An operation that is stored, and how long ago it was sent first, at the most. */
 export interface FoundOperation {
   readonly operation: Operation;
+  /** On the database's clock. */
   readonly begunAgoMs: number;
+}
+
+/**
+ * When an operation was sent first, at the earliest. One that was not executed
+ * may begin again, but a call from before the operator's word may have been on
+ * its way then; the processor forgets that one by its own time.
+ */
+export function firstSendingOf({ state, beginTime, finishTime }: Operation): Date {
+  return state === "not_executed" && finishTime !== undefined ? finishTime : beginTime;
 }
 
 /** Named one by one: a statement that is prepared outlives a column that a newer build adds. */
@@ -47,7 +57,9 @@ export async function findOperations(
   const { rows } = await transaction.query<OperationRow & { begun_ago_ms: number }>({
     name: "operations_find",
     text: `SELECT ${COLUMNS},
-       (extract(epoch FROM clock_timestamp() - begin_time) * 1000)::float8 AS begun_ago_ms
+       (extract(epoch FROM clock_timestamp()
+         - CASE state WHEN 'not_executed' THEN finish_time ELSE begin_time END) * 1000)::float8
+         AS begun_ago_ms
      FROM ${ASKED} JOIN operations USING (tenant, id)`,
     values: nameColumns(names),
   });
@@ -135,7 +147,7 @@ export async function markOperationsUnknown(
   });
 }
 
-/** Begins operations again that were never executed. */
+/** Begins operations again that were not executed: see `firstSendingOf`. */
 export async function restartOperations(
   transaction: PoolClient,
   operations: readonly Operation[],
@@ -146,16 +158,10 @@ export async function restartOperations(
   const result = await transaction.query({
     name: "operations_restart",
     text: `UPDATE operations AS o
-     SET state = 'pending', decline_code = '', finish_time = NULL, begin_time = again.begin_time
-     FROM unnest($1::text[], $2::text[], $3::timestamptz[]) AS again (tenant, id, begin_time)
-     WHERE o.tenant = again.tenant AND o.id = again.id AND o.state = 'not_executed'`,
-    values: [
-      ...nameColumns(operations),
-      ...columns(
-        operations,
-        timestamptz(({ beginTime }) => beginTime),
-      ),
-    ],
+     SET state = 'pending', decline_code = '', finish_time = NULL, begin_time = o.finish_time
+     FROM ${ASKED}
+     WHERE o.tenant = asked.tenant AND o.id = asked.id AND o.state = 'not_executed'`,
+    values: nameColumns(operations),
   });
   mustTouch(operations.length, result);
 }

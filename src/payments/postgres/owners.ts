@@ -35,7 +35,7 @@ export function asOwners<Item extends Owned, Read, Result>(
   }: {
     readonly items: readonly Item[];
     readonly step: Step<Item, Read, Result>;
-    readonly lockTimeoutMs?: number;
+    readonly lockTimeoutMs: number;
   },
 ): Promise<readonly Settled<Result>[]> {
   return inFewTrips(pool, {

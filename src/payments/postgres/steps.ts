@@ -1,7 +1,6 @@
 import type { Pool } from "pg";
 import { type Batches, createBatches, settled } from "../../runtime/batches.js";
-import { BATCH_LOCK_TIMEOUT_MS, databaseBatches } from "../../runtime/database-batches.js";
-import { isLockTimeout } from "../../runtime/row-errors.js";
+import { LOCK_TIMEOUTS_MS, ownersBatches } from "../../runtime/database-batches.js";
 import type { ReadMoment } from "../key-window.js";
 import { type Intent, operationIdOf } from "../operation.js";
 import { type Begun, createBeginStep, type ToBegin } from "./begin.js";
@@ -29,11 +28,11 @@ export function createSteps(pool: Pool, readMoment: ReadMoment): Steps {
     paymentIdOf: (item: Item) => string,
   ): Batches<Item, Result> {
     return createBatches({
-      ...databaseBatches,
-      run: (items) => asOwners(pool, { items, step, lockTimeoutMs: BATCH_LOCK_TIMEOUT_MS }),
+      // No bytes are counted: by the bounds of the schema, so many payments take 15 MB at most.
+      ...ownersBatches,
+      run: (items, turn) => asOwners(pool, { items, step, lockTimeoutMs: LOCK_TIMEOUTS_MS[turn] }),
       // Two operations of one transaction would not see what the other reserves.
       subjectOf: (item) => `${item.execution.scope.tenant} ${paymentIdOf(item)}`,
-      patience: { hasToWait: isLockTimeout, run: (items) => asOwners(pool, { items, step }) },
     });
   }
 

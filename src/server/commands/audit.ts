@@ -3,6 +3,7 @@ import { audit as decide } from "../../audit/audit.js";
 import { collectFacts, type FactSources } from "../../audit/collect-facts.js";
 import { readDatabase } from "../../audit/read-database.js";
 import { readJournal, readJournalFile } from "../../audit/read-journal.js";
+import { MAX_ATTEMPTS } from "../../idempotency/executor.js";
 import { openDatabase } from "../../stores/postgres/index.js";
 import { configFlags, configHelp, readConfig, type SettingName } from "../config.js";
 import { naming } from "../naming.js";
@@ -13,10 +14,16 @@ const SETTINGS: readonly SettingName[] = [
   "databaseUrl",
   "idempotencyLeaseMs",
   "recoveryIntervalMs",
+  "processorKeyWindowMs",
+  // A window is accepted only with calls that are shorter.
+  "processorTimeoutMs",
 ];
 
 /** A day: what nobody has taken up by then is no work under way. */
 const MAX_BOUND_MS = 86_400_000;
+
+/** As many as the column of attempts can count. */
+const MOST_ATTEMPTS = 2 ** 31 - 1;
 
 const EXAMPLE_PROCESSOR = "127.0.0.1:50061";
 
@@ -27,6 +34,7 @@ export const audit: Command = {
   --journal     the journal's file instead, such as .payonce/sandbox/journal.jsonl
   --bound-ms    for how long work may be under way with nobody at it
                 (default: IDEMPOTENCY_LEASE_MS and RECOVERY_INTERVAL_MS together)
+  --max-attempts  after how many attempts without an outcome a key is held (default: ${MAX_ATTEMPTS})
   --json        prints JSON, with every violation
 
 Reads only, one snapshot, also while payments are being made. Exits with 1 if an
@@ -36,10 +44,12 @@ invariant is violated.`,
     processor: { type: "string" },
     journal: { type: "string" },
     "bound-ms": { type: "string" },
+    "max-attempts": { type: "string" },
     json: { type: "boolean" },
   },
   async run(flags) {
-    const { databaseUrl, idempotencyLeaseMs, recoveryIntervalMs } = readConfig({ flags });
+    const config = readConfig({ flags });
+    const { databaseUrl, idempotencyLeaseMs, recoveryIntervalMs } = config;
     if (databaseUrl === undefined) {
       throw new UsageError("DATABASE_URL names the database to audit");
     }
@@ -48,6 +58,11 @@ invariant is violated.`,
       min: 0,
       max: MAX_BOUND_MS,
     });
+    const maxAttempts = numberFlag(flags, "max-attempts", {
+      otherwise: MAX_ATTEMPTS,
+      min: 1,
+      max: MOST_ATTEMPTS,
+    });
     const journal = openJournal(flags);
     const pool = openDatabase(databaseUrl, () => {}, { plans: "any" });
     try {
@@ -55,6 +70,8 @@ invariant is violated.`,
         readDatabase: () => naming("DATABASE_URL", () => readDatabase(pool)),
         readEffects: journal.read,
         boundMs,
+        keyWindowMs: config.processorKeyWindowMs,
+        maxAttempts,
       });
       const report = decide(facts);
       console.log((flags.json === true ? auditJson : auditText)(report));

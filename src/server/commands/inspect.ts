@@ -29,7 +29,7 @@ export const inspect: Command = {
   --operation   the operation in the key's scope
                 (default for one key: ${DEFAULT_OPERATION})
   --state       lists only records that are ${[...states.keys()].join(", ")}
-  --tenant      another tenant than the caller's own
+  --tenant      another tenant than the caller's own; takes the role global_operator
   --target      the service to ask, host:port (default: ${DEFAULT_TARGET})
   --token       an operator's bearer token, where the service wants one
   --tls-ca-file who signed the service's certificate (PEM); without it TLS is not used

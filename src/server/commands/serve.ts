@@ -1,7 +1,7 @@
 import { type Address, configFlags, configHelp, formatAddress, readConfig } from "../config.js";
 import { createLogger, logGrpc } from "../log.js";
 import { startService } from "../service.js";
-import { untilStopped } from "../stop-signal.js";
+import { exitAfter, untilStopped } from "../stop-signal.js";
 import type { Command } from "./command.js";
 
 export const serve: Command = {
@@ -13,11 +13,11 @@ export const serve: Command = {
     const log = createLogger(config.logLevel);
     logGrpc(log);
     const service = await startService({ config, log });
+    const stopped = untilStopped(); // before anybody is told that it runs, and may stop it
     console.log(readyMessage(service.summary, service.grpcAddress));
-    await untilStopped();
+    await stopped;
     log.info("stopping: no new calls, those under way are finished");
-    await service.close();
-    return 0;
+    exitAfter(await service.close());
   },
 };
 

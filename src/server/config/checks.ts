@@ -83,3 +83,24 @@ export function brokenChecks(
     ({ reads, holds }) => reads.every((name) => !refused.has(name)) && !holds(config),
   );
 }
+
+/**
+ * The part of the processor's window that copies may live at most. A copy of an
+ * answer that a restore has lost, believed in spite of all, hides that the call
+ * must be made again; most of the window has to be left for that once it is
+ * gone. Past the window the processor would take the call for a new one.
+ */
+const COPIES_PER_KEY_WINDOW = 12;
+
+/** What the configuration permits and an operator should know of, one line each. */
+export function configWarnings({
+  responseCacheTtlMs,
+  processorKeyWindowMs,
+}: Config): readonly string[] {
+  const longestMs = processorKeyWindowMs / COPIES_PER_KEY_WINDOW;
+  return responseCacheTtlMs > longestMs
+    ? [
+        `RESPONSE_CACHE_TTL_MS should be at most ${Math.floor(longestMs)} ms, a twelfth of PROCESSOR_KEY_WINDOW_MS: a copy that a restore has made wrong must be gone long before the processor forgets its keys`,
+      ]
+    : [];
+}

@@ -80,6 +80,12 @@ export const settings = {
     meaning: "how long the processor remembers a key; past it nothing is sent again",
     parser: duration("1ms", LONGEST_RETENTION),
   }),
+  shutdownTimeoutMs: withDefault("30s", {
+    variable: "SHUTDOWN_TIMEOUT_MS",
+    meaning: "how long a stop may take; what is left then is left to recovery elsewhere",
+    // Within less, nothing under way could end, and no server of its own.
+    parser: duration("1s", LONGEST_TIMER),
+  }),
   dataDir: withDefault(".payonce", {
     variable: "DATA_DIR",
     meaning: "where embedded data is kept",
@@ -103,9 +109,10 @@ export const settings = {
     meaning: "how long an answer can be replayed",
     parser: duration("1ms", LONGEST_RETENTION),
   }),
-  responseCacheTtlMs: withDefault("24h", {
+  responseCacheTtlMs: withDefault("1h", {
     variable: "RESPONSE_CACHE_TTL_MS",
-    meaning: "how long Redis keeps a copy of an answer",
+    meaning:
+      "how long a copy of an answer lives in Redis or a process; far below PROCESSOR_KEY_WINDOW_MS",
     parser: duration("1ms", LONGEST_RETENTION),
   }),
   responseCacheMemoryMib: withDefault("32", {

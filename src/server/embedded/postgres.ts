@@ -40,8 +40,8 @@ export interface EmbeddedPostgres {
   readonly url: string;
   /** The server's process id. */
   readonly pid: number;
-  /** Shuts the server down and gives the folder free. */
-  stop(): Promise<void>;
+  /** Shuts the server down, within the limit if there is one, and gives the folder free. */
+  stop(limitMs?: number): Promise<void>;
 }
 
 /**
@@ -60,8 +60,8 @@ export async function startEmbeddedPostgres(
   const lock = await lockDataDirectory(join(options.dataDir, "postgres"));
   const cluster = clusterIn(lock.path);
   let server: ServerProcess | undefined;
-  const stop = async () => {
-    await server?.stop();
+  const stop = async (limitMs?: number) => {
+    await server?.stop(limitMs);
     await lock.release();
   };
   try {

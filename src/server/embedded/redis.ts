@@ -38,7 +38,7 @@ export interface RedisNode {
   readonly url: string;
   readonly port: number;
   readonly pid: number;
-  stop(): Promise<void>;
+  stop(limitMs?: number): Promise<void>;
 }
 
 /** Starts one node on 127.0.0.1 that keeps nothing on disk. */
@@ -76,8 +76,8 @@ export interface RedisNodesOptions {
 export interface RedisNodes {
   readonly urls: readonly string[];
   readonly nodes: readonly RedisNode[];
-  /** Stops all nodes and gives the folder free. */
-  stop(): Promise<void>;
+  /** Stops all nodes, within the limit if there is one, and gives the folder free. */
+  stop(limitMs?: number): Promise<void>;
 }
 
 /**
@@ -90,8 +90,8 @@ export async function startRedisNodes(options: RedisNodesOptions): Promise<Redis
   const { binary, count, log } = options;
   const lock = await lockDataDirectory(join(options.dataDir, "redis"));
   const nodes: RedisNode[] = [];
-  const stop = async () => {
-    await Promise.all(nodes.map((node) => node.stop()));
+  const stop = async (limitMs?: number) => {
+    await Promise.all(nodes.map((node) => node.stop(limitMs)));
     await lock.release();
   };
   try {

@@ -1,13 +1,15 @@
 import { fork } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
+import { within } from "../../runtime/within.js";
 
 const ENTRY = fileURLToPath(new URL("./sandbox-entry.js", import.meta.url));
 
 export interface SandboxProcess {
   readonly address: string;
   readonly pid: number;
-  stop(): Promise<void>;
+  /** Lets it end by itself; ends it where that takes more than half of the limit. */
+  stop(limitMs: number): Promise<void>;
 }
 
 export interface SandboxProcessOptions {
@@ -36,9 +38,14 @@ export async function startSandboxProcess(options: SandboxProcessOptions): Promi
   return {
     address: String(started),
     pid: child.pid ?? 0,
-    async stop() {
-      child.disconnect();
-      await exited;
+    async stop(limitMs) {
+      if (child.connected) {
+        child.disconnect();
+      }
+      if (!(await within(exited, limitMs / 2))) {
+        child.kill("SIGKILL"); // its journal holds all that it has answered
+        await exited;
+      }
     },
   };
 }

@@ -27,8 +27,8 @@ export interface ServerProcessOptions {
 
 export interface ServerProcess {
   readonly pid: number;
-  /** Ends the server and waits for it. Calling it again is harmless. */
-  stop(): Promise<void>;
+  /** Ends the server and waits for it, within the limit if there is one. Calling it again is harmless. */
+  stop(limitMs?: number): Promise<void>;
 }
 
 export class ServerStartError extends Error {
@@ -64,9 +64,9 @@ export async function startServerProcess(options: ServerProcessOptions): Promise
   });
   return {
     pid,
-    async stop() {
+    async stop(limitMs) {
       isStopping = true;
-      await endProcess(pid, endingSteps);
+      await endProcess(pid, endingSteps, limitMs);
     },
   };
 }

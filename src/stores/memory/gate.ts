@@ -7,6 +7,7 @@ import type {
   ClaimResult,
   IdempotencyStore,
 } from "../../idempotency/store.js";
+import { rememberingGenerations } from "../claim-generations.js";
 import { createRecentAnswers } from "../recent-answers.js";
 import { scopeKey } from "../scope-key.js";
 
@@ -36,12 +37,13 @@ export interface MemoryGateOptions<Transaction> {
  * between processes.
  */
 export function memoryGate<Transaction>({
-  store,
+  store: record,
   copyTtlMs,
   memoryBytes,
   namespace = () => "",
   clock = systemClock,
 }: MemoryGateOptions<Transaction>): IdempotencyStore<Transaction> {
+  const { store, isCurrent } = rememberingGenerations(record, namespace);
   const holders = new Map<string, Holder>();
   const recent = createRecentAnswers({ namespace, clock, maxBytes: memoryBytes });
   let heldFor = namespace();
@@ -103,7 +105,9 @@ export function memoryGate<Transaction>({
   }
 
   function keepAnswer(claim: Claim, outcome: Outcome, retentionMs: number): void {
-    recent.keep(claim, outcome, Math.min(copyTtlMs, retentionMs));
+    if (isCurrent(claim)) {
+      recent.keep(claim, outcome, Math.min(copyTtlMs, retentionMs));
+    }
     removeHolder(claim);
   }
 

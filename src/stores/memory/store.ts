@@ -149,7 +149,7 @@ export function createMemoryStore({
       return { kind: "replay", outcome: record.outcome };
     }
     if (isHeld(record)) {
-      return { kind: "held" };
+      return { kind: "held", heldMs: clock.nowMs() - record.leaseUntilMs };
     }
     if (record.state === "released") {
       record.request = request.request;
@@ -213,6 +213,9 @@ export function createMemoryStore({
 
     async release(claim) {
       const record = owned(claim, "executing", "held");
+      if (record?.events.some(({ type }) => type === "resolved")) {
+        return reopen(claim);
+      }
       if (record !== undefined) {
         records.delete(scopeKey(claim.scope));
       }
@@ -237,9 +240,8 @@ export function createMemoryStore({
       });
       if (suspension.kind === "hold") {
         record.state = "held";
-      } else {
-        record.leaseUntilMs = nowMs + suspension.afterMs;
       }
+      record.leaseUntilMs = nowMs + (suspension.kind === "rerun" ? suspension.afterMs : 0);
       return true;
     },
 

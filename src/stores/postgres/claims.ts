@@ -4,11 +4,12 @@ import { StoreOverloaded } from "../../idempotency/errors.js";
 import { decodeOutcome } from "../../idempotency/outcome.js";
 import { scopeHash } from "../../idempotency/scope.js";
 import type { ClaimRequest, ClaimResult } from "../../idempotency/store.js";
-import { createBatches, QueueFull, type Settled } from "../../runtime/batches.js";
+import { createBatches, QueueFull, type Settled, type Turn } from "../../runtime/batches.js";
 import { bytea, columns, float8, smallint, text } from "../../runtime/columns.js";
-import { BATCH_LOCK_TIMEOUT_MS, databaseBatches } from "../../runtime/database-batches.js";
+import { LOCK_TIMEOUTS_MS, refusableBatches } from "../../runtime/database-batches.js";
 import { isLockTimeout, mayBeOneRow } from "../../runtime/row-errors.js";
 import { inFewTrips } from "../../runtime/transaction.js";
+import { createLargeAnswers } from "./large-answers.js";
 import { recordOf } from "./owner-writes.js";
 import { CLAIM, type ClaimRow } from "./statements.js";
 
@@ -47,24 +48,34 @@ export interface ClaimsOptions {
   readonly maxWaitingClaims?: number;
 }
 
+/** What a batch finds; a large answer is yet to be read. */
+type Found = ClaimResult | { readonly kind: "large_replay" };
+
 /** Asks for claims, many in one statement where they come together. */
 export function createClaims(
   pool: Pool,
-  { firstWork, maxWaitingClaims = databaseBatches.maxWaiting }: ClaimsOptions,
+  { firstWork, maxWaitingClaims = refusableBatches.maxWaiting }: ClaimsOptions,
 ): (request: ClaimRequest) => Promise<ClaimResult> {
-  const batches = createBatches<ClaimRequest, ClaimResult>({
-    ...databaseBatches,
-    run: (requests) =>
+  const batches = createBatches<ClaimRequest, Found>({
+    ...refusableBatches,
+    run: (requests, turn) =>
       firstWork !== undefined && requests.some(firstWork.concerns)
-        ? claimAndBegin(pool, requests, firstWork)
-        : settledClaims(pool, requests),
+        ? claimAndBegin(pool, { requests, turn, firstWork })
+        : settledClaims(pool, { requests, turn }),
     subjectOf: recordOf,
+    sizeOf: ({ request }) => request.length,
     maxWaiting: maxWaitingClaims,
-    share: duplicateClaims,
+    share: {
+      ...duplicateClaims,
+      follow: (found, request) =>
+        found.kind === "large_replay" ? found : duplicateClaims.follow(found, request),
+    },
   });
+  const largeAnswerTo = createLargeAnswers(pool, { maxWaiting: maxWaitingClaims });
   return async (request) => {
     try {
-      return await batches.add(request);
+      const found = await batches.add(request);
+      return found.kind === "large_replay" ? await largeAnswerTo(request) : found;
     } catch (error) {
       throw error instanceof QueueFull
         ? new StoreOverloaded(`too many claims: ${error.message}`)
@@ -73,15 +84,20 @@ export function createClaims(
   };
 }
 
+/** Claims, and how they are asked for. */
+interface Asked {
+  readonly requests: readonly ClaimRequest[];
+  readonly turn: Turn;
+}
+
 async function claimAndBegin(
   pool: Pool,
-  requests: readonly ClaimRequest[],
-  firstWork: FirstWork,
-): Promise<readonly Settled<ClaimResult>[]> {
+  { firstWork, ...asked }: Asked & { readonly firstWork: FirstWork },
+): Promise<readonly Settled<Found>[]> {
   try {
     const { results, onCommit } = await inFewTrips(pool, {
-      lockTimeoutMs: BATCH_LOCK_TIMEOUT_MS,
-      open: (transaction) => claimAll(transaction, requests),
+      lockTimeoutMs: LOCK_TIMEOUTS_MS[asked.turn],
+      open: (transaction) => claimAll(transaction, asked),
       work: async (transaction, { results, first }) => {
         const concerned = first.filter(({ request }) => firstWork.concerns(request));
         const onCommit = concerned.length > 0 && (await firstWork.begin(transaction, concerned));
@@ -94,37 +110,37 @@ async function claimAndBegin(
     }
     return results;
   } catch (error) {
-    if (requests.length === 1 && mayBeOneRow(error) && !isLockTimeout(error)) {
-      return settledClaims(pool, requests);
+    if (asked.requests.length === 1 && mayBeOneRow(error) && !isLockTimeout(error)) {
+      return settledClaims(pool, asked);
     }
     throw error;
   }
 }
 
-async function settledClaims(pool: Pool, requests: readonly ClaimRequest[]) {
-  return (await claimAll(pool, requests)).results;
+async function settledClaims(pool: Pool, asked: Asked) {
+  return (await claimAll(pool, asked)).results;
 }
 
 async function claimAll(
   database: Pool | PoolClient,
-  requests: readonly ClaimRequest[],
+  { requests, turn }: Asked,
 ): Promise<{
-  readonly results: readonly Settled<ClaimResult>[];
+  readonly results: readonly Settled<Found>[];
   readonly first: readonly FirstClaim[];
 }> {
-  const results = requests.map((): Settled<ClaimResult> => UNSETTLED);
+  const results = requests.map((): Settled<Found> => UNSETTLED);
   const first: FirstClaim[] = [];
   let asked = requests.map((request, index) => ({ request, index }));
   for (let attempt = 0; attempt < CLAIM_ATTEMPTS && asked.length > 0; attempt += 1) {
     const { rows } = await database.query<ClaimRow>({
       ...CLAIM,
-      values: claimColumns(asked.map(({ request }) => request)),
+      values: claimParameters({ requests: asked.map(({ request }) => request), turn }),
     });
     for (const row of rows) {
       const answered = asked[row.ordinal - 1];
       if (answered !== undefined) {
         const { request, index } = answered;
-        results[index] = { ok: true, value: toClaimResult(request, row) };
+        results[index] = { ok: true, value: toFound(request, row) };
         if (row.insert_time !== null) {
           first.push({ request, time: row.insert_time });
         }
@@ -141,8 +157,8 @@ const UNSETTLED: Settled<never> = {
 };
 
 /** The parameters of CLAIM. */
-export function claimColumns(requests: readonly ClaimRequest[]): Buffer[] {
-  return columns(
+export function claimParameters({ requests, turn }: Asked): (Buffer | number)[] {
+  const asked = columns(
     requests,
     text(({ scope }) => scope.tenant),
     bytea(({ scope }) => scopeHash(scope)),
@@ -156,9 +172,10 @@ export function claimColumns(requests: readonly ClaimRequest[]): Buffer[] {
     float8(({ leaseMs }) => leaseMs),
     bytea(({ request }) => request),
   );
+  return [...asked, LOCK_TIMEOUTS_MS[turn]];
 }
 
-function toClaimResult({ scope, claimId, fingerprint }: ClaimRequest, row: ClaimRow): ClaimResult {
+function toFound({ scope, claimId, fingerprint }: ClaimRequest, row: ClaimRow): Found {
   if (row.owned) {
     const { fencing_token, attempts } = row;
     return {
@@ -178,11 +195,15 @@ function toClaimResult({ scope, claimId, fingerprint }: ClaimRequest, row: Claim
   if (row.expired) {
     return { kind: "expired" };
   }
+  if (row.is_large) {
+    return { kind: "large_replay" };
+  }
   if (row.outcome !== null) {
     return { kind: "replay", outcome: decodeOutcome(row.outcome) };
   }
   if (row.held) {
-    return { kind: "held" };
+    // The lease ended when its owner left it, or was last heard of.
+    return { kind: "held", heldMs: Math.max(0, -row.lease_remaining_ms) };
   }
   return {
     kind: "in_progress",

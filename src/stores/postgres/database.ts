@@ -1,4 +1,6 @@
-import pg from "pg";
+import pg, { type QueryConfig, type QueryResult, type QueryResultRow } from "pg";
+import { inTransaction } from "../../runtime/transaction.js";
+import { lossySetting } from "./deployment.js";
 
 /** The oldest Postgres that the statements are tested with. */
 const MIN_SERVER_VERSION = 150_000;
@@ -15,8 +17,26 @@ const CONNECT_TIMEOUT_MS = 5_000;
 /** No statement here takes longer on a healthy database. Milliseconds. */
 const STATEMENT_TIMEOUT_MS = 10_000;
 
+/**
+ * A large value takes as long as it is large: up to a gigabyte, the most that
+ * Postgres takes. As long as an attempt may last by default. Milliseconds.
+ */
+const LARGE_STATEMENT_TIMEOUT_MS = 60_000;
+
+/** The driver gives up later than Postgres, which says what became of the statement. Milliseconds. */
+const DRIVER_GRACE_MS = 1_000;
+
 /** Whatever the database's default: the statements count on seeing what others commit. */
 const ISOLATION = "-c default_transaction_isolation=read\\ committed";
+
+/**
+ * A connection keeps what its commits wait for, whatever becomes of the
+ * defaults while it lives; and no default, of a role or a database, turns the
+ * wait for the disk off. What waits for more, or for less of a standby, is the
+ * operator's to choose.
+ */
+const KEEP_COMMITS = `SELECT set_config('synchronous_commit', CASE setting WHEN 'off' THEN 'on' ELSE setting END, false)
+  FROM current_setting('synchronous_commit') AS setting`;
 
 /**
  * Statements look a few rows up by their keys, among any number. Planned while
@@ -42,41 +62,64 @@ export function openDatabase(
     max: MAX_CONNECTIONS,
     connectionTimeoutMillis: connectTimeoutMs,
     statement_timeout: STATEMENT_TIMEOUT_MS,
-    query_timeout: STATEMENT_TIMEOUT_MS + 1_000,
+    query_timeout: STATEMENT_TIMEOUT_MS + DRIVER_GRACE_MS,
     idle_in_transaction_session_timeout: STATEMENT_TIMEOUT_MS,
     options: plans === "by key" ? `${ISOLATION} ${PLANS_BY_KEY}` : ISOLATION,
     keepAlive: true,
     // Statements that do not wait for each other's results share a round trip.
     pipeline: true,
     application_name: "payonce",
+    // Before anybody has the connection: one that refuses this is not used.
+    onConnect: (client) => client.query(KEEP_COMMITS),
   });
   // An idle connection that breaks is replaced; without a listener it would end the process.
   pool.on("error", onError);
   return pool;
 }
 
+/** Runs one statement that carries a large value, with the time that this takes. */
+export function queryLarge<Row extends QueryResultRow>(
+  pool: pg.Pool,
+  statement: QueryConfig,
+): Promise<QueryResult<Row>> {
+  const patient = {
+    ...statement,
+    query_timeout: LARGE_STATEMENT_TIMEOUT_MS + DRIVER_GRACE_MS,
+  };
+  return inTransaction(pool, async (transaction) => {
+    // Until the value has arrived, Postgres takes the transaction for an idle one.
+    await transaction.query(
+      `SET LOCAL statement_timeout = ${LARGE_STATEMENT_TIMEOUT_MS};
+       SET LOCAL idle_in_transaction_session_timeout = ${LARGE_STATEMENT_TIMEOUT_MS}`,
+    );
+    return transaction.query<Row>(patient);
+  });
+}
+
 /**
- * Makes sure that a commit is a promise.
+ * Makes sure that a commit is a promise, also on connections that keep the
+ * defaults, as those of a pooler may.
  * @throws if the server is too old, or may lose commits that it has confirmed.
  */
 export async function assertDurable(pool: pg.Pool): Promise<void> {
-  const { rows } = await pool.query<{ version: number; fsync: string; commit: string }>(
+  const { rows } = await pool.query<{
+    version: number;
+    fsync: string;
+    synchronous_commit: string;
+  }>(
     `SELECT current_setting('server_version_num')::int AS version,
             current_setting('fsync') AS fsync,
-            current_setting('synchronous_commit') AS commit`,
+            reset_val AS synchronous_commit
+     FROM pg_settings WHERE name = 'synchronous_commit'`,
   );
-  const settings = rows[0];
+  const [settings] = rows;
   if (settings === undefined || settings.version < MIN_SERVER_VERSION) {
     throw new Error("DATABASE_URL: Postgres 15 or later is needed");
   }
-  for (const [name, value] of [
-    ["fsync", settings.fsync],
-    ["synchronous_commit", settings.commit],
-  ]) {
-    if (value === "off") {
-      throw new Error(
-        `DATABASE_URL: ${name} is off, so the database may lose payments it has confirmed; turn it on`,
-      );
-    }
+  const lossy = lossySetting(settings);
+  if (lossy !== undefined) {
+    throw new Error(
+      `DATABASE_URL: ${lossy} is off, so the database may lose payments it has confirmed; turn it on`,
+    );
   }
 }

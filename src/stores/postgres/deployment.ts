@@ -3,70 +3,148 @@ import type { Pool } from "pg";
 /** What copies of outcomes outside the database are named by. */
 export interface Deployment {
   readonly id: string;
-  readonly generation: number;
+  /** Drawn at random each time that the database may not be the one it was. Never repeats. */
+  readonly generation: string;
+  /**
+   * When the database was last found to be one that may have lost rows, by its
+   * own clock: milliseconds since the epoch. Absent if it never was.
+   */
+  readonly restoreTimeMs?: number;
+}
+
+/** What one look at the database tells. */
+export interface Reading {
+  readonly deployment: Deployment;
+  /** How long ago `restoreTimeMs` was, by the same clock. */
+  readonly restoredAgoMs: number | undefined;
+  /** A setting under which the database may lose what it has confirmed. */
+  readonly lossySetting: string | undefined;
+  /** Up to where its log was safe on disk. Goes back only where something was lost. */
+  readonly flushedTo: string;
 }
 
 /**
- * Reads which deployment the database is. One that was restored is recognised
- * by its system identifier or timeline (a dump loaded elsewhere, a recovery to
- * a point in time, a promoted standby), and starts a new generation.
+ * Where the database is now. The timeline is read off the name of the WAL file
+ * that is being written: the control file still has the old one until the first
+ * checkpoint.
+ */
+const HERE = `(SELECT
+    (SELECT system_identifier::text FROM pg_control_system()) AS system_identifier,
+    ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::int AS timeline_id,
+    (SELECT oid FROM pg_database WHERE datname = current_database()) AS database_oid,
+    pg_postmaster_start_time() AS postmaster_start_time) AS here`;
+
+/** A data directory can be put back, or copied, only where its server starts anew. */
+const IS_RESTARTED = "d.postmaster_start_time IS DISTINCT FROM here.postmaster_start_time";
+
+/**
+ * The database may have lost rows: it is on another server or timeline, it is a
+ * copy made by CREATE DATABASE, a dump was loaded (which writes the row anew),
+ * or its server was started anew with a log that ends before the place $1.
+ */
+const IS_RESTORED = `(d.system_identifier <> here.system_identifier
+    OR d.timeline_id <> here.timeline_id
+    OR coalesce(d.database_oid <> here.database_oid, false)
+    OR coalesce(d.write_xid <> d.xmin, false)
+    OR coalesce(${IS_RESTARTED} AND pg_current_wal_flush_lsn() < $1::pg_lsn, false))`;
+
+const READ = `
+  SELECT d.id, d.generation_id,
+    (extract(epoch FROM d.restore_time) * 1000)::float8 AS restore_ms,
+    (extract(epoch FROM clock_timestamp() - d.restore_time) * 1000)::float8 AS restored_ago_ms,
+    ${IS_RESTORED} OR ${IS_RESTARTED} AS is_another,
+    pg_current_wal_flush_lsn()::text AS flushed_to,
+    current_setting('fsync') AS fsync,
+    current_setting('synchronous_commit') AS synchronous_commit
+  FROM deployment d, ${HERE}`;
+
+interface Row {
+  readonly id: string;
+  readonly generation_id: string;
+  readonly restore_ms: number | null;
+  readonly restored_ago_ms: number | null;
+  readonly is_another: boolean;
+  readonly flushed_to: string;
+  readonly fsync: string;
+  readonly synchronous_commit: string;
+}
+
+/** Builds before idempotency/0003 look at \`generation\`, and at it alone. */
+const NEW_GENERATION = `generation = d.generation + 1,
+    generation_id = gen_random_uuid(),
+    system_identifier = here.system_identifier,
+    timeline_id = here.timeline_id,
+    database_oid = here.database_oid,
+    postmaster_start_time = here.postmaster_start_time,
+    write_xid = pg_current_xact_id()::xid`;
+
+/** Of two processes, the second one waits for the row, and finds no difference any more. */
+const START_GENERATION = `
+  UPDATE deployment d
+  SET ${NEW_GENERATION},
+    restore_time = CASE WHEN ${IS_RESTORED} THEN clock_timestamp() ELSE d.restore_time END
+  FROM ${HERE}
+  WHERE ${IS_RESTORED} OR ${IS_RESTARTED}`;
+
+const START_GENERATION_BY_HAND = `
+  UPDATE deployment d
+  SET ${NEW_GENERATION}, restore_time = clock_timestamp()
+  FROM ${HERE}`;
+
+/**
+ * Reads which deployment the database is. One that may not be the database it
+ * was starts a new generation; else nothing is locked or written.
  *
- * The timeline is read off the name of the WAL file that is being written: the
- * control file still has the old one until the first checkpoint.
+ * @param before what was read before, if it was
+ * @throws if the database cannot be read, or has lost its row
  */
+export async function readDatabase(pool: Pool, before?: Reading): Promise<Reading> {
+  const flushedTo = before?.flushedTo;
+  const row = await selectRow(pool, flushedTo);
+  if (!row.is_another) {
+    return toReading(row);
+  }
+  await pool.query(START_GENERATION, [flushedTo]);
+  return toReading(await selectRow(pool, flushedTo));
+}
+
+/** What `readDatabase` says of the deployment. */
 export async function readDeployment(pool: Pool): Promise<Deployment> {
-  await pool.query(`
-    UPDATE deployment d
-    SET generation = d.generation + 1,
-        system_identifier = s.system_identifier::text,
-        timeline_id = c.timeline_id
-    FROM pg_control_system() s,
-      (SELECT ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::int) c (timeline_id)
-    WHERE d.system_identifier <> s.system_identifier::text OR d.timeline_id <> c.timeline_id`);
-  return selectDeployment(pool, "SELECT id, generation FROM deployment");
+  return (await readDatabase(pool)).deployment;
 }
 
-/**
- * The deployment as it is now. A database that is restored or fails over breaks
- * its connections, so it is read again with each one that is made.
- */
-export async function watchDeployment(pool: Pool): Promise<() => Deployment> {
-  let deployment = await readDeployment(pool);
-  let reading = false;
-  let stale = false;
-  const reread = async () => {
-    stale = true;
-    if (reading) {
-      return;
-    }
-    reading = true;
-    while (stale) {
-      stale = false;
-      // Where it fails, the connection breaks, and the next one has its turn.
-      deployment = await readDeployment(pool).catch(() => deployment);
-    }
-    reading = false;
-  };
-  pool.on("connect", () => void reread());
-  return () => deployment;
+/** Starts a new generation by hand, after a restore that the database shows no trace of. */
+export async function startNewGeneration(pool: Pool): Promise<Deployment> {
+  await pool.query(START_GENERATION_BY_HAND);
+  return readDeployment(pool);
 }
 
-/**
- * Starts a new generation by hand, after a restore that leaves no trace in the
- * database, such as a snapshot of its disk put back.
- */
-export function startNewGeneration(pool: Pool): Promise<Deployment> {
-  return selectDeployment(
-    pool,
-    "UPDATE deployment SET generation = generation + 1 RETURNING id, generation",
-  );
-}
-
-async function selectDeployment(pool: Pool, sql: string): Promise<Deployment> {
-  const { rows } = await pool.query<Deployment>(sql);
-  const deployment = rows[0];
-  if (deployment === undefined) {
+async function selectRow(pool: Pool, flushedTo: string | undefined): Promise<Row> {
+  const { rows } = await pool.query<Row>(READ, [flushedTo]);
+  const [row] = rows;
+  if (row === undefined) {
     throw new Error("the table deployment is empty; restore its row before the service starts");
   }
-  return deployment;
+  return row;
+}
+
+function toReading(row: Row): Reading {
+  return {
+    deployment: {
+      id: row.id,
+      generation: row.generation_id,
+      ...(row.restore_ms === null ? {} : { restoreTimeMs: row.restore_ms }),
+    },
+    restoredAgoMs: row.restored_ago_ms ?? undefined,
+    lossySetting: lossySetting(row),
+    flushedTo: row.flushed_to,
+  };
+}
+
+/** The first of the settings that is off, if one is. */
+export function lossySetting(
+  settings: Pick<Row, "fsync" | "synchronous_commit">,
+): string | undefined {
+  const names = ["fsync", "synchronous_commit"] as const;
+  return names.find((name) => settings[name] === "off");
 }

@@ -1,12 +1,13 @@
 export { inTransaction } from "../../runtime/transaction.js";
 export type { FirstClaim, FirstWork } from "./claims.js";
 export { assertDurable, type DatabaseOptions, openDatabase } from "./database.js";
-export {
-  type Deployment,
-  readDeployment,
-  startNewGeneration,
-  watchDeployment,
-} from "./deployment.js";
+export { type Deployment, readDeployment, startNewGeneration } from "./deployment.js";
 export { migrate, pendingMigrations } from "./migrate.js";
 export { idempotencyMigrations, type Migration } from "./migrations.js";
 export { createPostgresStore, type PostgresStoreOptions } from "./store.js";
+export {
+  type DeploymentEvent,
+  type DeploymentWatch,
+  type WatchOptions,
+  watchDeployment,
+} from "./watch.js";

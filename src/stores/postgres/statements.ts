@@ -1,16 +1,28 @@
 import type { RecordState } from "../../idempotency/store.js";
-import { BATCH_LOCK_TIMEOUT_MS } from "../../runtime/database-batches.js";
+import { LOCK_TIMEOUTS_MS } from "../../runtime/database-batches.js";
 
 // The statements of the store of record. Every one names its row by (tenant,
 // scope_hash); those of an owner add the fencing token, and change nothing
 // where another owner has the record. clock_timestamp() is the time at which
 // a row is looked at, also after a wait for its lock; now() would be older.
 
+// One that may meet a row that others hold says how long it waits for a lock
+// before it looks at any, and fails with `lock_not_available` past that: said by
+// itself, it would cost a round trip.
+
 // A token alone is no proof: a sequence that was restored gives it once more.
 const OWNED = "tenant = $1 AND scope_hash = $2 AND fencing_token = $3 AND claim_id = $4::uuid";
 
 /** A record whose owner is gone and whose handler must not be repeated counts as held. */
 export const IS_HELD = isHeld("idempotency_records");
+
+/**
+ * Bounds each wait for a lock until the statement, or its transaction, ends. What
+ * locks rows has to read it first: they are joined with what it gives.
+ */
+function bounded(lockTimeoutMs: string): string {
+  return `bounded AS MATERIALIZED (SELECT set_config('lock_timeout', ${lockTimeoutMs}, true))`;
+}
 
 /** What the statements for many claims are asked for, one array for each column. */
 const ASKED_OWNERS = `unnest($1::text[], $2::bytea[], $3::bigint[], $4::text[]) WITH ORDINALITY
@@ -19,6 +31,13 @@ const ASKED_OWNERS = `unnest($1::text[], $2::bytea[], $3::bigint[], $4::text[]) 
 /** The record of an asked owner, `r`. */
 const OWNED_BY_ASKED = `r.tenant = asked.tenant AND r.scope_hash = asked.scope_hash
     AND r.fencing_token = asked.fencing_token AND r.claim_id = asked.claim_id::uuid`;
+
+/**
+ * Larger answers are read one by one, for a batch of claims may find as many as
+ * it asks for. Those it does read take twice as much as a batch may write, at
+ * most. Bytes.
+ */
+const MAX_BATCHED_ANSWER_BYTES = 64 * 1024;
 
 export interface ClaimRow {
   /** Which of the asked, from 1 on. */
@@ -32,6 +51,7 @@ export interface ClaimRow {
   readonly expired: boolean;
   readonly held: boolean;
   readonly outcome: Buffer | null;
+  readonly is_large: boolean;
   readonly elapsed_ms: number;
   readonly lease_remaining_ms: number;
 }
@@ -44,15 +64,13 @@ const SAME_REQUEST = `(r.raw_hash = asked.raw_hash OR
  * stands in the way. No row at all for one that was asked: another's insert was
  * not committed yet when the statement began; it has to be asked again and
  * never counts as claimed. No scope may be asked twice. Rows are inserted in the
- * order of their keys, so that two batches do not wait for each other. Fails
- * with `lock_not_available` past BATCH_LOCK_TIMEOUT_MS.
+ * order of their keys, so that two batches do not wait for each other. An answer
+ * of more than MAX_BATCHED_ANSWER_BYTES is left where it is.
  */
 export const CLAIM = {
   name: "idempotency_claim",
   text: `
-WITH bounded AS MATERIALIZED (
-  SELECT set_config('lock_timeout', '${BATCH_LOCK_TIMEOUT_MS}ms', true)
-), asked AS MATERIALIZED (
+WITH ${bounded("$12")}, asked AS MATERIALIZED (
   SELECT asked.* FROM bounded, unnest($1::text[], $2::bytea[], $3::text[], $4::text[], $5::smallint[],
     $6::bytea[], $7::bytea[], $8::text[], $9::text[], $10::float8[], $11::bytea[]) WITH ORDINALITY
     AS asked (tenant, scope_hash, operation, idempotency_key, fingerprint_version,
@@ -105,7 +123,7 @@ WITH bounded AS MATERIALIZED (
 )
 SELECT asked.ordinal::int, true AS owned, mine.insert_time, mine.fencing_token, mine.attempts,
   true AS same_request, false AS expired, false AS held, NULL::bytea AS outcome,
-  0::float8 AS elapsed_ms, 0::float8 AS lease_remaining_ms
+  false AS is_large, 0::float8 AS elapsed_ms, 0::float8 AS lease_remaining_ms
 FROM asked JOIN (
     SELECT * FROM inserted
     UNION ALL
@@ -116,7 +134,8 @@ SELECT asked.ordinal::int, r.state = 'executing' AND r.claim_id = asked.claim_id
   NULL, r.fencing_token, r.attempts, ${SAME_REQUEST},
   r.state = 'expired' OR coalesce(r.expire_time < clock_timestamp(), false),
   ${isHeld("r")},
-  r.outcome,
+  CASE WHEN octet_length(r.outcome) <= ${MAX_BATCHED_ANSWER_BYTES} THEN r.outcome END,
+  coalesce(octet_length(r.outcome) > ${MAX_BATCHED_ANSWER_BYTES}, false),
   extract(epoch FROM clock_timestamp() - r.claim_time)::float8 * 1000,
   extract(epoch FROM r.lease_until - clock_timestamp())::float8 * 1000
 FROM asked JOIN idempotency_records AS r USING (tenant, scope_hash)
@@ -125,11 +144,25 @@ WHERE NOT EXISTS (
   WHERE taken_over.tenant = asked.tenant AND taken_over.scope_hash = asked.scope_hash)`,
 };
 
+/** The answer of a completed record. */
+export const ANSWER = {
+  name: "idempotency_answer",
+  text: `SELECT outcome FROM idempotency_records WHERE tenant = $1 AND scope_hash = $2
+    AND ${inState("idempotency_records", "completed")}`,
+};
+
+/**
+ * Gives up soon on a row that others hold: it would keep a connection from all
+ * that is asked at the time, nobody can take the claim over meanwhile, and the
+ * next heartbeat comes.
+ */
 export const EXTEND = {
   name: "idempotency_extend",
   text: `
+WITH ${bounded(`'${LOCK_TIMEOUTS_MS.alone}'`)}
 UPDATE idempotency_records
 SET lease_until = clock_timestamp() + $5 * interval '1 millisecond'
+FROM bounded
 WHERE ${OWNED} AND ${inState("idempotency_records", "executing")}`,
 };
 
@@ -147,18 +180,18 @@ FROM asked
 WHERE ${OWNED_BY_ASKED} AND ${inState("r", "executing", "held")}
 RETURNING asked.ordinal::int`;
 
-const ASKED_OUTCOMES = `asked AS MATERIALIZED (
-  SELECT *
-  FROM unnest($1::text[], $2::bytea[], $3::bigint[], $4::text[], $5::bytea[], $6::float8[])
-    WITH ORDINALITY
-    AS asked (tenant, scope_hash, fencing_token, claim_id, outcome, retention_ms, ordinal)
-)`;
+/** What owners end their claims with. */
+const OUTCOME_ARRAYS = `unnest($1::text[], $2::bytea[], $3::bigint[], $4::text[], $5::bytea[],
+    $6::float8[]) WITH ORDINALITY
+    AS asked (tenant, scope_hash, fencing_token, claim_id, outcome, retention_ms, ordinal)`;
 
 /** Also finds a record that this claim has completed before: the reply was lost. */
 export const COMPLETE = {
   name: "idempotency_complete",
   text: `
-WITH ${ASKED_OUTCOMES}, completed AS (${COMPLETION})
+WITH ${bounded("$7")}, asked AS MATERIALIZED (
+  SELECT asked.* FROM bounded, ${OUTCOME_ARRAYS}
+), completed AS (${COMPLETION})
 SELECT ordinal FROM completed
 UNION ALL
 SELECT asked.ordinal::int FROM asked, idempotency_records AS r
@@ -169,10 +202,11 @@ WHERE ${OWNED_BY_ASKED}
 /**
  * Finds no record that is completed already: the same work was committed
  * before, by a transaction whose reply was lost, and must not be done twice.
+ * How long it waits is for its transaction to say.
  */
 export const COMPLETE_WITHIN = {
   name: "idempotency_complete_within",
-  text: `WITH ${ASKED_OUTCOMES} ${COMPLETION}`,
+  text: `WITH asked AS MATERIALIZED (SELECT * FROM ${OUTCOME_ARRAYS}) ${COMPLETION}`,
 };
 
 /** The row locks keep others from taking over until the caller's transaction ends. */
@@ -185,33 +219,47 @@ ORDER BY r.tenant, r.scope_hash
 FOR NO KEY UPDATE OF r`,
 };
 
-export const RELEASE = {
-  name: "idempotency_release",
-  text: `DELETE FROM idempotency_records WHERE ${OWNED}
-    AND ${inState("idempotency_records", "executing", "held")}`,
-};
+/** Whether an operator has had the key. Its request began then, or nobody would have asked one. */
+const WAS_RESOLVED = `EXISTS (SELECT FROM idempotency_events
+  WHERE tenant = $1 AND scope_hash = $2 AND type = 'resolved')`;
 
 /** The request is not needed any more: the next one brings its own. */
+const REOPENING = `UPDATE idempotency_records
+SET state = 'released', request = NULL, unknown_reason = NULL
+FROM bounded
+WHERE ${OWNED} AND ${inState("idempotency_records", "executing", "held")}`;
+
+/** A key that an operator has had is reopened: it stays its request's for good. */
+export const RELEASE = {
+  name: "idempotency_release",
+  text: `
+WITH ${bounded("$5")}, reopened AS (${REOPENING} AND ${WAS_RESOLVED} RETURNING 1), deleted AS (
+  DELETE FROM idempotency_records USING bounded
+  WHERE ${OWNED} AND ${inState("idempotency_records", "executing", "held")}
+    AND NOT ${WAS_RESOLVED}
+  RETURNING 1
+)
+SELECT FROM reopened UNION ALL SELECT FROM deleted`,
+};
+
 export const REOPEN = {
   name: "idempotency_reopen",
-  text: `
-UPDATE idempotency_records
-SET state = 'released', request = NULL, unknown_reason = NULL
-WHERE ${OWNED} AND ${inState("idempotency_records", "executing", "held")}`,
+  text: `WITH ${bounded("$5")} ${REOPENING}`,
 };
 
 export const SUSPEND = {
   name: "idempotency_suspend",
   text: `
-WITH suspended AS (
+WITH ${bounded("$5")}, suspended AS (
   UPDATE idempotency_records
-  SET state = $5, unknown_reason = $7,
-    lease_until = clock_timestamp() + $6 * interval '1 millisecond'
+  SET state = $6, unknown_reason = $8,
+    lease_until = clock_timestamp() + $7 * interval '1 millisecond'
+  FROM bounded
   WHERE ${OWNED} AND ${inState("idempotency_records", "executing")}
   RETURNING 1
 )
 INSERT INTO idempotency_events (tenant, scope_hash, type, fencing_token, detail)
-SELECT $1, $2, 'outcome_unknown', $3, $7 FROM suspended`,
+SELECT $1, $2, 'outcome_unknown', $3, $8 FROM suspended`,
 };
 
 export interface TakenOverRow {

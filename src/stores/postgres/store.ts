@@ -1,13 +1,17 @@
 import type { Pool, PoolClient } from "pg";
 import { rememberingScope, scopeHash } from "../../idempotency/scope.js";
-import type { Claim, IdempotencyStore, TakenOver } from "../../idempotency/store.js";
+import type { IdempotencyStore, TakenOver } from "../../idempotency/store.js";
 import { type ClaimsOptions, createClaims } from "./claims.js";
+import { onlyWhileDurable } from "./durable-store.js";
 import { createOwnerWrites } from "./owner-writes.js";
 import { getRecord, listRecords } from "./records.js";
 import type { TakenOverRow } from "./statements.js";
 import * as sql from "./statements.js";
 
-export type PostgresStoreOptions = ClaimsOptions;
+export interface PostgresStoreOptions extends ClaimsOptions {
+  /** What `watchDeployment` says: while it names a setting, nothing is promised. Default: never. */
+  readonly lossySetting?: () => string | undefined;
+}
 
 /**
  * The store of record. Its primary key is what makes a call execute once; its
@@ -19,38 +23,27 @@ export function createPostgresStore(
   pool: Pool,
   options: PostgresStoreOptions = {},
 ): IdempotencyStore<PoolClient> {
+  const { lossySetting = () => undefined } = options;
   const owners = createOwnerWrites(pool);
 
-  /** Runs a write of one owner and tells whether it found the claim. */
-  async function write(
-    statement: { name: string; text: string },
-    { scope, fencingToken, claimId }: Claim,
-    values: readonly unknown[] = [],
-    database: Pool | PoolClient = pool,
-  ): Promise<boolean> {
-    const { rowCount } = await database.query({
-      ...statement,
-      values: [scope.tenant, scopeHash(scope), fencingToken, claimId, ...values],
-    });
-    return rowCount === 1;
-  }
-
-  return {
+  const store: IdempotencyStore<PoolClient> = {
     claim: createClaims(pool, options),
-    extend: (claim, leaseMs) => write(sql.EXTEND, claim, [leaseMs]),
+    async extend({ scope, fencingToken, claimId }, leaseMs) {
+      const { rowCount } = await pool.query({
+        ...sql.EXTEND,
+        values: [scope.tenant, scopeHash(scope), fencingToken, claimId, leaseMs],
+      });
+      return rowCount === 1;
+    },
     complete: (claim, outcome, retentionMs) => owners.complete({ claim, outcome, retentionMs }),
     completeWithin: (transaction, claim, outcome, retentionMs) =>
       owners.completeWithin(transaction, { claim, outcome, retentionMs }),
     committed: async () => {},
     ownsWithin: owners.holdWithin,
-    release: (claim) => write(sql.RELEASE, claim),
-    reopen: (claim) => write(sql.REOPEN, claim),
-    reopenWithin: (transaction, claim) => write(sql.REOPEN, claim, [], transaction),
-
-    suspend: (claim, suspension) =>
-      suspension.kind === "hold"
-        ? write(sql.SUSPEND, claim, ["held", 0, suspension.reason])
-        : write(sql.SUSPEND, claim, ["executing", suspension.afterMs, suspension.reason]),
+    release: (claim) => owners.endWithoutOutcome({ claim, as: "released" }),
+    reopen: (claim) => owners.endWithoutOutcome({ claim, as: "reopened" }),
+    reopenWithin: owners.reopenWithin,
+    suspend: (claim, as) => owners.endWithoutOutcome({ claim, as }),
 
     async takeOverExpired({ operations, limit, leaseMs }) {
       const { rows } = await pool.query<TakenOverRow>({
@@ -76,6 +69,7 @@ export function createPostgresStore(
     get: (scope) => getRecord(pool, scope),
     list: (filter) => listRecords(pool, filter),
   };
+  return onlyWhileDurable(store, lossySetting);
 }
 
 function toTakenOver(row: TakenOverRow): TakenOver {

@@ -7,6 +7,7 @@ import type {
   ClaimResult,
   IdempotencyStore,
 } from "../../idempotency/store.js";
+import { rememberingGenerations } from "../claim-generations.js";
 import { createRecentAnswers } from "../recent-answers.js";
 import { createCachedOutcomes } from "./cached-outcome.js";
 import type { OwnedLock } from "./consult.js";
@@ -67,11 +68,12 @@ function lockTtlMs(leaseMs: number): number {
 export function redisGate<Transaction>(
   options: RedisGateOptions<Transaction>,
 ): IdempotencyStore<Transaction> {
-  const { store, nodes, namespace, copyTtlMs, memoryBytes, clock = systemClock } = options;
+  const { nodes, namespace, copyTtlMs, memoryBytes, clock = systemClock } = options;
   const { soon = setImmediate, onEvent = () => {} } = options;
   if (nodes.length === 0) {
     throw new RangeError("nodes must name at least one Redis node");
   }
+  const { store, isCurrent } = rememberingGenerations(options.store, namespace);
   const namesOf = createNames(namespace);
   const recent = createRecentAnswers({ namespace, clock, maxBytes: memoryBytes });
   const copies = createCachedOutcomes(options);
@@ -163,12 +165,14 @@ export function redisGate<Transaction>(
    * yet costs a replay in another process a call of the store of record, no more.
    */
   async function publish(claim: Claim, outcome: Outcome, retentionMs: number): Promise<void> {
-    const ttlMs = Math.floor(Math.min(copyTtlMs, retentionMs));
-    recent.keep(claim, outcome, ttlMs);
-    if (clock.nowMs() >= asideUntilMs) {
-      const copy = copies.encode(claim.scope, claim.fingerprint, outcome);
-      if (copy.length <= MAX_COPY_BYTES) {
-        batches.add({ kind: "put", copyName: namesOf(claim.scope).copy, copy, ttlMs });
+    if (isCurrent(claim)) {
+      const ttlMs = Math.floor(Math.min(copyTtlMs, retentionMs));
+      recent.keep(claim, outcome, ttlMs);
+      if (clock.nowMs() >= asideUntilMs) {
+        const copy = copies.encode(claim.scope, claim.fingerprint, outcome);
+        if (copy.length <= MAX_COPY_BYTES) {
+          batches.add({ kind: "put", copyName: namesOf(claim.scope).copy, copy, ttlMs });
+        }
       }
     }
     await release(claim);

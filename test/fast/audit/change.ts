@@ -1,7 +1,11 @@
 import { audit } from "../../../src/audit/audit.js";
 import type { ClientCall } from "../../../src/audit/client-call.js";
 import type { Facts } from "../../../src/audit/facts.js";
-import { type OperationKind, operationIdOf } from "../../../src/payments/operation.js";
+import {
+  type Operation,
+  type OperationKind,
+  operationIdOf,
+} from "../../../src/payments/operation.js";
 import { type cleanFacts, scopeOf } from "./story.js";
 
 /** The facts that are no longer as they were. */
@@ -10,6 +14,13 @@ export type Damage = (facts: ReturnType<typeof cleanFacts>) => Partial<Facts>;
 /** The invariants that the facts violate. */
 export function violatedBy(facts: Facts): readonly string[] {
   return audit(facts).results.flatMap(({ id, violations }) => (violations.length > 0 ? [id] : []));
+}
+
+/** The checks that they fail, by what must hold. */
+export function failedBy(facts: Facts): readonly string[] {
+  return audit(facts).results.flatMap(({ title, violations }) =>
+    violations.length > 0 ? [title] : [],
+  );
 }
 
 /**
@@ -32,6 +43,14 @@ export function remove<Item>(
   matches: (item: Item) => boolean,
 ): readonly Item[] {
   return change(items, matches, () => []);
+}
+
+/** Without the request that it began for, as older builds stored it. */
+export function ofOlderBuild(
+  operations: Facts["operations"],
+  matches: (operation: Operation) => boolean,
+): Facts["operations"] {
+  return change(operations, matches, ({ fingerprint: _, ...operation }) => operation);
 }
 
 export function isOperation(kind: OperationKind, key: string) {

@@ -11,6 +11,7 @@ import {
 } from "../../../src/gen/payonce/sandbox/v1/sandbox_pb.js";
 import { Code } from "../../../src/idempotency/code.js";
 import { errorOutcome } from "../../../src/idempotency/errors.js";
+import type { Fingerprint } from "../../../src/idempotency/fingerprint.js";
 import { type Outcome, okOutcome } from "../../../src/idempotency/outcome.js";
 import { type Scope, scopeHash } from "../../../src/idempotency/scope.js";
 import { bookingsOf } from "../../../src/payments/ledger.js";
@@ -23,12 +24,13 @@ import {
   processorKeyOf,
 } from "../../../src/payments/operation.js";
 import type { CaptureMethod, Payment } from "../../../src/payments/payment.js";
-import { reserve, settle, toUnknown } from "../../../src/payments/state.js";
+import { NOT_EXECUTED, reserve, restart, settle, toUnknown } from "../../../src/payments/state.js";
 import { payment } from "../payments/payments.js";
 
 const NOW = new Date("2026-01-01T12:00:00Z");
 const HOUR_MS = 3_600_000;
 const LONG_AGO = new Date(NOW.getTime() - HOUR_MS);
+const LATER = new Date(NOW.getTime() + 10_000);
 
 const { method } = PaymentService;
 const methods = {
@@ -38,7 +40,7 @@ const methods = {
   refund: method.refundPayment,
 };
 
-type Ending = "approved" | "declined" | "unknown";
+type Ending = "approved" | "declined" | "unknown" | "not_executed";
 
 interface Step {
   readonly kind: OperationKind;
@@ -47,11 +49,22 @@ interface Step {
   readonly payment?: string;
   readonly minorUnits: bigint;
   readonly captureMethod?: CaptureMethod;
-  /** How it ended; `unknown` first and then an ending where the reply was lost. */
+  /**
+   * How it ended; `unknown` first and then an ending where the reply was lost. What
+   * was not executed begins again where another ending follows.
+   */
   readonly endings: readonly Ending[];
 }
 
 const TENANT = "acme";
+
+const declineCodes: Record<Operation["state"], string> = {
+  pending: "",
+  unknown: "",
+  approved: "",
+  declined: "no_funds",
+  not_executed: NOT_EXECUTED,
+};
 
 /** A day in the life of a service, an hour ago: all that can happen, and all of it as it must. */
 const steps: readonly Step[] = [
@@ -64,7 +77,17 @@ const steps: readonly Step[] = [
   { kind: "cancel", key: "cancel", payment: "dropped", minorUnits: 1_000n, endings: ["approved"] },
   { kind: "create", key: "refused", minorUnits: 1_000n, endings: ["declined"] },
   { ...manual("waiting"), endings: ["unknown"] },
+  { kind: "create", key: "given-up", minorUnits: 1_000n, endings: ["unknown", "not_executed"] },
+  { ...manual("retried"), endings: ["unknown", "not_executed", "approved"] },
+  { ...retried("no-capture"), kind: "capture", endings: ["unknown", "not_executed"] },
+  { ...retried("captured"), kind: "capture", endings: ["not_executed", "approved"] },
+  { ...retried("refunding"), kind: "refund", endings: ["unknown"] },
 ];
+
+/** On a payment that was executed at the second time only. */
+function retried(key: string) {
+  return { key, payment: "retried", minorUnits: 400n } as const;
+}
 
 function manual(key: string) {
   return { kind: "create", key, minorUnits: 1_000n, captureMethod: "MANUAL" } as const;
@@ -105,13 +128,18 @@ export function cleanFacts(): Facts & { readonly calls: readonly ClientCall[] } 
     store(reserve(before, asked));
     let state: Operation["state"] = "pending";
     for (const ending of step.endings) {
+      const known = payments.get(paymentId) ?? before;
+      if (state === "not_executed") {
+        store(kind === "create" ? restart(known) : reserve(known, asked));
+      }
       const current = payments.get(paymentId) ?? before;
       state = ending;
       if (ending !== "unknown") {
+        const declineCode = declineCodes[ending];
         const decision =
-          ending === "approved"
+          declineCode === ""
             ? ({ kind: "approved" } as const)
-            : ({ kind: "declined", declineCode: "no_funds" } as const);
+            : ({ kind: "declined", declineCode } as const);
         store(settle(current, asked, decision));
       } else if (kind === "create") {
         store(toUnknown(current));
@@ -125,8 +153,9 @@ export function cleanFacts(): Facts & { readonly calls: readonly ClientCall[] } 
       paymentId,
       currencyCode: "EUR",
       state,
-      declineCode: state === "declined" ? "no_funds" : "",
+      declineCode: declineCodes[state],
       beginTime: LONG_AGO,
+      fingerprint: fingerprintOfStory(scope, kind),
       ...asked,
     };
     operations.push(operation);
@@ -140,12 +169,14 @@ export function cleanFacts(): Facts & { readonly calls: readonly ClientCall[] } 
       }
     }
     const outcome = outcomeOf(operation, after);
-    records.push(recordOf(scope, kind, outcome));
+    records.push(recordOf(scope, operation, outcome));
     calls.push(...callsOf(scope, outcome, 1_000 * calls.length));
   }
   return {
     now: NOW,
     boundMs: 16_000,
+    keyWindowMs: 24 * HOUR_MS,
+    maxAttempts: 200,
     effects,
     settledSequence: BigInt(effects.length),
     payments: [...payments.values()],
@@ -179,7 +210,7 @@ function effectOf(operation: Operation, { captureMethod }: Payment, sequence: bi
 
 /** What the service stored for good, or nothing. */
 function outcomeOf({ kind, state }: Operation, after: Payment): Outcome | undefined {
-  if (state === "unknown") {
+  if (state === "unknown" || state === "not_executed") {
     return undefined;
   }
   if (state === "declined" && kind !== "create") {
@@ -204,23 +235,34 @@ function requestOf(kind: OperationKind): Uint8Array {
   return toBinary(input, create(input));
 }
 
-function recordOf(scope: Scope, kind: OperationKind, outcome: Outcome | undefined): AuditedRecord {
-  const request = requestOf(kind);
-  const fingerprint = requestFingerprint(kind, scope.operation, request);
+function fingerprintOfStory({ operation }: Scope, kind: OperationKind): Fingerprint {
+  const fingerprint = requestFingerprint(kind, operation, requestOf(kind));
   if (fingerprint === undefined) {
     throw new Error("a request of the story cannot be recognised");
   }
+  return fingerprint;
+}
+
+function recordOf(
+  scope: Scope,
+  { kind, state }: Operation,
+  outcome: Outcome | undefined,
+): AuditedRecord {
   const common = {
     tenant: scope.tenant,
     scopeHash: scopeHash(scope),
     scope,
-    fingerprint,
+    fingerprint: fingerprintOfStory(scope, kind),
     onLostOwner: "rerun",
     attempts: 1,
+    leaseUntil: LONG_AGO,
   } as const;
-  return outcome === undefined
-    ? { ...common, state: "executing", leaseUntil: new Date(NOW.getTime() + 10_000), request }
-    : { ...common, state: "completed", leaseUntil: LONG_AGO, outcome };
+  if (outcome !== undefined) {
+    return { ...common, state: "completed", outcome };
+  }
+  return state === "not_executed"
+    ? { ...common, state: "released" }
+    : { ...common, state: "executing", leaseUntil: LATER, request: requestOf(kind) };
 }
 
 /** The first call and a later duplicate; of a call under way both end without an answer. */

@@ -41,6 +41,7 @@ describe.each(transports)("an error of $name", ({ errorOf }) => {
   it("is not definite if a retry may help, or only the caller is wrong", () => {
     expect(isDefinite(errorOf(refusal("REQUEST_IN_PROGRESS", "")))).toBe(false);
     expect(isDefinite(errorOf(refusal("OUTCOME_UNKNOWN", "")))).toBe(false);
+    expect(isDefinite(errorOf(refusal("OUTCOME_UNKNOWN", "", { next: "look_up" })))).toBe(false);
     expect(isDefinite(errorOf(unauthenticated))).toBe(false);
   });
 });

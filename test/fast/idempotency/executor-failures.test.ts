@@ -150,6 +150,28 @@ describe("a store that loses", () => {
     expect(await executor.execute(call)).toMatchObject({ body: ok("attempt 2").body });
   });
 
+  it("no completion, but lets it wait for longer than a lease: nobody takes over meanwhile", async () => {
+    const { clock, tap } = setup();
+    const { opened, open } = gate<void>();
+    const executor = createExecutor({
+      clock,
+      store: {
+        ...tap.store,
+        async complete(...completion) {
+          await opened;
+          return tap.store.complete(...completion);
+        },
+      },
+    });
+    const call = callOf({ policy: rerunPolicy, run: runs.answers });
+    const reply = executor.execute(call);
+    await clock.advance(2 * LEASE_MS);
+    expect(reasonOf(await executor.execute(call))).toBe("REQUEST_IN_PROGRESS");
+    open();
+    expect(await reply).toMatchObject({ code: Code.OK });
+    expect(clock.waitingTimers()).toBe(0);
+  });
+
   it("heartbeats leaves the handler alone, as long as nobody takes over", async () => {
     const { clock, tap, executor } = setup();
     const { opened, open } = gate<Outcome>();
@@ -369,6 +391,64 @@ describe("an executor with too many calls", () => {
     open(ok());
     await Promise.all(under);
     expect(await executor.execute(callOf({ run: runs.answers }))).toMatchObject({ code: Code.OK });
+  });
+
+  describe("that hold too many bytes", () => {
+    const MAX_BYTES = 100;
+
+    function setupFull() {
+      const clock = createManualClock();
+      const tap = probe(createMemoryStore({ clock }));
+      const executor = createExecutor({ store: tap.store, clock, maxCallBytes: MAX_BYTES });
+      const execute = (requestBytes: number, run: Run<never> = runs.answers) =>
+        executor.execute(callOf({ run, request: "r".repeat(requestBytes) }));
+      return { clock, tap, execute };
+    }
+
+    it("in their requests, refuses those that do not fit, and takes them again afterwards", async () => {
+      const { tap, execute } = setupFull();
+      const { opened, open } = gate<Outcome>();
+      const under = execute(60, () => opened);
+      await settled();
+      const claims = tap.calls("claim");
+      const refused = await execute(41);
+      expect(refused.code).toBe(Code.RESOURCE_EXHAUSTED);
+      expect(errorOf(refused)).toMatchObject({
+        reason: "OVERLOADED",
+        next: "retry_same_key",
+        pushbacks: ["1000"],
+      });
+      expect(tap.calls("claim")).toBe(claims);
+      expect(await execute(40)).toMatchObject({ code: Code.OK });
+      open(ok());
+      await under;
+      expect(await execute(MAX_BYTES)).toMatchObject({ code: Code.OK });
+    });
+
+    it("takes a request of any size where there is no other", async () => {
+      const { execute } = setupFull();
+      expect(await execute(10 * MAX_BYTES)).toMatchObject({ code: Code.OK });
+    });
+
+    it("in answers that are not stored yet, refuses more until they are", async () => {
+      const { clock, tap, execute } = setupFull();
+      tap.lose("complete", "request", 1);
+      const answered = execute(1, async () => ok("a".repeat(10 * MAX_BYTES)));
+      await settled();
+      expect(await execute(1)).toMatchObject({ code: Code.RESOURCE_EXHAUSTED });
+      await clock.advance(STORE_RETRIES_MS);
+      expect(await answered).toMatchObject({ code: Code.OK });
+      expect(await execute(1)).toMatchObject({ code: Code.OK });
+    });
+
+    it("of calls that fail, has room for others afterwards", async () => {
+      const { clock, tap, execute } = setupFull();
+      tap.lose("complete", "request", Number.POSITIVE_INFINITY);
+      const failing = execute(60, async () => ok("a".repeat(60)));
+      await clock.advance(STORE_RETRIES_MS);
+      expect(await failing).toMatchObject({ code: Code.UNAVAILABLE });
+      expect(await execute(MAX_BYTES, runs.refuses)).toMatchObject({ code: Code.INVALID_ARGUMENT });
+    });
   });
 
   it("has drained once none is under way, also none whose caller has left", async () => {

@@ -22,6 +22,7 @@ import { createManualClock } from "../../support/idempotency/manual-clock.js";
 import { errorOf, reasonOf } from "../../support/idempotency/replies.js";
 
 const RERUN_DELAY_MS = 100;
+const MAX_HELD_DELAY_MS = 3_600_000;
 
 /** What a caller finds when it sends the same call once more. */
 type Finds = "the same answer" | "a free key" | "an unknown outcome";
@@ -150,20 +151,47 @@ describe("which outcomes are kept", () => {
     expect(attempts).toEqual([1, 1]);
   });
 
+  const held = (delayMs: number) => ({
+    reason: "OUTCOME_UNKNOWN",
+    next: "look_up",
+    retryDelayMs: delayMs,
+    pushbacks: [String(delayMs)],
+  });
+
   it("holds a key of unknown outcome whose handler may not be repeated, however long", async () => {
     const { clock, executor } = setup();
     const call = callOf({ run: throwing(new Error("no reply")), policy: holdPolicy });
-    expect(reasonOf(await executor.execute(call))).toBe("OUTCOME_UNKNOWN");
-    await clock.advance(100 * LEASE_MS);
-    expect(reasonOf(await executor.execute(call))).toBe("OUTCOME_UNKNOWN");
+    expect(errorOf(await executor.execute(call))).toEqual(held(LEASE_MS));
+    for (const [afterMs, delayMs] of [
+      [LEASE_MS, LEASE_MS],
+      [3 * LEASE_MS, 4 * LEASE_MS],
+      [1_000 * LEASE_MS, MAX_HELD_DELAY_MS],
+    ] as const) {
+      await clock.advance(afterMs);
+      const reply = await executor.execute(call);
+      expect(errorOf(reply)).toEqual(held(delayMs));
+      expect(reply.message).toContain("an operator has to find out");
+    }
+  });
+
+  it("holds a key whose owner is gone, as long as that is so", async () => {
+    const { clock, store, executor } = setup();
+    const { scope, fingerprint, request } = callOf({ run: async () => ok(), policy: holdPolicy });
+    const owner = { scope, fingerprint, request, claimId: "of an owner that dies" };
+    await store.claim({ ...owner, onLostOwner: "hold", leaseMs: LEASE_MS });
+    await clock.advance(5 * LEASE_MS);
+    const call = callOf({ run: async () => ok(), policy: holdPolicy, key: scope.key });
+    expect(errorOf(await executor.execute(call))).toEqual(held(4 * LEASE_MS));
   });
 
   it("holds a parked key even where the policy would run it again", async () => {
     const { clock, store, executor } = setup();
     const call = callOf({ run: throwing(new Parked("window passed")), policy: rerunPolicy });
-    expect(reasonOf(await executor.execute(call))).toBe("OUTCOME_UNKNOWN");
+    const first = await executor.execute(call);
+    expect(errorOf(first)).toEqual(held(LEASE_MS));
+    expect(first.message).toContain("an operator has to find out");
     await clock.advance(100 * LEASE_MS);
-    expect(reasonOf(await executor.execute(call))).toBe("OUTCOME_UNKNOWN");
+    expect(errorOf(await executor.execute(call))).toEqual(held(100 * LEASE_MS));
     expect((await store.get(call.scope))?.record).toMatchObject({
       state: "held",
       unknownReason: "window passed",
@@ -257,19 +285,19 @@ describe("a replay", () => {
 });
 
 describe("a refusal that a retry can help", () => {
-  const policies: [string, MethodPolicy, number][] = [
-    ["held", holdPolicy, LEASE_MS],
-    ["to be run again", rerunPolicy, RERUN_DELAY_MS],
+  const policies: [string, MethodPolicy, string, number][] = [
+    ["held", holdPolicy, "look_up", LEASE_MS],
+    ["to be run again", rerunPolicy, "retry_same_key", RERUN_DELAY_MS],
   ];
   it.each(policies)(
     "names the delay in RetryInfo and in pushback: unknown and %s",
-    async (_, policy, delayMs) => {
+    async (_, policy, next, delayMs) => {
       const { executor } = setup();
       const reply = await executor.execute(callOf({ run: throwing(new Error("lost")), policy }));
       expect(reply.headers).toEqual([]);
       expect(errorOf(reply)).toEqual({
         reason: "OUTCOME_UNKNOWN",
-        next: "retry_same_key",
+        next,
         retryDelayMs: delayMs,
         pushbacks: [String(delayMs)],
       });

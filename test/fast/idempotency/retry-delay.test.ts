@@ -1,6 +1,10 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { createUsualDurations, retryDelayMs } from "../../../src/idempotency/retry-delay.js";
+import {
+  createUsualDurations,
+  heldDelayMs,
+  retryDelayMs,
+} from "../../../src/idempotency/retry-delay.js";
 
 const anyDurationMs = fc.double({ min: 0, max: 1e9, noNaN: true });
 
@@ -55,6 +59,19 @@ describe("the delay that a duplicate is told", () => {
         },
       ),
     );
+  });
+});
+
+describe("the delay that a caller of a held key is told", () => {
+  const HOUR_MS = 3_600_000;
+  it.each([
+    ["the lease at first", { heldMs: 0, leaseMs: 15_000 }, 15_000],
+    ["as long again as it has been held", { heldMs: 40_000, leaseMs: 15_000 }, 40_000],
+    ["at most an hour", { heldMs: 24 * HOUR_MS, leaseMs: 15_000 }, HOUR_MS],
+    ["at most an hour, whatever the lease", { heldMs: 0, leaseMs: 2 * HOUR_MS }, HOUR_MS],
+    ["at least 50 ms", { heldMs: 0, leaseMs: 1 }, 50],
+  ])("is %s", (_, key, expected) => {
+    expect(heldDelayMs(key)).toBe(expected);
   });
 });
 

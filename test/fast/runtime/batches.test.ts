@@ -1,19 +1,22 @@
 import { describe, expect, it } from "vitest";
-import { createBatches, QueueFull, type Settled } from "../../../src/runtime/batches.js";
+import { createBatches, QueueFull, type Settled, type Turn } from "../../../src/runtime/batches.js";
 
 interface Item {
   readonly subject: string;
   readonly value: number;
+  readonly sizeBytes: number;
 }
 
 /** Batches that the test lets end, in the order in which they were sent. */
 function underTest(change: Partial<Parameters<typeof createBatches<Item, number>>[0]> = {}) {
   const sent: Item[][] = [];
+  const sentAs: Turn[] = [];
   const ends: ((results: readonly Settled<number>[] | Error) => void)[] = [];
   const turns: (() => void)[] = [];
   const batches = createBatches<Item, number>({
-    run: (items) => {
+    run: (items, turn) => {
       sent.push([...items]);
+      sentAs.push(turn);
       return new Promise((resolve, reject) => {
         ends.push((results) => (results instanceof Error ? reject(results) : resolve(results)));
       });
@@ -22,13 +25,15 @@ function underTest(change: Partial<Parameters<typeof createBatches<Item, number>
     lanes: 1,
     maxBatchSize: 3,
     maxWaiting: 5,
+    sizeOf: ({ sizeBytes }) => sizeBytes,
     soon: (callback) => turns.push(callback),
     ...change,
   });
   let ended = 0;
   return {
     sent,
-    add: (subject: string, value = 0) => batches.add({ subject, value }),
+    sentAs,
+    add: (subject: string, value = 0, sizeBytes = 1) => batches.add({ subject, value, sizeBytes }),
     /** The end of a turn of the event loop. */
     turn() {
       for (const callback of turns.splice(0)) {
@@ -40,21 +45,15 @@ function underTest(change: Partial<Parameters<typeof createBatches<Item, number>
       const items = sent[ended] ?? [];
       ends[ended]?.(results ?? items.map(({ value }) => ({ ok: true, value })));
       ended += 1;
-      await new Promise((resolve) => setImmediate(resolve));
+      await settled();
     },
   };
 }
 
-const subjectsOf = (batch: readonly Item[] | undefined) => batch?.map(({ subject }) => subject);
+/** Everything that could go on has gone on. */
+const settled = () => new Promise((resolve) => setImmediate(resolve));
 
-/** `Promise.withResolvers`, which Node 20 does not have yet. */
-function withResolvers() {
-  let resolve = () => {};
-  const promise = new Promise<void>((resolved) => {
-    resolve = resolved;
-  });
-  return { promise, resolve: () => resolve() };
-}
+const subjectsOf = (batch: readonly Item[] | undefined) => batch?.map(({ subject }) => subject);
 
 describe("items that come together", () => {
   it("go in one batch, and each gets its own result", async () => {
@@ -111,6 +110,23 @@ describe("items that come together", () => {
     expect(await Promise.all(served)).toEqual([0, 0, 0, 0, 0]);
   });
 
+  it("are told so too while those of a failed batch wait to be tried alone", async () => {
+    const poison = new Error("a row is bad");
+    const { add, turn, end } = underTest({ mayRepeat: (error) => error === poison, maxWaiting: 3 });
+    const tried = [add("a"), add("b"), add("c")].map((result) => result.catch(String));
+    turn();
+    await end(poison); // one is tried, and two wait
+    void add("d");
+    await expect(add("e")).rejects.toThrow(QueueFull);
+    await end();
+    void add("e");
+    for (const _ of [1, 2, 3, 4]) {
+      turn();
+      await end();
+    }
+    expect(await Promise.all(tried)).toEqual([0, 0, 0]);
+  });
+
   it("are not held up by a batch in another lane that does not end", async () => {
     const { add, turn, sent } = underTest({ lanes: 2 });
     void add("stuck");
@@ -163,45 +179,73 @@ describe("an item that fails", () => {
     expect(await results).toMatchObject([{ reason: lost }, { reason: lost }]);
   });
 
-  it("alone because it has to wait, waits beside all others, those about the same behind it", async () => {
-    const locked = new Error("a lock is held");
-    const patiently: string[] = [];
-    const unlocked = withResolvers();
-    const { add, turn, end, sent } = underTest({
-      mayRepeat: (error) => error === locked,
-      patience: {
-        hasToWait: (error) => error === locked,
-        async run(items) {
-          patiently.push(...(subjectsOf(items) ?? []));
-          await unlocked.promise;
-          return items.map(({ value }) => ({ ok: true, value }));
+  describe("alone because it has to wait", () => {
+    const isLocked = (error: unknown) => error instanceof Error && error.message === "locked";
+    const failure = new Error("locked");
+
+    /** Batches with two items that have to wait. Ends all else at once, and those as the test says. */
+    async function withTwoHeld(turns = 2) {
+      const patient: string[] = [];
+      const ends: ((error?: Error) => void)[] = [];
+      const { add, turn } = underTest({
+        mayRepeat: isLocked,
+        patience: { hasToWait: isLocked, turns },
+        async run(items, turn) {
+          const values = items.map(({ value }) => ({ ok: true as const, value }));
+          if (turn === "patiently") {
+            patient.push(...items.map(({ subject }) => subject));
+            const error = await new Promise<Error | undefined>((resolve) => ends.push(resolve));
+            return error === undefined ? values : Promise.reject(error);
+          }
+          if (items.some(({ subject }) => subject.startsWith("held"))) {
+            throw failure;
+          }
+          return values;
         },
-      },
+      });
+      const held = [add("held 1", 1), add("held 2", 2)].map((result) => result.catch(String));
+      const free = add("free", 3);
+      turn();
+      await settled();
+      return {
+        add,
+        turn,
+        held,
+        free,
+        patient,
+        /** Ends the turn of the one whose turn it is. */
+        async end(error?: Error) {
+          ends.shift()?.(error);
+          await settled();
+        },
+      };
+    }
+
+    it("waits beside all others, those about the same behind it", async () => {
+      const { add, turn, held, free, patient, end } = await withTwoHeld();
+      expect(await free).toBe(3);
+      const behind = add("held 1", 4).catch(String);
+      const beside = add("other", 5);
+      turn();
+      expect(await beside).toBe(5);
+      expect(patient).toEqual(["held 1"]);
+      await end();
+      await end();
+      expect(await Promise.all(held)).toEqual([1, 2]);
+      await end();
+      expect(await behind).toBe(4);
+      expect(patient).toEqual(["held 1", "held 2", "held 1"]);
     });
-    const results = Promise.all([add("held", 1), add("also held", 2), add("free", 3)]);
-    turn();
-    await end(locked);
-    await end(locked);
-    await end(locked);
-    await end(); // the free one, once the two are out of its way
-    const behind = add("held", 4);
-    const beside = add("other", 5);
-    turn();
-    expect(sent.map(subjectsOf)).toEqual([
-      ["held", "also held", "free"],
-      ["held"],
-      ["also held"],
-      ["free"],
-      ["other"],
-    ]);
-    await end();
-    expect(await beside).toBe(5);
-    expect(patiently).toEqual(["held"]);
-    unlocked.resolve();
-    expect(await results).toEqual([1, 2, 3]);
-    await end();
-    expect(await behind).toBe(4);
-    expect(patiently).toEqual(["held", "also held"]);
+
+    it("lets others that wait have their turn before its next one, and gives up after the last", async () => {
+      const { held, patient, end } = await withTwoHeld();
+      await end(failure);
+      await end(); // the second one is free by now
+      expect(await held[1]).toBe(2);
+      await end(failure);
+      expect(await held[0]).toBe("Error: locked");
+      expect(patient).toEqual(["held 1", "held 2", "held 1"]);
+    });
   });
 
   it("lets those that are about the same go on", async () => {
@@ -212,6 +256,88 @@ describe("an item that fails", () => {
     await end(new Error("gone"));
     await end();
     expect([await first, await second]).toEqual(["Error: gone", 2]);
+  });
+});
+
+describe("items of many bytes", () => {
+  const MAX = { maxBatchBytes: 10, maxWaitingBytes: 30 };
+
+  it("share a batch up to its bytes; those that do not fit keep their order", async () => {
+    const { add, turn, end, sent } = underTest({ ...MAX, maxBatchSize: 10 });
+    void add("a", 1, 6);
+    void add("b", 2, 6);
+    void add("c", 3, 4);
+    void add("d", 4, 4);
+    turn();
+    await end();
+    expect(sent.map(subjectsOf)).toEqual([
+      ["a", "c"],
+      ["b", "d"],
+    ]);
+  });
+
+  it("more than a batch may hold go one after another, and hold up no neighbour", async () => {
+    const { add, turn, end, sent, sentAs } = underTest({ ...MAX, maxWaitingBytes: 100 });
+    const results = Promise.all([add("large", 1, 11), add("larger", 2, 50), add("small", 3)]);
+    turn();
+    expect(sent.map(subjectsOf)).toEqual([["large"], ["small"]]);
+    void add("next");
+    await end();
+    expect(sent.map(subjectsOf)).toEqual([["large"], ["small"], ["larger"]]);
+    await end();
+    expect(subjectsOf(sent[3])).toEqual(["next"]);
+    await end();
+    expect(await results).toEqual([1, 2, 3]);
+    expect(sentAs).toEqual(["alone", "together", "alone", "together"]);
+  });
+
+  it("more than a batch may hold do not hold up what is tried alone", async () => {
+    const poison = new Error("a row is bad");
+    const { add, turn, end, sent } = underTest({
+      maxBatchBytes: 10,
+      mayRepeat: (error) => error === poison,
+    });
+    const results = Promise.all([add("a", 1), add("b", 2)]);
+    turn();
+    void add("large", 3, 11);
+    await end(poison);
+    await end();
+    await end();
+    expect(sent.map(subjectsOf)).toEqual([["a", "b"], ["a"], ["large"], ["b"]]);
+    await end();
+    expect(await results).toEqual([1, 2]);
+  });
+
+  it("are told at once when they would take too much together, those under way counted", async () => {
+    const { add, turn, end } = underTest(MAX);
+    const served = [add("a", 1, 10), add("b", 2, 20)];
+    turn();
+    await expect(add("c", 3, 1)).rejects.toThrow(QueueFull);
+    await end();
+    await expect(add("c", 3, 21)).rejects.toThrow(QueueFull);
+    void add("c", 3, 10);
+    await end();
+    expect(await Promise.all(served)).toEqual([1, 2]);
+  });
+
+  it("take what they have taken until they fail", async () => {
+    const { add, turn, end } = underTest(MAX);
+    const failed = add("a", 1, 30).catch(String);
+    turn();
+    await end(new Error("gone"));
+    expect(await failed).toBe("Error: gone");
+    const next = add("b", 2, 30);
+    turn();
+    await end();
+    expect(await next).toBe(2);
+  });
+
+  it("are taken whatever they take where there is no other", async () => {
+    const { add, turn, end } = underTest(MAX);
+    const huge = add("huge", 1, 1_000);
+    turn();
+    await end();
+    expect(await huge).toBe(1);
   });
 });
 

@@ -5,6 +5,7 @@ import {
   type ConfigSources,
   configFlags,
   configHelp,
+  configWarnings,
   formatAddress,
   readConfig,
 } from "../../../src/server/config.js";
@@ -17,6 +18,7 @@ const VARIABLES = [
   "PROCESSOR_URL",
   "PROCESSOR_TIMEOUT_MS",
   "PROCESSOR_KEY_WINDOW_MS",
+  "SHUTDOWN_TIMEOUT_MS",
   "DATA_DIR",
   "IDEMPOTENCY_LEASE_MS",
   "IDEMPOTENCY_MAX_EXECUTION_MS",
@@ -33,7 +35,8 @@ const VARIABLES = [
   "SANDBOX_LISTEN",
 ];
 
-const DAY_MS = 24 * 3_600_000;
+const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
 
 function read(env: Record<string, string>, flags: ConfigSources["flags"] = {}) {
   return readConfig({ env, flags });
@@ -59,11 +62,12 @@ describe("defaults", () => {
       sandboxListen: { host: "127.0.0.1", port: 50061 },
       processorTimeoutMs: 10_000,
       processorKeyWindowMs: DAY_MS,
+      shutdownTimeoutMs: 30_000,
       dataDir: ".payonce",
       idempotencyLeaseMs: 15_000,
       idempotencyMaxExecutionMs: 60_000,
       idempotencyRetentionMs: 30 * DAY_MS,
-      responseCacheTtlMs: DAY_MS,
+      responseCacheTtlMs: HOUR_MS,
       responseCacheMemoryMib: 32,
       recoveryIntervalMs: 1_000,
       logLevel: "info",
@@ -328,6 +332,28 @@ describe("rules about several settings", () => {
       expect.stringContaining("IDEMPOTENCY_LEASE_MS"),
       expect.stringContaining("TLS_CERT_FILE"),
     ]);
+  });
+});
+
+describe("what is permitted and should be known of", () => {
+  const warnings = (env: Record<string, string>) => configWarnings(read(env));
+
+  it("is nothing with the defaults", () => {
+    expect(warnings({})).toEqual([]);
+  });
+
+  it.each([
+    [{ RESPONSE_CACHE_TTL_MS: "2h" }, 0],
+    [{ RESPONSE_CACHE_TTL_MS: "7200001" }, 1],
+    [{ PROCESSOR_KEY_WINDOW_MS: "12h" }, 0],
+    [{ PROCESSOR_KEY_WINDOW_MS: "11h" }, 1],
+    [{ PROCESSOR_KEY_WINDOW_MS: "30d", RESPONSE_CACHE_TTL_MS: "2d" }, 0],
+  ])("copies that live long beside the processor's window: %o", (env, count) => {
+    const found = warnings(env);
+    expect(found).toHaveLength(count);
+    for (const warning of found) {
+      expect(warning).toMatch(/^RESPONSE_CACHE_TTL_MS .* PROCESSOR_KEY_WINDOW_MS/);
+    }
   });
 });
 

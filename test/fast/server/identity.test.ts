@@ -1,9 +1,13 @@
 import { createHash } from "node:crypto";
 import { describe, expect, it } from "vitest";
-import { DEFAULT_CALLER } from "../../../src/idempotency/call.js";
+import { type Caller, DEFAULT_CALLER, type Role } from "../../../src/idempotency/call.js";
 import { Code } from "../../../src/idempotency/code.js";
 import { CallError } from "../../../src/idempotency/errors.js";
-import { createAuthenticator, requireOperator } from "../../../src/server/identity.js";
+import {
+  createAuthenticator,
+  operatedTenant,
+  requireOperator,
+} from "../../../src/server/identity.js";
 import { parseTokens, TokensError } from "../../../src/server/tokens.js";
 
 function sha256(token: string): string {
@@ -14,6 +18,7 @@ const entries = [
   { sha256: sha256("token-of-acme"), tenant: "acme", role: "caller" },
   { sha256: sha256("next-token-of-acme").toUpperCase(), tenant: "acme", role: "operator" },
   { sha256: sha256("token/of+globex=="), tenant: "globex_2-eu", role: "caller" },
+  { sha256: sha256("token-of-all"), tenant: "acme", role: "global_operator" },
 ];
 const tokens = parseTokens(JSON.stringify(entries));
 
@@ -26,6 +31,7 @@ describe("bearer tokens", () => {
     ["Bearer token-of-acme", { tenant: "acme", role: "caller" }],
     ["bearer next-token-of-acme", { tenant: "acme", role: "operator" }],
     ["Bearer  token/of+globex==", { tenant: "globex_2-eu", role: "caller" }],
+    ["Bearer token-of-all", { tenant: "acme", role: "global_operator" }],
   ])("%s", (authorization, caller) => {
     expect(authenticate({ authorization })).toEqual(caller);
   });
@@ -150,6 +156,23 @@ describe("requireOperator", () => {
   });
 });
 
+describe("the tenant whose keys are asked for", () => {
+  const acme = (role: Role): Caller => ({ tenant: "acme", role });
+
+  it("is the operator's own where it names none, or its own", () => {
+    for (const role of ["operator", "global_operator"] as const) {
+      expect(operatedTenant(acme(role), "")).toBe("acme");
+      expect(operatedTenant(acme(role), "acme")).toBe("acme");
+    }
+  });
+
+  it("may be another only for a global operator", () => {
+    expect(operatedTenant(acme("global_operator"), "globex")).toBe("globex");
+    expect(() => operatedTenant(acme("operator"), "globex")).toThrow("global_operator");
+    expect(() => operatedTenant(acme("caller"), "acme")).toThrow("only an operator");
+  });
+});
+
 describe("a tokens file", () => {
   const [first, second] = entries;
 
@@ -198,7 +221,11 @@ describe("a tokens file", () => {
       { ...second, tenant: "a".repeat(65) },
       '"tenant" accepts 1 to 64 characters of a-z, 0-9, - and _',
     ],
-    ["another role", { ...second, role: "admin" }, '"role" accepts "caller" or "operator"'],
+    [
+      "another role",
+      { ...second, role: "admin" },
+      '"role" accepts "caller", "operator" or "global_operator"',
+    ],
     [
       "a property too many",
       { ...second, token: "x" },

@@ -4,6 +4,7 @@ import { describe, expect, it } from "vitest";
 import { CachedOutcomeSchema } from "../../../src/gen/payonce/idempotency/v1/outcome_pb.js";
 import { encodeOutcome, okOutcome } from "../../../src/idempotency/outcome.js";
 import { createCachedOutcomes } from "../../../src/stores/redis/cached-outcome.js";
+import { goldenCopy, goldenDrawnCopy } from "../../fixtures/outcomes/golden.js";
 
 const scope = { tenant: "tenant", operation: "test.v1.Service/Call", key: "key" };
 const copies = createCachedOutcomes({ namespace: () => "test:1" });
@@ -22,5 +23,34 @@ describe("a copy of an answer", () => {
     expect(message.checksum).toHaveLength(32);
     const { body } = copies.verify(scope, fingerprint, copy) ?? okOutcome(Buffer.from("none"));
     expect(Buffer.compare(body, outcome.body)).toBe(0);
+  });
+});
+
+describe("a copy that an older build made", () => {
+  it.each([
+    ["counted", "1", goldenCopy],
+    ["drew", goldenDrawnCopy.generation, goldenDrawnCopy],
+  ])("proves itself as the generation that it %s, and as no other", (_, generation, golden) => {
+    const golds = [golden.copy, golden.laterCopy].map((copy) => Buffer.from(copy, "hex"));
+    const { key, deploymentId } = golden;
+    const call = {
+      tenant: "default",
+      operation: "payonce.payments.v1.PaymentService/CreatePayment",
+      key,
+    };
+    const verifying = (copy: Uint8Array, namespace: string) => {
+      const { fingerprint } = fromBinary(CachedOutcomeSchema, copy);
+      const asked = {
+        version: fingerprint?.version ?? 0,
+        canonical: fingerprint?.canonicalSha256 ?? copy,
+        raw: fingerprint?.rawSha256 ?? copy,
+      };
+      return createCachedOutcomes({ namespace: () => namespace }).verify(call, asked, copy);
+    };
+    for (const copy of golds) {
+      const answer = verifying(copy, `payonce:${deploymentId}:${generation}`);
+      expect(Buffer.from(answer?.body ?? []).toString("hex")).toBe(golden.answer.body);
+      expect(verifying(copy, `payonce:${deploymentId}:2`)).toBeUndefined();
+    }
   });
 });

@@ -58,3 +58,23 @@ it("believes no copy of an answer that a database gave before it was restored", 
   generation = "restored";
   expect((await gate.claim(again(request))).kind).toBe("claimed");
 });
+
+it("keeps no answer to a call that began before its database was restored", async () => {
+  let generation = "before";
+  const before = createMemoryStore();
+  const restored = createMemoryStore();
+  const gate = memoryGate({
+    // The claim's owner has a connection to the old database still.
+    store: {
+      ...before,
+      claim: (request) => (generation === "before" ? before : restored).claim(request),
+    },
+    copyTtlMs: RETENTION_MS,
+    namespace: () => generation,
+  });
+  const request = newRequest();
+  const claim = claimOf(await gate.claim(request));
+  generation = "restored";
+  expect(await gate.complete(claim, okOutcome(Buffer.from("captured")), RETENTION_MS)).toBe(true);
+  expect((await gate.claim(again(request))).kind).toBe("claimed");
+});

@@ -1,6 +1,8 @@
 import { randomBytes } from "node:crypto";
 import pg from "pg";
 import type { InvariantId } from "../../../src/audit/check.js";
+import { type OperationKind, operationIdOf, paymentIdOf } from "../../../src/payments/operation.js";
+import { scopeOf } from "./resolved-day.js";
 
 export interface DatabaseCopy {
   readonly url: string;
@@ -129,7 +131,7 @@ export const damages: readonly (readonly [InvariantId, string, string])[] = [
     "I11",
     "an operation forgot its end",
     `UPDATE operations SET state = 'unknown', finish_time = NULL
-     WHERE ${oneOperation("state = 'approved'")}`,
+     WHERE ${oneOperation("state = 'approved' AND kind = 'create'")}`,
   ],
   [
     "I13",
@@ -155,5 +157,115 @@ export const damages: readonly (readonly [InvariantId, string, string])[] = [
     `UPDATE idempotency_records SET state = 'executing', outcome = NULL, request = '',
        lease_until = lease_until - interval '1 hour'
      WHERE ${ofKey("storm-0")}`,
+  ],
+];
+
+const operation = (kind: OperationKind, key: string) =>
+  `id = '${operationIdOf(scopeOf(kind, key))}'`;
+const payment = (key: string) => `id = '${paymentIdOf(scopeOf("create", key))}'`;
+
+/** An operation that has ended is begun again, long before the processor's window. */
+const begunLongAgo = (kind: OperationKind, key: string) =>
+  `UPDATE operations
+   SET state = 'unknown', finish_time = NULL, begin_time = begin_time - interval '2 days'
+   WHERE ${operation(kind, key)}`;
+
+/** States that no invariant alone shows, with what the audit says of them. */
+export const brokenStates: readonly (readonly [string, string, string])[] = [
+  [
+    "I7: operation \\S+ of default began for another request than its key's record keeps",
+    "an operation's request was changed",
+    `UPDATE operations SET fingerprint = '\\x00', raw_hash = '\\x00'
+     WHERE ${operation("create", "storm-0")}`,
+  ],
+  [
+    "I7: operation \\S+ of default began for a request that no record of its tenant keeps",
+    "a tombstone's request was changed",
+    `UPDATE idempotency_records
+     SET state = 'expired', operation = NULL, idempotency_key = NULL, outcome = NULL,
+       fingerprint = '\\x00', raw_hash = '\\x00'
+     WHERE ${ofKey("storm-0")}`,
+  ],
+  [
+    "I3: payment \\S+ of default reserves 500 for captures in flight of 0",
+    "what a capture that was not executed had reserved is reserved again",
+    `UPDATE payments SET capturing = 500 WHERE ${payment("retried")}`,
+  ],
+  [
+    "I3: operation \\S+ of default reserves for a refund that is unknown, and its key is completed",
+    "a refund whose key has its answer was begun again",
+    `WITH payment AS (
+       UPDATE payments SET refunded = 0, refunding = 500 WHERE ${payment("storm-0")}
+     )
+     UPDATE operations SET state = 'unknown', finish_time = NULL
+     WHERE ${operation("refund", "storm-0-refund")}`,
+  ],
+  [
+    "I15: operation \\S+ of default is unknown since .*, and its key is gone: nobody can end it",
+    "an operation of long ago is begun, and its key was deleted",
+    `WITH record AS (DELETE FROM idempotency_records WHERE ${ofKey("storm-3")})
+     ${begunLongAgo("create", "storm-3")}`,
+  ],
+  [
+    "I15: operation \\S+ of default is unknown since .*, and its key is held without a request",
+    "an operation of long ago is begun, and its key has no request to end it with",
+    `WITH record AS (
+       UPDATE idempotency_records
+       SET state = 'held', outcome = NULL, request = NULL, unknown_reason = 'a hand'
+       WHERE ${ofKey("storm-3")}
+     )
+     ${begunLongAgo("create", "storm-3")}`,
+  ],
+  [
+    'I15: key "storm-0" of default .* is held without a reason',
+    "a key was parked without a reason",
+    `UPDATE idempotency_records SET state = 'held', outcome = NULL, request = ''
+     WHERE ${ofKey("storm-0")}`,
+  ],
+  [
+    'I15: key "storm-0" of default .* is executing in attempt 201, of at most 200',
+    "a key was executed too often",
+    `UPDATE idempotency_records
+     SET state = 'executing', outcome = NULL, request = '', attempts = 201,
+       lease_until = now() + interval '1 minute'
+     WHERE ${ofKey("storm-0")}`,
+  ],
+  [
+    "I11: operation \\S+ of default is unknown, and its key is released",
+    "a key was set free while its operation is begun",
+    `WITH record AS (
+       UPDATE idempotency_records SET state = 'released', outcome = NULL WHERE ${ofKey("storm-3")}
+     )
+     UPDATE operations SET state = 'unknown', finish_time = NULL
+     WHERE ${operation("create", "storm-3")}`,
+  ],
+  [
+    "I11: operation \\S+ of default was not executed, and the payment .* is UNKNOWN",
+    "a payment that was not created is unknown again",
+    `UPDATE payments SET status = 'UNKNOWN', decline_code = '' WHERE ${payment("given-up")}`,
+  ],
+  [
+    "I11: payment \\S+ of default is DECLINED \\(not_executed\\), and .* is declined",
+    "a payment that the processor declined was declined as not executed",
+    `UPDATE payments SET decline_code = 'not_executed' WHERE ${payment("storm-4")}`,
+  ],
+  [
+    "I9: payment \\S+ of default went from DECLINED \\(other_reason\\) .* to PROCESSING",
+    "a payment that began again had been declined by the processor",
+    `UPDATE payment_events SET payment = decode(replace(encode(payment, 'hex'),
+       encode('not_executed', 'hex'), encode('other_reason', 'hex')), 'hex')
+     WHERE payment_id = (SELECT id FROM payments WHERE ${payment("retried")})`,
+  ],
+  [
+    "I11: payment \\S+ of default is AUTHORIZED, and the operation that creates it is pending",
+    "a payment that was created is being created",
+    `UPDATE operations SET state = 'pending', finish_time = NULL
+     WHERE ${operation("create", "storm-3")}`,
+  ],
+  [
+    "I6: effect \\S+ on payment \\S+ has an operation that was ended as not executed",
+    "an operation that the processor did was ended as not executed",
+    `UPDATE operations SET state = 'not_executed', decline_code = 'not_executed'
+     WHERE ${operation("create", "storm-3")}`,
   ],
 ];

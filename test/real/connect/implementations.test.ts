@@ -206,6 +206,23 @@ describe("who calls", () => {
   });
 });
 
+describe("a gate before a service that does not authenticate by itself", () => {
+  it("tells it who calls: the key of one tenant is not another's", async () => {
+    const handlers = typedHandlers(async (_, { caller }) => ({ text: caller.tenant }));
+    const authenticate = ({ requestHeader }: { requestHeader: Headers }): Caller => ({
+      tenant: requestHeader.get("x-tenant") ?? "",
+      role: "caller",
+    });
+    const { post } = await serveEchoOverHttp(serviceImplementation(EchoService, handlers), {
+      router: { requestGate: authenticationGate(authenticate) },
+    });
+    for (const tenant of ["acme", "umbrella"]) {
+      const answer = await post("Act", {}, { ...KEY, "x-tenant": tenant });
+      expect(answer.body).toEqual({ text: tenant });
+    }
+  });
+});
+
 describe("a service whose options contradict themselves", () => {
   it("is refused before anything is served", () => {
     const executor = createExecutor({ store: createMemoryStore() });

@@ -19,8 +19,9 @@ import {
 } from "./calls.js";
 
 /**
- * A lock is given up after half a second, and the statements' own limit is ten:
- * whoever has its answer by then was not held up. Milliseconds.
+ * A batch gives a lock up after half a second, each of its items after a tenth of
+ * one, and the statements' own limit is ten: whoever has its answer by then was
+ * not held up. Milliseconds.
  */
 const BOUND_MS = 8_000;
 
@@ -46,14 +47,25 @@ async function untilBlocked(): Promise<readonly number[]> {
   return payments.blocked();
 }
 
-/** Locks rows of payments until the returned function is called. */
-async function lockPayments(ids: readonly string[]): Promise<() => Promise<void>> {
+/** Locks rows until the returned function is called. */
+async function lockRows(condition: string, names: readonly string[]): Promise<() => Promise<void>> {
   const locker = await payments.connect();
   await locker.query("BEGIN");
-  await locker.query("SELECT FROM payments WHERE id = ANY($1) FOR UPDATE", [ids]);
+  const { rowCount } = await locker.query(`SELECT FROM ${condition} = ANY($1) FOR UPDATE`, [names]);
+  expect(rowCount).toBe(names.length);
   return async () => {
     await locker.query("ROLLBACK");
   };
+}
+
+/** Locks rows of payments until the returned function is called. */
+function lockPayments(ids: readonly string[]): Promise<() => Promise<void>> {
+  return lockRows("payments WHERE id", ids);
+}
+
+/** Locks the records of calls until the returned function is called. */
+function lockRecords(keys: readonly string[]): Promise<() => Promise<void>> {
+  return lockRows("idempotency_records WHERE idempotency_key", keys);
 }
 
 /** Captures all of a payment, under a key of its own. */
@@ -86,6 +98,26 @@ describe("rows that others hold", () => {
     );
     expect(await allOk(captured)).toBe(true);
   });
+
+  it.each([1, 20])(
+    "%i locked records among a hundred finishes hold up no other, and are answered once they are free",
+    async (count) => {
+      const { wrap, arrived, release } = holdAnswers();
+      const process = payments.open({ wrap });
+      const keys = newKeys("locked-record", 100);
+      const replies = keys.map((key) => process.create(key, terms()));
+      await waitUntil(async () => arrived() === keys.length, STEP_LIMIT_MS);
+      const unlock = await lockRecords(keys.slice(0, count));
+      const startedAtMs = performance.now();
+      release();
+      expect(await allOk(replies.slice(count))).toBe(true);
+      expect(performance.now() - startedAtMs).toBeLessThan(BOUND_MS);
+      const held = replies.slice(0, count);
+      expect(await Promise.race([...held, sleep(0, "undecided")])).toBe("undecided");
+      await unlock();
+      expect(await allOk(held)).toBe(true);
+    },
+  );
 
   it("a deadlock ends one batch, and its payments are captured one by one", async () => {
     const ids = (await createAll(service, newKeys("deadlock", 10))).sort();

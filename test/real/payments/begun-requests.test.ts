@@ -78,6 +78,41 @@ describe("a processor that refuses a call for good", () => {
     });
   });
 
+  it("has done it nonetheless where it knows so, on a first attempt and on a later one", async () => {
+    const liar = {
+      ...refuse("invalid"),
+      lookUp: async () => ({ decision: { kind: "approved" } as const, amount: eur(1000n) }),
+    };
+    const context = await payments.claim("CreatePayment", "refused-and-done");
+    const { payment } = await payments.serve(liar).createPayment(createRequest(), context);
+    expect(payment).toMatchObject({ status: PaymentStatus.AUTHORIZED });
+
+    const first = await payments.claim("CreatePayment", "refused-later-and-done");
+    await expect(
+      payments.serve(scripted(dropReply)).createPayment(createRequest(), first),
+    ).rejects.toBeInstanceOf(ProcessorUnknown);
+    const next = await payments.takeOver(first);
+    const later = await payments.serve(liar).createPayment(createRequest(), next);
+    expect(later.payment).toMatchObject({ status: PaymentStatus.AUTHORIZED });
+  });
+
+  it("has not done it where it knows of another amount, or cannot be asked", async () => {
+    const other = {
+      ...refuse("invalid"),
+      lookUp: async () => ({ decision: { kind: "approved" } as const, amount: eur(1n) }),
+    };
+    const context = await payments.claim("CreatePayment", "refused-for-another-amount");
+    await expect(
+      payments.serve(other).createPayment(createRequest(), context),
+    ).rejects.toBeInstanceOf(Parked);
+
+    const away = { ...refuse("invalid"), lookUp: () => Promise.reject(new Error("away")) };
+    const asked = await payments.claim("CreatePayment", "refused-and-away");
+    await expect(payments.serve(away).createPayment(createRequest(), asked)).rejects.toBeInstanceOf(
+      ProcessorUnknown,
+    );
+  });
+
   it("leaves it to an operator where an earlier attempt may have acted", async () => {
     const first = await payments.claim("CreatePayment", "refused-later");
     await expect(

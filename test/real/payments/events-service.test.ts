@@ -1,23 +1,11 @@
-import { create, fromBinary, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import { createClient } from "@connectrpc/connect";
 import { createConnectTransport } from "@connectrpc/connect-node";
-import {
-  Client,
-  type ClientReadableStream,
-  credentials,
-  type ServiceError,
-  status,
-} from "@grpc/grpc-js";
+import { status } from "@grpc/grpc-js";
 import pg from "pg";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import {
-  CaptureMethod,
-  type PaymentEvent,
-  PaymentService,
-  StreamPaymentEventsRequestSchema,
-  type StreamPaymentEventsResponse,
-} from "../../../src/gen/payonce/payments/v1/payments_pb.js";
+import { CaptureMethod, PaymentService } from "../../../src/gen/payonce/payments/v1/payments_pb.js";
 import { type Cluster, startCluster } from "../../support/cluster.js";
+import { openEventStream } from "../../support/event-stream.js";
 import { eur, openPayments, paymentOf, untilAnswered } from "../../support/payments-client.js";
 import { waitUntil } from "../../support/service-process.js";
 import { transitionOf } from "./event-reader.js";
@@ -32,37 +20,12 @@ const CAPTURES = 3;
 /** Created, authorized, and captured in parts. */
 const TRANSITIONS = PAYMENTS * (2 + CAPTURES);
 
-const { streamPaymentEvents: method } = PaymentService.method;
-
 let cluster: Cluster;
 beforeAll(async () => {
   const env = { IDEMPOTENCY_LEASE_MS: String(LEASE_MS) };
   cluster = await startCluster({ services: 0, redisNodes: 0, env });
 });
 afterAll(() => cluster.stop());
-
-/** A stream over gRPC, with all that it has brought and how it ended. */
-function openStream(
-  target: string,
-  request: MessageInitShape<typeof StreamPaymentEventsRequestSchema> = {},
-) {
-  const client = new Client(target, credentials.createInsecure());
-  const events: PaymentEvent[] = [];
-  const call: ClientReadableStream<StreamPaymentEventsResponse> = client.makeServerStreamRequest(
-    `/${PaymentService.typeName}/${method.name}`,
-    (message) => Buffer.from(toBinary(method.input, message)),
-    (bytes) => fromBinary(method.output, bytes),
-    create(StreamPaymentEventsRequestSchema, request),
-  );
-  call.on("data", ({ event }: StreamPaymentEventsResponse) => {
-    if (event !== undefined) {
-      events.push(event);
-    }
-  });
-  const error = new Promise<ServiceError>((resolve) => call.on("error", resolve));
-  void error.then(() => client.close());
-  return { events, error, call };
-}
 
 /** Makes payments, each captured in parts. A payment stops at its first failure. */
 async function makePayments(target: string): Promise<void> {
@@ -96,7 +59,7 @@ async function storedTransitions(): Promise<string[]> {
 
 it("after kill -9 and recovery, a stream that resumes has had every transition once, in order", async () => {
   const killed = await cluster.addService();
-  const before = openStream(killed.grpcAddress);
+  const before = openEventStream(killed.grpcAddress);
   const interrupted = makePayments(killed.grpcAddress);
   await waitUntil(() => before.events.length > TRANSITIONS / 4, STEP_LIMIT_MS);
   killed.kill("SIGKILL");
@@ -105,11 +68,11 @@ it("after kill -9 and recovery, a stream that resumes has had every transition o
 
   const service = await cluster.addService();
   const last = before.events.at(-1);
-  const after = openStream(service.grpcAddress, { afterEventId: last?.id ?? "" });
+  const after = openEventStream(service.grpcAddress, { afterEventId: last?.id ?? "" });
   await makePayments(service.grpcAddress);
   const seen = () => [...before.events, ...after.events];
   await waitUntil(() => seen().length >= TRANSITIONS, STEP_LIMIT_MS);
-  const fromTheStart = openStream(service.grpcAddress);
+  const fromTheStart = openEventStream(service.grpcAddress);
   await waitUntil(() => fromTheStart.events.length >= TRANSITIONS, STEP_LIMIT_MS);
 
   const transitions = seen().map(transitionOf);
@@ -124,7 +87,7 @@ it("after kill -9 and recovery, a stream that resumes has had every transition o
 
 it("streams that are open do not hold up a service that stops, over gRPC or over Connect", async () => {
   const service = await cluster.addService();
-  const overGrpc = openStream(service.grpcAddress);
+  const overGrpc = openEventStream(service.grpcAddress);
   const transport = createConnectTransport({
     baseUrl: `http://${service.httpAddress}`,
     httpVersion: "1.1",

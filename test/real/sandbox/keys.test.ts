@@ -13,6 +13,7 @@ import {
   readLines,
   runSandbox,
   setFaults,
+  verdict,
   voidPayment,
 } from "./support.js";
 
@@ -112,12 +113,25 @@ describe("a processor key", () => {
   });
 });
 
+it("names are as long as the payment service lets them be, counted in characters", async () => {
+  const { call, dataDir } = await runSandbox();
+  const longest = "😀".repeat(255);
+
+  const answer = await call(authorize, authorization({ paymentMethod: longest }));
+  expect(verdict(answer)).toBe("unknown_payment_method");
+
+  const names = { processorKey: longest, paymentId: longest };
+  expect(verdict(await call(authorize, authorization(names)))).toBe("approved");
+  expect(await readLines(dataDir)).toHaveLength(1);
+});
+
 describe("a request that makes no sense is refused, with the field's name", () => {
   it.each([
     ["processor_key", authorization({ processorKey: "" })],
     ["processor_key", authorization({ processorKey: "k".repeat(256) })],
     ["payment_id", authorization({ paymentId: "" })],
     ["payment_method", authorization({ paymentMethod: "" })],
+    ["payment_method", authorization({ paymentMethod: "😀".repeat(256) })],
     ["amount.minor_units", authorization({ amount: eur(0n) })],
     ["amount.minor_units", authorization({ amount: eur(-1n) })],
     ["amount.currency_code", authorization({ amount: { currencyCode: "eur", minorUnits: 1n } })],

@@ -78,11 +78,16 @@ describe("payonce inspect", () => {
 });
 
 describe("payonce migrate", () => {
-  it("applies everything once, and then says that nothing is left", async () => {
+  it("applies everything once, then says that nothing is left; a restore is another generation", async () => {
     const database = await createDatabase();
     const migrate = ["migrate", "--database-url", database.url];
-    expect(await printed(...migrate)).toMatch(/^applied idempotency\/0001.*\ndeployment \S+, /);
-    expect(await printed(...migrate)).toMatch(/^up to date\ndeployment \S+, generation 1\n$/);
+    const first = await printed(...migrate);
+    expect(first).toMatch(/^applied idempotency\/0001.*\ndeployment \S+, generation \S{36}\n$/);
+    const [, deployment] = first.split("\n");
+    expect(await printed(...migrate)).toBe(`up to date\n${deployment}\n`);
+    const restored = await printed(...migrate, "--restored");
+    expect(restored).toMatch(/^up to date\ndeployment \S+, generation \S{36}\n$/);
+    expect(restored).not.toContain(deployment);
     await database.drop();
   });
 

@@ -57,6 +57,8 @@ describe.skipIf(!grpcurlAvailable)("with grpcurl", () => {
     const request = "payonce.payments.v1.CreatePaymentRequest";
     const description = await grpcurl(["-plaintext", address, "describe", request]);
     expect(description.stdout).toContain("string idempotency_key = 1;");
+    const health = await grpcurl(["-plaintext", address, "grpc.health.v1.Health/Check"]);
+    expect(health.stdout).toContain("SERVING");
   });
 
   describe("the key", () => {

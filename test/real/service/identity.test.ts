@@ -23,6 +23,7 @@ import { payonce } from "./command-line.js";
 
 const CREATE_PAYMENT = "payonce.payments.v1.PaymentService/CreatePayment";
 const { CAPTURED } = PaymentStatus;
+const NOT_EXECUTED = { case: "notExecuted", value: {} } as const;
 
 let directory: string;
 let cluster: Cluster;
@@ -41,6 +42,7 @@ beforeAll(async () => {
     { sha256: tokenHash("of-acme"), tenant: "acme", role: "caller" },
     { sha256: tokenHash("of-globex"), tenant: "globex", role: "caller" },
     { sha256: tokenHash("of-an-operator"), tenant: "acme", role: "operator" },
+    { sha256: tokenHash("of-a-global-operator"), tenant: "acme", role: "global_operator" },
   ];
   await writeFile(tokensFile, JSON.stringify(tokens));
   environment = {
@@ -113,6 +115,67 @@ describe("TLS with bearer tokens", () => {
     });
     const seen = await as("of-an-operator").getRecord({ name });
     expect(seen.response?.record).toMatchObject({ tenant: "acme", idempotencyKey: "inspected" });
+  });
+
+  describe("the keys of another tenant", () => {
+    const reads = (token: string, idempotencyKey: string) => {
+      const client = as(token);
+      const name = { tenant: "globex", operation: CREATE_PAYMENT, idempotencyKey };
+      return [
+        client.getRecord({ name }),
+        client.resolveKey({ name, fencingToken: 1n, reason: "Ada", resolution: NOT_EXECUTED }),
+        client.listRecords({ tenant: "globex" }),
+      ] as const;
+    };
+
+    beforeAll(async () => {
+      await as("of-globex").createPayment(paymentOf("tok_visa"), "of-globex-only");
+    });
+
+    it("are kept from an operator of one, and whether they exist, too", async () => {
+      for (const token of ["of-an-operator", "of-acme"]) {
+        const [there, notThere] = await Promise.all([
+          Promise.all(reads(token, "of-globex-only")),
+          Promise.all(reads(token, "no-such-key")),
+        ]);
+        expect(there.map(({ message }) => message)).toEqual(notThere.map(({ message }) => message));
+        for (const result of [...there, ...notThere]) {
+          expect(refusalOf(result)).toMatchObject({
+            code: Code.PERMISSION_DENIED,
+            reason: "OPERATOR_REQUIRED",
+          });
+        }
+      }
+      const [refused] = await Promise.all(reads("of-an-operator", "of-globex-only"));
+      expect(refused.message).toContain("global_operator");
+    });
+
+    it("are open to a global operator", async () => {
+      const [got, resolved, listed] = await Promise.all(
+        reads("of-a-global-operator", "of-globex-only"),
+      );
+      expect(got.response?.record).toMatchObject({ tenant: "globex" });
+      expect(refusalOf(resolved)).toMatchObject({ reason: "RECORD_CHANGED" }); // it is not held
+      const keys = listed.response?.records.map(({ idempotencyKey }) => idempotencyKey);
+      expect(keys).toContain("of-globex-only");
+      const own = { operation: CREATE_PAYMENT, idempotencyKey: "inspected" };
+      const seen = await as("of-a-global-operator").getRecord({ name: own });
+      expect(seen.response?.record).toMatchObject({ tenant: "acme" });
+    });
+
+    it("are shown by payonce inspect to a global operator alone", async () => {
+      const inspect = (token: string) =>
+        payonce([
+          ...["inspect", "--tenant", "globex", "--target", service.grpcAddress],
+          ...["--token", token, "--tls-ca-file", authority.certFile],
+        ]);
+      const refused = await inspect("of-an-operator");
+      expect(refused).toMatchObject({
+        code: 1,
+        stderr: expect.stringContaining("global_operator"),
+      });
+      expect((await inspect("of-a-global-operator")).stdout).toContain("of-globex-only");
+    });
   });
 
   it.each([
@@ -201,6 +264,25 @@ describe("mutual TLS", () => {
       });
       expect(stderr).toMatch(/^TLS_CLIENT_CA_FILE: .*\n$/);
       expect(code).toBe(1);
+    }
+  });
+});
+
+describe("without authentication", () => {
+  it("a caller may inspect the keys of its tenant, which is default, and no other's", async () => {
+    const anybody = open(await cluster.addService(), {});
+    await anybody.createPayment(paymentOf("tok_visa"), "of-anybody");
+    const name = { operation: CREATE_PAYMENT, idempotencyKey: "of-anybody" };
+    const seen = await anybody.getRecord({ name });
+    expect(seen.response?.record).toMatchObject({ tenant: "default" });
+    for (const result of [
+      await anybody.getRecord({ name: { ...name, tenant: "acme" } }),
+      await anybody.listRecords({ tenant: "acme" }),
+    ]) {
+      expect(refusalOf(result)).toMatchObject({
+        code: Code.PERMISSION_DENIED,
+        reason: "OPERATOR_REQUIRED",
+      });
     }
   });
 });

@@ -50,6 +50,15 @@ function nameOf(method: string, key: string) {
   return { operation: `${SERVICE}/${method}`, idempotencyKey: key };
 }
 
+/** What the service has logged of operators and a key. */
+function linesAbout(key: string): readonly { readonly msg: string }[] {
+  const lines = cluster.services.flatMap((service) => service.output().split("\n"));
+  return lines
+    .filter((line) => line.startsWith("{") && line.endsWith("}"))
+    .map((line) => JSON.parse(line))
+    .filter((line) => line.key === key && line.by !== undefined);
+}
+
 async function untilParked(method: string, key: string): Promise<bigint> {
   const read = () => payments.getRecord({ name: nameOf(method, key) });
   await waitUntil(
@@ -80,7 +89,9 @@ describe("a payment that is parked", () => {
     const create = () => payments.createPayment(paymentOf("tok_never"), "parked");
     await create();
     await untilParked("CreatePayment", "parked");
-    expect(refusalOf(await create())).toMatchObject({ reason: "OUTCOME_UNKNOWN" });
+    const told = await create();
+    expect(refusalOf(told)).toMatchObject({ reason: "OUTCOME_UNKNOWN", next: "look_up" });
+    expect(told.message).toContain("an operator has to find out");
     const { response } = await payments.listRecords({ state: RecordState.HELD });
     const record = response?.records.find(({ idempotencyKey }) => idempotencyKey === "parked");
     expect(record?.unknownReason).toMatch(/has no result/);
@@ -145,6 +156,42 @@ describe("a payment that is parked", () => {
     expect(refusalOf(answer)).toMatchObject({ reason: "PAYMENT_NOT_CAPTURABLE" });
     const again = await capture("capture-2");
     expect(again.response?.payment?.status).toBe(PaymentStatus.CAPTURED);
+  });
+
+  it("leaves lines in the log: what was asked by whom, and then what came of it", async () => {
+    await payments.createPayment(paymentOf("tok_never"), "logged");
+    const fencingToken = await untilParked("CreatePayment", "logged");
+    const ask = (token: bigint) =>
+      payments.resolveKey({
+        name: nameOf("CreatePayment", "logged"),
+        fencingToken: token,
+        reason: "asked the bank",
+        resolution: failed,
+      });
+    await ask(fencingToken - 1n);
+    await ask(fencingToken);
+    await payments.resolveKey({ name: nameOf("CreatePayment", "logged"), fencingToken });
+
+    const asked = {
+      by: { tenant: "default", role: "operator" },
+      tenant: "default",
+      operation: `${SERVICE}/CreatePayment`,
+      key: "logged",
+      resolution: "error",
+      reason: "asked the bank",
+    };
+    const stale = { ...asked, fencingToken: String(fencingToken - 1n) };
+    const right = { ...asked, fencingToken: String(fencingToken) };
+    const lines = () => linesAbout("logged");
+    await expect.poll(lines).toHaveLength(6);
+    expect(lines()).toMatchObject([
+      { ...stale, msg: "an operator asks to end a key" },
+      { ...stale, msg: expect.stringContaining("not ended"), refusal: "RECORD_CHANGED" },
+      { ...right, msg: "an operator asks to end a key" },
+      { ...right, msg: "the key was ended", state: "COMPLETED" },
+      { reason: "", msg: "an operator asks to end a key" },
+      { reason: "", msg: expect.stringContaining("not ended"), refusal: "FIELD_INVALID" },
+    ]);
   });
 
   it("is not resolved under a fencing token that was read too early", async () => {

@@ -92,6 +92,18 @@ describe("a payment method that is decided at once", () => {
   });
 });
 
+it("a token of 255 characters beyond ASCII is declined like any other unknown one", async () => {
+  const call = () => payments.createPayment(paymentOf("😀".repeat(255)), "longest-token");
+  const { response } = await call();
+  expect(response?.payment).toMatchObject({
+    status: DECLINED,
+    declineCode: "unknown_payment_method",
+  });
+  expect(isReplayed(await call())).toBe(true);
+  const longer = await payments.createPayment(paymentOf("😀".repeat(256)), "longer-token");
+  expect(refusalOf(longer)).toMatchObject({ reason: "FIELD_INVALID", field: "payment_method" });
+});
+
 it("tok_slow: the payment is processing meanwhile, and a duplicate is told to wait", async () => {
   const call = () => payments.createPayment(paymentOf("tok_slow"), "slow");
   const first = call();

@@ -28,18 +28,19 @@ export interface Process {
 /** Runs `npm start` as a stranger would, but for the ports, and waits until it says that it is ready. */
 export async function npmStart(
   checkout: string,
-  path = process.env.PATH ?? "",
+  env: Readonly<Record<string, string>> = {},
 ): Promise<StartedService> {
   const child = spawn("npm", ["start"], {
     cwd: checkout,
     env: {
-      PATH: path,
+      PATH: process.env.PATH ?? "",
       HOME: process.env.HOME ?? checkout,
       // What was downloaded before is not asked for again.
       npm_config_prefer_offline: "true",
       GRPC_LISTEN: "127.0.0.1:0",
       HTTP_LISTEN: "127.0.0.1:0",
       SANDBOX_LISTEN: "127.0.0.1:0",
+      ...env,
     },
     stdio: ["ignore", "pipe", "pipe"],
     detached: true, // a job of its own, as at a terminal

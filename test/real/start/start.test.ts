@@ -3,6 +3,7 @@ import { Client, credentials, Metadata } from "@grpc/grpc-js";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import {
   CreatePaymentRequestSchema,
+  type Payment,
   PaymentService,
   PaymentStatus,
 } from "../../../src/gen/payonce/payments/v1/payments_pb.js";
@@ -10,11 +11,17 @@ import { callUnary } from "../../../src/grpc/client.js";
 import { Code } from "../../../src/idempotency/code.js";
 import { KEY_METADATA } from "../../../src/idempotency/key.js";
 import { REPLAYED_ENTRY } from "../../../src/idempotency/reply.js";
+import { waitUntil } from "../../support/service-process.js";
 import { type Checkout, createCheckout, createPathWithoutRedis } from "./checkout.js";
 import { npmStart, START_LIMIT_MS, type StartedService } from "./npm-start.js";
 
 /** Each test starts the service at most twice. */
 const TEST_LIMIT_MS = 2 * START_LIMIT_MS;
+
+const SHUTDOWN_TIMEOUT_MS = 5_000;
+/** Until a busy machine has noticed that the time is over. */
+const MARGIN_MS = 2_000;
+const STEP_LIMIT_MS = 20_000;
 
 describe("npm start in a fresh checkout", { timeout: TEST_LIMIT_MS }, () => {
   let checkout: Checkout;
@@ -23,8 +30,8 @@ describe("npm start in a fresh checkout", { timeout: TEST_LIMIT_MS }, () => {
   });
   afterAll(() => checkout.remove(), TEST_LIMIT_MS);
 
-  async function start(path?: string): Promise<StartedService> {
-    const started = await npmStart(checkout.path, path);
+  async function start(env?: Readonly<Record<string, string>>): Promise<StartedService> {
+    const started = await npmStart(checkout.path, env);
     onTestFinished(() => started.kill());
     return started;
   }
@@ -43,6 +50,24 @@ describe("npm start in a fresh checkout", { timeout: TEST_LIMIT_MS }, () => {
     expect(started.running()).toEqual([]);
   });
 
+  it("ends them all in time at Ctrl-C also where its sandbox is frozen, with a payment unanswered", async () => {
+    const started = await start({
+      PROCESSOR_TIMEOUT_MS: "50s",
+      SHUTDOWN_TIMEOUT_MS: String(SHUTDOWN_TIMEOUT_MS),
+    });
+    const sandbox = started.running().find(({ command }) => command.includes("sandbox-entry"));
+    process.kill(sandbox?.pid ?? 0, "SIGSTOP");
+    const unanswered = callAsPrinted(started);
+    const { address, key } = printedCall(started);
+    await waitUntil(async () => (await paymentOfKey(address, key)) !== undefined, STEP_LIMIT_MS);
+    const startedAtMs = performance.now();
+    await started.interrupt();
+    expect(performance.now() - startedAtMs).toBeLessThan(SHUTDOWN_TIMEOUT_MS + MARGIN_MS);
+    expect(started.output()).toContain("left behind: 1 calls");
+    expect(started.running()).toEqual([]);
+    expect((await unanswered).code).toBe(Code.UNAVAILABLE);
+  });
+
   it("keeps a payment, and its answer to the byte, through kill -9 of every process", async () => {
     const first = await start();
     const answer = await callAsPrinted(first);
@@ -55,22 +80,15 @@ describe("npm start in a fresh checkout", { timeout: TEST_LIMIT_MS }, () => {
 
     const second = await start();
     expect(second.output()).not.toContain("added");
-    const { method } = PaymentService;
     const { address, key } = printedCall(second);
-    const read = await withClient(address, (client) =>
-      callUnary(client, {
-        method: method.getPayment,
-        request: { lookup: { case: "idempotencyKey", value: key } },
-      }),
-    );
-    expect(read.response?.payment).toEqual(answer.response?.payment);
+    expect(await paymentOfKey(address, key)).toEqual(answer.response?.payment);
     const replay = await callAsPrinted(second);
     expect(replay.headers).toContainEqual(REPLAYED_ENTRY);
     expect(replay).toMatchObject({ code: answer.code, body: answer.body });
   });
 
   it("says that the gate is inside the process where the PATH leads to no Redis server", async () => {
-    const started = await start(await createPathWithoutRedis(checkout.path));
+    const started = await start({ PATH: await createPathWithoutRedis(checkout.path) });
     expect(started.output()).toMatch(
       /^ +Gate +a gate inside the process \(no redis-server or valkey-server on the PATH\)$/m,
     );
@@ -99,6 +117,17 @@ async function callAsPrinted(started: StartedService) {
       metadata,
     }),
   );
+}
+
+/** Undefined where there is none. */
+async function paymentOfKey(address: string, key: string): Promise<Payment | undefined> {
+  const { response } = await withClient(address, (client) =>
+    callUnary(client, {
+      method: PaymentService.method.getPayment,
+      request: { lookup: { case: "idempotencyKey", value: key } },
+    }),
+  );
+  return response?.payment;
 }
 
 async function withClient<Result>(

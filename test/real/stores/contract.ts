@@ -30,6 +30,21 @@ const answer: Outcome = {
   trailers: [["x-checksum-bin", new Uint8Array([0, 127, 128])]],
 };
 
+/** The record is held, and a store knows for how long: longer the later it is asked. */
+async function expectHeldLonger(store: IdempotencyStore<never>, request: ClaimRequest) {
+  const heldMs: number[] = [];
+  for (const waitMs of [0, 50]) {
+    await sleep(waitMs);
+    const result = await store.claim(again(request));
+    expect(result.kind).toBe("held");
+    heldMs.push(result.kind === "held" ? result.heldMs : Number.NaN);
+  }
+  const [earlierMs = Number.NaN, laterMs] = heldMs;
+  expect(earlierMs).toBeGreaterThanOrEqual(0);
+  expect(earlierMs).toBeLessThan(LONG_LEASE_MS); // not counted from the claim's lease
+  expect(laterMs).toBeGreaterThanOrEqual(earlierMs + 40);
+}
+
 /** What every store promises, whatever it is made of and decorated with. */
 export function storeContract(name: string, open: () => Promise<StoresUnderTest>): void {
   describe(name, () => {
@@ -228,6 +243,24 @@ export function storeContract(name: string, open: () => Promise<StoresUnderTest>
         await second.complete(next, answer, RETENTION_MS);
         expect(await second.reopen(next)).toBe(false);
       });
+
+      it("keeps a key that an operator has had its request's, also where that did nothing again", async () => {
+        const request = newRequest();
+        const held = claimOf(await first.claim(request));
+        await first.suspend(held, { kind: "hold", reason: "crash" });
+        const { fencingToken } = held;
+        const operator = { fencingToken, reason: "nothing there", leaseMs: LONG_LEASE_MS };
+        const taken = await second.reclaim(request.scope, operator);
+        expect(await first.reopen(held)).toBe(false);
+        expect(taken && (await second.reopen(taken.claim))).toBe(true);
+
+        const claim = claimOf(await first.claim(again(request)));
+        expect(await first.release(claim)).toBe(true);
+        expect((await second.get(request.scope))?.record.state).toBe("released");
+        const other = { ...again(request), fingerprint: newFingerprint() };
+        expect(await second.claim(other)).toEqual({ kind: "mismatch" });
+        expect(claimOf(await second.claim(again(request))).attempt).toBe(1);
+      });
     });
 
     describe("a token that was given twice, by a sequence that was restored", () => {
@@ -298,7 +331,7 @@ export function storeContract(name: string, open: () => Promise<StoresUnderTest>
         const request = newRequest({ leaseMs: SHORT_LEASE_MS, onLostOwner: "hold" });
         const claim = claimOf(await first.claim(request));
         await sleep(SHORT_LEASE_MS * 1.5);
-        expect((await second.claim(again(request))).kind).toBe("held");
+        await expectHeldLonger(second, request);
         expect(await first.complete(claim, answer, RETENTION_MS)).toBe(true);
         expect((await second.claim(again(request))).kind).toBe("replay");
       });
@@ -367,7 +400,7 @@ export function storeContract(name: string, open: () => Promise<StoresUnderTest>
         const request = newRequest();
         const claim = claimOf(await first.claim(request));
         await first.suspend(claim, { kind: "hold", reason: "window passed" });
-        expect((await second.claim(again(request))).kind).toBe("held");
+        await expectHeldLonger(second, request);
         const found = await second.get(request.scope);
         expect(found?.record).toMatchObject({ state: "held", unknownReason: "window passed" });
 

@@ -190,3 +190,26 @@ it("an answer from before a restore is not believed by a process that lives on",
   generation = 2;
   expect((await duplicate(under, request)).text).toBe("claimed");
 });
+
+it.each([
+  ["the process", MEMORY],
+  ["Redis", { memoryBytes: 0 }],
+])("an answer to a call that began before a restore is kept by %s for nobody", async (_, more) => {
+  const before = createMemoryStore();
+  const restored = createMemoryStore();
+  let generation = 1;
+  const under = await opener.open({
+    ...more,
+    namespaceNow: () => `restored-meanwhile:${generation}`,
+    // The claim's owner has a connection to the old database still.
+    store: {
+      ...before,
+      claim: (request) => (generation === 1 ? before : restored).claim(request),
+    },
+  });
+  const request = newRequest();
+  const claim = claimOf(await under.gate.claim(request));
+  generation = 2;
+  expect(await under.gate.complete(claim, answer, RETENTION_MS)).toBe(true);
+  expect((await duplicate(under, request)).text).toBe("claimed");
+});

@@ -4,7 +4,7 @@ import type { Pool } from "pg";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { okOutcome } from "../../../src/idempotency/outcome.js";
 import type { ClaimRequest } from "../../../src/idempotency/store.js";
-import { claimColumns } from "../../../src/stores/postgres/claims.js";
+import { claimParameters } from "../../../src/stores/postgres/claims.js";
 import {
   assertDurable,
   createPostgresStore,
@@ -13,8 +13,6 @@ import {
   migrate,
   openDatabase,
   pendingMigrations,
-  readDeployment,
-  startNewGeneration,
 } from "../../../src/stores/postgres/index.js";
 import { CLAIM } from "../../../src/stores/postgres/statements.js";
 import { createDatabase, type TestDatabase } from "../../support/servers/postgres.js";
@@ -118,31 +116,6 @@ describe("a database that may lose commits", () => {
         /^DATABASE_URL: synchronous_commit is off/,
       );
     });
-  });
-});
-
-describe("the deployment's generation", () => {
-  it("stays the same as long as the database is the same", async () => {
-    const first = await readDeployment(pool);
-    expect(await readDeployment(other)).toEqual(first);
-  });
-
-  it.each([
-    ["system identifier", "UPDATE deployment SET system_identifier = '1'"],
-    ["timeline", "UPDATE deployment SET timeline_id = timeline_id + 7"],
-  ])("is raised, once for all processes, when the %s is another", async (_, sql) => {
-    const before = await readDeployment(pool);
-    await pool.query(sql);
-    const read = await Promise.all([pool, other, pool, other].map(readDeployment));
-    expect(new Set(read.map(({ id }) => id))).toEqual(new Set([before.id]));
-    expect(read.map(({ generation }) => generation)).toEqual(read.map(() => before.generation + 1));
-    expect(await readDeployment(pool)).toEqual({ ...before, generation: before.generation + 1 });
-  });
-
-  it("can be raised by hand", async () => {
-    const { generation } = await readDeployment(pool);
-    expect((await startNewGeneration(pool)).generation).toBe(generation + 1);
-    expect((await readDeployment(other)).generation).toBe(generation + 1);
   });
 });
 
@@ -263,7 +236,10 @@ describe("claims of one key", () => {
   async function uncommittedClaim(request: ClaimRequest) {
     const client = await other.connect();
     await client.query("BEGIN");
-    await client.query({ ...CLAIM, values: [...claimColumns([request])] });
+    await client.query({
+      ...CLAIM,
+      values: claimParameters({ requests: [request], turn: "together" }),
+    });
     return async (end: "COMMIT" | "ROLLBACK") => {
       await client.query(end);
       client.release();

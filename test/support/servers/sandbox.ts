@@ -8,6 +8,9 @@ const CLI = fileURLToPath(new URL("../../../src/cli.ts", import.meta.url));
 
 export interface SandboxUnderTest {
   readonly address: string;
+  kill(signal: NodeJS.Signals): void;
+  /** Resolves with the exit code once the process has ended; null after a signal. */
+  readonly exited: Promise<number | null>;
   /** kill -9: what the journal holds is all that stays. */
   stop(): Promise<void>;
 }
@@ -18,6 +21,7 @@ export async function startSandboxUnderTest(dataDir: string): Promise<SandboxUnd
     env: { SANDBOX_LISTEN: "127.0.0.1:0", DATA_DIR: dataDir },
     stdio: ["ignore", "pipe", "inherit"],
   });
+  const exited = once(child, "exit").then(([code]) => (typeof code === "number" ? code : null));
   const [line] = await once(createInterface(child.stdout), "line");
   const address = /(127\.0\.0\.1:\d+)/.exec(String(line))?.[1];
   if (address === undefined) {
@@ -25,8 +29,9 @@ export async function startSandboxUnderTest(dataDir: string): Promise<SandboxUnd
   }
   return {
     address,
+    kill: (signal) => child.kill(signal),
+    exited,
     async stop() {
-      const exited = once(child, "exit");
       child.kill("SIGKILL");
       await exited;
     },

@@ -143,6 +143,36 @@ describe("a caller that hangs up", () => {
   });
 });
 
+describe("a caller whose deadline passes before its call begins", () => {
+  it("burns no key, also where the server is too busy to notice", async () => {
+    const before: ServerInterceptor = (_definition, nextCall) =>
+      new ServerInterceptingCall(nextCall, {
+        start: (next) =>
+          next({
+            onReceiveHalfClose(halfClose) {
+              while (Date.now() <= Number(nextCall.getDeadline())) {
+                // keeps the process from hearing its timers
+              }
+              halfClose();
+            },
+          }),
+      });
+    const { counter, handler } = countingHandler();
+    const { call, executor } = await serveEcho({ act: handler, read: handler }, { before });
+    for (const method of ["Act", "Read"] as const) {
+      const options = { deadline: Date.now() + 200 };
+      const late = await call({ ...echo({ key: "k" }, method), options });
+      expect(late.code).toBe(status.DEADLINE_EXCEEDED);
+    }
+    await executor.drained();
+    expect(counter.executions).toBe(0);
+    const idle = await serveEcho({ act: handler }, { executor });
+    const answer = await idle.call(echo({ key: "k" }));
+    expect(answer.headers).not.toHaveProperty("idempotency-replayed");
+    expect(counter.executions).toBe(1);
+  });
+});
+
 describe("a handler that lasts longer than it may", () => {
   it("has its late answer thrown away, and is told to stop", async () => {
     const { open, opened } = gate();

@@ -105,7 +105,7 @@ describe("an error that a handler of grpc-js's own style calls back", () => {
       expect(answer).toMatchObject({ code: status.UNAVAILABLE, headers: undefined });
       expect(detailsOf(answer)).toMatchObject({
         reason: "OUTCOME_UNKNOWN",
-        next: "retry_same_key",
+        next: "look_up",
       });
       expect(answer.details).not.toContain("secret");
     }

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { FaultAction } from "../../../../src/gen/payonce/sandbox/v1/sandbox_pb.js";
 import { Code } from "../../../../src/idempotency/code.js";
 import { processorKeyOfCall } from "../../../real/service/processor.js";
+import { resolve, untilHeld } from "../../../support/operator.js";
 import {
   answerOf,
   isReplayed,
@@ -59,9 +60,12 @@ async function expectOneAnswer(
   );
 }
 
+/** By these a processor says that the call itself does nothing, and never will. */
+const REFUSALS: readonly Code[] = [Code.INVALID_ARGUMENT, Code.FAILED_PRECONDITION];
+
 // Object.entries forgets the names' type.
 const errors = (Object.entries(Code) as [keyof typeof Code, Code][]).filter(
-  ([, code]) => code !== Code.OK,
+  ([, code]) => code !== Code.OK && !REFUSALS.includes(code),
 );
 
 describe("a processor that answers with an error, whatever its code", () => {
@@ -81,6 +85,46 @@ describe("a processor that answers with an error, whatever its code", () => {
     });
   });
 });
+
+describe("a processor that refuses a call for good", () => {
+  it.each([
+    { what: "as invalid, having charged", action: FaultAction.ERROR_AFTER, charged: true },
+    { what: "as invalid, having done nothing", action: FaultAction.ERROR_BEFORE, charged: false },
+  ])("$what: asked what it did, and believed", async ({ what, action, charged }) => {
+    const key = what.replaceAll(" ", "-");
+    const processorKey = processorKeyOfCall("CreatePayment", key);
+    await cluster.processor.arm({ action, processorKey, code: Code.INVALID_ARGUMENT });
+    const answer = await clients[0]?.createPayment(paymentOf("tok_visa"), key);
+    const payment = answer?.response?.payment;
+    expect(payment?.declineCode).toBe(charged ? "" : "invalid_request");
+    const effects = charged ? ["AUTHORIZE_CAPTURE"] : [];
+    expect(await cluster.processor.effectTypesOf(payment?.id)).toEqual(effects);
+  });
+
+  it.each([
+    { what: "as reused, having charged", action: FaultAction.ERROR_AFTER, kind: "response" },
+    { what: "as reused, having done nothing", action: FaultAction.ERROR_BEFORE, kind: "error" },
+  ] as const)("$what: left to an operator", async ({ what, action, kind }) => {
+    const [client] = clients;
+    const key = what.replaceAll(" ", "-");
+    const processorKey = processorKeyOfCall("CreatePayment", key);
+    await cluster.processor.arm({ action, processorKey, code: Code.FAILED_PRECONDITION });
+    const pay = () => client?.createPayment(paymentOf("tok_visa"), key);
+    expect(await pay()).toMatchObject({ code: Code.UNAVAILABLE });
+    const held = client && (await untilHeld(client, scopeOf(key)));
+    expect(held?.unknownReason).toContain("the processor refuses the call");
+    expect(await cluster.processor.callsOf(processorKey)).toBe(1n);
+    await (client && held && resolve(client, held, kind));
+    expect((await pay())?.response?.payment).toMatchObject({
+      declineCode: kind === "error" ? "operator" : "",
+    });
+  });
+});
+
+function scopeOf(key: string) {
+  const operation = "payonce.payments.v1.PaymentService/CreatePayment";
+  return { tenant: "default", operation, key };
+}
 
 describe("a processor that gives no answer", () => {
   it.each([

@@ -4,7 +4,7 @@ import { PUSHBACK_TRAILER } from "../../../../src/idempotency/errors.js";
 import { scopeHash } from "../../../../src/idempotency/scope.js";
 import {
   type GoldenOutcome,
-  goldenCopy,
+  goldenDrawnCopy,
   goldenOutcomes,
 } from "../../../fixtures/outcomes/golden.js";
 import {
@@ -26,9 +26,11 @@ let redis: readonly Redis[];
 
 beforeAll(async () => {
   cluster = await startFaultCluster({ services: 1 });
-  await cluster.pool.query("UPDATE deployment SET id = $1, generation = 1", [
-    goldenCopy.deploymentId,
-  ]);
+  await cluster.pool.query(
+    `UPDATE deployment
+     SET id = $1, generation_id = $2, write_xid = pg_current_xact_id()::xid`,
+    [goldenDrawnCopy.deploymentId, goldenDrawnCopy.generation],
+  );
   service = await cluster.addService();
   client = cluster.connect(service);
   redis = cluster.redisNodes.map(({ url }) => new Redis(url));
@@ -81,14 +83,20 @@ describe("an outcome that the first build stored is replayed byte for byte", () 
   });
 });
 
-describe("a copy that the first build left in Redis is replayed with no database call", () => {
+/** What the copy is called in Redis. */
+function goldenName(): string {
+  const { key, deploymentId, generation } = goldenDrawnCopy;
+  const hash = Buffer.from(scopeHash({ tenant: "default", operation: OPERATION, key }));
+  return `payonce:${deploymentId}:${generation}:copy:${hash.toString("hex")}`;
+}
+
+describe("a copy that an older build left in Redis is replayed with no database call", () => {
   it.each([
-    { what: "as it was made", copy: goldenCopy.copy },
-    { what: "with a field that only a later build knows", copy: goldenCopy.laterCopy },
+    { what: "as it was made", copy: goldenDrawnCopy.copy },
+    { what: "with a field that only a later build knows", copy: goldenDrawnCopy.laterCopy },
   ])("$what", async ({ copy }) => {
-    const { key, answer, deploymentId } = goldenCopy;
-    const hash = Buffer.from(scopeHash({ tenant: "default", operation: OPERATION, key }));
-    const name = `payonce:${deploymentId}:1:copy:${hash.toString("hex")}`;
+    const { key, answer } = goldenDrawnCopy;
+    const name = goldenName();
     await Promise.all(redis.map((node) => node.set(name, Buffer.from(copy, "hex"))));
     const hits = await countDecisions(service, "hit");
     const replay = await pay(key);
@@ -99,9 +107,8 @@ describe("a copy that the first build left in Redis is replayed with no database
   });
 
   it("but never one that has lost a byte", async () => {
-    const { key, copy, deploymentId } = goldenCopy;
-    const hash = Buffer.from(scopeHash({ tenant: "default", operation: OPERATION, key }));
-    const name = `payonce:${deploymentId}:1:copy:${hash.toString("hex")}`;
+    const { key, copy } = goldenDrawnCopy;
+    const name = goldenName();
     const cut = Buffer.from(copy, "hex").subarray(0, -1);
     await Promise.all(redis.map((node) => node.set(name, cut)));
     expect(isReplayed(await pay(key))).toBe(false);

@@ -15,10 +15,15 @@ import {
   paymentOf,
   untilAnswered,
 } from "../../../support/payments-client.js";
+import {
+  copyDatabase,
+  dropDatabase,
+  dumpDatabase,
+  loadDump,
+} from "../../../support/servers/copy-database.js";
 import { startPostgresUnderTest } from "../../../support/servers/postgres.js";
 import type { ServiceProcess } from "../../../support/service-process.js";
 import { tell } from "../processes/fault-cluster.js";
-import { copyDatabase, dropDatabase, dumpDatabase, loadDump } from "./copy-database.js";
 import { countDecisions } from "./gate-metrics.js";
 
 /** In the backup: payments, some of them to be captured later. */

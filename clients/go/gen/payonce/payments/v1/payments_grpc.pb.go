@@ -15,7 +15,7 @@
 //
 //   retry_same_key   send the same call again, after the delay of RetryInfo
 //   fix_request      the call as it is will never succeed
-//   look_up          the answer is gone; read the payment
+//   look_up          the answer is gone, or not known yet; read the payment
 //
 // A key is retried only with the request it was first sent with.
 

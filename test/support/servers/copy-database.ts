@@ -1,4 +1,4 @@
-import pg from "pg";
+import { onDatabase } from "./on-database.js";
 
 /** All rows of all tables at one moment: what a dump holds. */
 export interface Dump {
@@ -66,17 +66,4 @@ export async function dropDatabase(url: string): Promise<void> {
   await onDatabase(server.href, (client) =>
     client.query(`DROP DATABASE IF EXISTS ${new URL(url).pathname.slice(1)} WITH (FORCE)`),
   );
-}
-
-async function onDatabase<Result>(
-  url: string,
-  work: (client: pg.Client) => Promise<Result>,
-): Promise<Result> {
-  const client = new pg.Client({ connectionString: url });
-  await client.connect();
-  try {
-    return await work(client);
-  } finally {
-    await client.end();
-  }
 }

@@ -1,0 +1,96 @@
+import { Code as ConnectCode, ConnectError, type HandlerContext } from "@connectrpc/connect";
+import { Code } from "../idempotency/code.js";
+import { type ErrorDescription, refusal } from "../idempotency/errors.js";
+import { refusedReply } from "../idempotency/reply.js";
+import { connectErrorOf } from "./errors.js";
+
+// Connect aborts a call's signal at the deadline that its caller has sent, and
+// then waits for the handler all the same. Who has stopped waiting is told here.
+
+/** After how long to ask for what goes on meanwhile: most calls take less. */
+const RETRY_DELAY_MS = 1_000;
+
+/** A deadline that passes before anything is begun, or while a call only reads. */
+const NOT_EXECUTED: ErrorDescription = {
+  code: Code.DEADLINE_EXCEEDED,
+  reason: "NOT_EXECUTED",
+  message: "the deadline has passed, and nothing was done",
+  next: "retry_same_key",
+  retryDelayMs: RETRY_DELAY_MS,
+};
+
+/** A deadline that passes while a call executes, which goes on. Under a key a retry gets its answer. */
+export const GOES_ON: ErrorDescription = {
+  ...refusal("OUTCOME_UNKNOWN", "the deadline has passed, and the call goes on", {
+    retryDelayMs: RETRY_DELAY_MS,
+  }),
+  code: Code.DEADLINE_EXCEEDED,
+};
+
+/** The same without a key: a retry would be another call. */
+export const GOES_ON_WITHOUT_KEY: ErrorDescription = {
+  code: Code.DEADLINE_EXCEEDED,
+  reason: "OUTCOME_UNKNOWN",
+  message: "the deadline has passed, and the call goes on; it has no key to ask again with",
+  next: "look_up",
+};
+
+/**
+ * For right before a call begins. By the clock too: the signal is late where
+ * the process is busy.
+ * @throws ConnectError if its caller has left, or its deadline has passed.
+ */
+export function assertAwaited({ signal, timeoutMs }: HandlerContext): void {
+  const leftMs = timeoutMs() ?? Number.POSITIVE_INFINITY;
+  if (leftMs <= 0 || isPastDeadline(signal)) {
+    throw connectErrorOf(refusedReply(NOT_EXECUTED));
+  }
+  if (signal.aborted) {
+    throw new ConnectError("the caller has left", ConnectCode.Canceled);
+  }
+}
+
+/**
+ * What `work` comes to, if it does so before the deadline. What it comes to
+ * later is dropped. Rejects with what the caller is told then: `passed`.
+ */
+export function untilDeadline<Result>(
+  { signal }: HandlerContext,
+  work: Promise<Result>,
+  passed: () => ErrorDescription = () => NOT_EXECUTED,
+): Promise<Result> {
+  return new Promise((resolve, reject) => {
+    const leave = () => {
+      if (isPastDeadline(signal)) {
+        reject(connectErrorOf(refusedReply(passed())));
+      }
+    };
+    signal.addEventListener("abort", leave);
+    leave(); // aborted already: no event comes any more
+    void work.then(resolve, reject).then(() => signal.removeEventListener("abort", leave));
+  });
+}
+
+/** The same for each item of a stream. */
+export async function* itemsUntilDeadline<Item>(
+  context: HandlerContext,
+  items: AsyncIterable<Item>,
+): AsyncGenerator<Item> {
+  const iterator = items[Symbol.asyncIterator]();
+  try {
+    for (;;) {
+      const next = await untilDeadline(context, iterator.next());
+      if (next.done === true) {
+        return;
+      }
+      yield next.value;
+    }
+  } finally {
+    // Not waited for: a handler that does not heed its signal would hold the answer up.
+    iterator.return?.().catch(() => {});
+  }
+}
+
+function isPastDeadline({ reason }: AbortSignal): boolean {
+  return reason instanceof ConnectError && reason.code === ConnectCode.DeadlineExceeded;
+}

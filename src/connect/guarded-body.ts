@@ -1,0 +1,76 @@
+import type { DescMessage } from "@bufbuild/protobuf";
+import { Code as ConnectCode, ConnectError } from "@connectrpc/connect";
+import {
+  compressedFlag,
+  readAllBytes,
+  type UniversalServerRequest,
+} from "@connectrpc/connect/protocol";
+import { compressionBrotli, compressionGzip } from "@connectrpc/connect-node";
+import { checkJsonRequest } from "../idempotency/json-limits.js";
+import { refusedReply } from "../idempotency/reply.js";
+import { checkRequest, RequestInvalid } from "../idempotency/request-limits.js";
+import { requestInvalid } from "../idempotency/serve.js";
+import { connectErrorOf } from "./errors.js";
+
+/** A message's flags and length stand before it, in all protocols but Connect's own for single calls. */
+const ENVELOPE_BYTES = 5;
+
+const compressions = new Map(
+  [compressionGzip, compressionBrotli].map((compression) => [compression.name, compression]),
+);
+
+/**
+ * The body of a request with one message, which is looked through before
+ * anything is decoded. Reading it fails with a ConnectError INVALID_ARGUMENT
+ * that its protocol then answers with.
+ */
+export async function* guardedBody(
+  { header }: Pick<UniversalServerRequest, "header">,
+  body: AsyncIterable<Uint8Array>,
+  { desc, maxBytes }: { readonly desc: DescMessage; readonly maxBytes: number },
+): AsyncIterable<Uint8Array> {
+  const bytes = await refusing(() => readAllBytes(body, maxBytes + ENVELOPE_BYTES));
+  await refusing(async () => {
+    const message = await messageIn(bytes, header, maxBytes);
+    const isJson = /\bjson\b/.test(header.get("content-type") ?? "");
+    (isJson ? checkJsonRequest : checkRequest)(desc, message);
+  });
+  yield bytes;
+}
+
+/** @throws ConnectError with REQUEST_INVALID for what is refused, and for what is too large. */
+async function refusing<Result>(work: () => Promise<Result>): Promise<Result> {
+  try {
+    return await work();
+  } catch (error) {
+    const isRefusal =
+      error instanceof RequestInvalid ||
+      (error instanceof ConnectError && error.code === ConnectCode.ResourceExhausted);
+    throw isRefusal ? connectErrorOf(refusedReply(requestInvalid(error))) : error;
+  }
+}
+
+/** The serialized message of a body. Encodings that nobody knows are left to the protocol to refuse. */
+async function messageIn(body: Uint8Array, header: Headers, maxBytes: number): Promise<Uint8Array> {
+  const contentType = header.get("content-type") ?? "";
+  if (/^application\/(json|proto)\b/.test(contentType)) {
+    return decompressed(body, header.get("content-encoding"), maxBytes);
+  }
+  const length = new DataView(body.buffer, body.byteOffset, body.byteLength);
+  if (body.length < ENVELOPE_BYTES || length.getUint32(1) !== body.length - ENVELOPE_BYTES) {
+    throw new RequestInvalid("the request must hold one message");
+  }
+  const message = body.subarray(ENVELOPE_BYTES);
+  const encoding = header.get("grpc-encoding") ?? header.get("connect-content-encoding");
+  return ((body[0] ?? 0) & compressedFlag) === 0
+    ? message
+    : decompressed(message, encoding, maxBytes);
+}
+
+async function decompressed(
+  bytes: Uint8Array,
+  encoding: string | null,
+  maxBytes: number,
+): Promise<Uint8Array> {
+  return (await compressions.get(encoding ?? "")?.decompress(bytes, maxBytes)) ?? bytes;
+}

@@ -1,0 +1,75 @@
+import type { RequestListener } from "node:http";
+import { Code, ConnectError, createConnectRouter } from "@connectrpc/connect";
+import type { UniversalHandler } from "@connectrpc/connect/protocol";
+import {
+  type ConnectNodeAdapterOptions,
+  compressionBrotli,
+  compressionGzip,
+  universalRequestFromNodeRequest,
+  universalResponseToNodeResponse,
+} from "@connectrpc/connect-node";
+import { guardedBody } from "./guarded-body.js";
+
+export interface NodeListenerOptions
+  extends Pick<ConnectNodeAdapterOptions, "contextValues" | "requestGate" | "routes"> {
+  readonly router: Omit<ConnectNodeAdapterOptions, "contextValues" | "requestGate" | "routes">;
+  /** How large a request may be, also once it is decompressed. Bytes. */
+  readonly maxRequestBytes: number;
+  /** Told of a handler that fails to answer at all. */
+  readonly onFailure: (error: unknown) => void;
+}
+
+/** `connectNodeAdapter`, whose requests are looked through before they are decoded. */
+export function connectNodeListener({
+  routes,
+  contextValues,
+  requestGate,
+  router: routerOptions,
+  maxRequestBytes,
+  onFailure,
+}: NodeListenerOptions): RequestListener {
+  const router = createConnectRouter({
+    acceptCompression: [compressionGzip, compressionBrotli],
+    ...routerOptions,
+    ...(requestGate && { requestGate }),
+  });
+  routes(router);
+  const handlers = new Map(router.handlers.map((handler) => [handler.requestPath, handler]));
+
+  return (request, response) => {
+    const handler = handlers.get(request.url?.split("?", 1)[0] ?? "");
+    if (handler === undefined) {
+      response.writeHead(404).end();
+      return;
+    }
+    const received = universalRequestFromNodeRequest(
+      request,
+      response,
+      undefined,
+      contextValues?.(request),
+    );
+    const guarded = { ...received, body: bodyOf(handler, received) };
+    handler(guarded)
+      .then((answer) => universalResponseToNodeResponse(answer, response))
+      .catch((error) => {
+        // The caller has left.
+        if (ConnectError.from(error).code !== Code.Aborted) {
+          onFailure(error);
+        }
+      });
+  };
+
+  function bodyOf(
+    { method }: UniversalHandler,
+    received: ReturnType<typeof universalRequestFromNodeRequest>,
+  ) {
+    const { body } = received;
+    return received.method === "POST" && isStream(body)
+      ? guardedBody(received, body, { desc: method.input, maxBytes: maxRequestBytes })
+      : body;
+  }
+}
+
+function isStream(body: unknown): body is AsyncIterable<Uint8Array> {
+  return typeof body === "object" && body !== null && Symbol.asyncIterator in body;
+}

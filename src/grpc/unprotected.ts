@@ -1,0 +1,29 @@
+import { ServerInterceptingCall, type ServerInterceptingCallInterface } from "@grpc/grpc-js";
+import { Code } from "../idempotency/code.js";
+import { refusedReply } from "../idempotency/reply.js";
+import { sendReply } from "./send-reply.js";
+
+/** The full name of the service that a method's path, such as `/acme.v1.Orders/PlaceOrder`, belongs to. */
+export function serviceNameOf(path: string): string {
+  return path.slice(1, path.lastIndexOf("/"));
+}
+
+/**
+ * A call that is answered before its handler hears of it. Whoever installs the
+ * interceptor relies on it: a service that was forgotten must not run its calls
+ * as often as they are sent.
+ */
+export function refusedAsUnprotected(
+  nextCall: ServerInterceptingCallInterface,
+  serviceName: string,
+): ServerInterceptingCall {
+  const reply = refusedReply({
+    code: Code.UNIMPLEMENTED,
+    reason: "INTERNAL",
+    message: `${serviceName} is not protected against repeated calls: wrap its definition with idempotent(service, { definition }), or pass it through by name (passThrough)`,
+    next: "fix_request",
+  });
+  return new ServerInterceptingCall(nextCall, {
+    start: (next) => next({ onReceiveMetadata: () => sendReply(nextCall, reply) }),
+  });
+}

@@ -1,0 +1,105 @@
+import type { DescService } from "@bufbuild/protobuf";
+import type { CallContext } from "../idempotency/call.js";
+import { CallError } from "../idempotency/errors.js";
+import type { ServiceHandlers } from "../idempotency/handlers.js";
+import { stopping } from "../idempotency/refusals.js";
+
+/**
+ * The calls that run under no key, over every transport: reads, streams, and
+ * what operators ask for. The executor knows the others.
+ */
+export interface OpenCalls {
+  /** The same handlers, with their calls known here. */
+  watch<Service extends DescService, Transaction>(
+    service: Service,
+    handlers: ServiceHandlers<Service, Transaction>,
+  ): ServiceHandlers<Service, Transaction>;
+  /** Refuses every new call with UNAVAILABLE, and ends the streams with it. */
+  stop(): void;
+  /** Resolves once no call is under way. Streams do not count: they never end by themselves. */
+  drained(): Promise<void>;
+  /** How many are under way. */
+  count(): { readonly calls: number; readonly streams: number };
+}
+
+const STREAM_ENDED =
+  "this server is stopping; open the stream again, after the id of the last event that it sent";
+
+type UnaryHandler = (request: unknown, context: CallContext<unknown>) => Promise<unknown>;
+type StreamHandler = (request: unknown, context: CallContext<unknown>) => AsyncIterable<unknown>;
+
+export function createOpenCalls(): OpenCalls {
+  const calls = new Set<Promise<unknown>>();
+  const streams = new Set<() => void>();
+  let isStopping = false;
+
+  function unary(handler: UnaryHandler): UnaryHandler {
+    const watched: UnaryHandler = async (request, context) => {
+      if (isStopping) {
+        throw new CallError(stopping());
+      }
+      const call = handler(request, context);
+      calls.add(call);
+      try {
+        return await call;
+      } finally {
+        calls.delete(call);
+      }
+    };
+    return (request, context) =>
+      context.execution === undefined ? watched(request, context) : handler(request, context);
+  }
+
+  function serverStreaming(handler: StreamHandler): StreamHandler {
+    return async function* (request, context) {
+      if (isStopping) {
+        throw new CallError(stopping());
+      }
+      const ending = new AbortController();
+      const end = () => ending.abort();
+      const { signal, ...known } = context;
+      signal.addEventListener("abort", end);
+      if (signal.aborted) {
+        end();
+      }
+      streams.add(end);
+      try {
+        yield* handler(request, { ...known, signal: ending.signal });
+      } finally {
+        streams.delete(end);
+        signal.removeEventListener("abort", end);
+      }
+      if (isStopping) {
+        throw new CallError(stopping(STREAM_ENDED));
+      }
+    };
+  }
+
+  return {
+    watch(service, handlers) {
+      const watched = service.methods.map((method) => {
+        const handler: unknown = Reflect.get(handlers, method.localName);
+        if (typeof handler !== "function") {
+          return [method.localName, handler] as const;
+        }
+        const bound: unknown = handler.bind(handlers);
+        // ServiceHandlers made sure that the handler fits the method's kind.
+        return method.methodKind === "unary"
+          ? ([method.localName, unary(bound as UnaryHandler)] as const)
+          : ([method.localName, serverStreaming(bound as StreamHandler)] as const);
+      });
+      // Each handler has the type of the one that it wraps.
+      return Object.fromEntries(watched) as typeof handlers;
+    },
+    stop() {
+      isStopping = true;
+      for (const end of streams) {
+        end();
+      }
+    },
+    async drained() {
+      await Promise.allSettled(calls);
+    },
+    count: () => ({ calls: calls.size, streams: streams.size }),
+  };
+}

@@ -1,0 +1,126 @@
+import type { Pool } from "pg";
+import { type Clock, systemClock } from "../../idempotency/clock.js";
+import { periodically } from "../../idempotency/periodically.js";
+import { type Deployment, type Reading, readDatabase } from "./deployment.js";
+
+/**
+ * How often the database is looked at. So long may a copy be believed of an
+ * answer that a restore has lost, and may commits be confirmed that a crash
+ * would lose; a look costs Postgres a fraction of a millisecond. Milliseconds.
+ */
+const INTERVAL_MS = 1_000;
+
+/** How often it is told again that the database may lose commits. Milliseconds. */
+const TELL_AGAIN_MS = 60_000;
+
+export interface DeploymentWatch {
+  /** The deployment as it was last read. */
+  readonly deployment: () => Deployment;
+  /** How long ago the database was found to be one that may have lost rows, by its own clock. Milliseconds. */
+  readonly restoredAgoMs: () => number | undefined;
+  /** The setting under which the database may lose what it confirms now, if there is one. */
+  readonly lossySetting: () => string | undefined;
+  /** Looks no more, and waits for the look that is under way. */
+  stop(): Promise<void>;
+}
+
+export type DeploymentEvent =
+  | {
+      readonly type: "new_generation";
+      readonly deployment: Deployment;
+      /** Whether the database may have lost rows, or only its server was started anew. */
+      readonly cause: "restored" | "restarted";
+    }
+  | { readonly type: "lossy"; readonly setting: string }
+  | { readonly type: "durable" };
+
+export interface WatchOptions {
+  /** Default 1 s. */
+  readonly intervalMs?: number;
+  readonly clock?: Clock;
+  /** Told of everything worth a log line. Must not throw. */
+  readonly onEvent?: (event: DeploymentEvent) => void;
+}
+
+/**
+ * Reads the deployment, and keeps reading it until it is stopped: again and
+ * again, since a pooler hides that the database behind it is another one; and
+ * whenever a connection is made or breaks, since a failover does that. While it
+ * cannot be read, what was read last holds.
+ *
+ * @throws if it cannot be read at first
+ */
+export async function watchDeployment(
+  pool: Pool,
+  options: WatchOptions = {},
+): Promise<DeploymentWatch> {
+  const { intervalMs = INTERVAL_MS, clock = systemClock, onEvent = () => {} } = options;
+  let reading = await readDatabase(pool);
+  let readAtMs = clock.nowMs();
+  let toldAtMs = Number.NEGATIVE_INFINITY;
+  let isStale = false;
+  let looking: Promise<void> | undefined;
+
+  /** Looks once more than now, if a look is under way: that one may have begun too early. */
+  function look(): Promise<void> {
+    isStale = true;
+    looking ??= lookWhileStale().finally(() => {
+      looking = undefined;
+    });
+    return looking;
+  }
+
+  async function lookWhileStale(): Promise<void> {
+    while (isStale) {
+      isStale = false;
+      try {
+        accept(await readDatabase(pool, reading));
+      } catch {
+        return; // until the next connection, or the next round
+      }
+    }
+  }
+
+  function accept(next: Reading): void {
+    const { deployment: before, lossySetting: wasLossy } = reading;
+    reading = next;
+    readAtMs = clock.nowMs();
+    const { deployment, lossySetting } = next;
+    if (deployment.generation !== before.generation) {
+      const isRestored = deployment.restoreTimeMs !== before.restoreTimeMs;
+      const cause = isRestored ? "restored" : "restarted";
+      onEvent({ type: "new_generation", deployment, cause });
+    }
+    if (lossySetting !== undefined) {
+      tellLossy(lossySetting, lossySetting === wasLossy ? TELL_AGAIN_MS : 0);
+    } else if (wasLossy !== undefined) {
+      onEvent({ type: "durable" });
+    }
+  }
+
+  function tellLossy(setting: string, afterMs: number): void {
+    if (readAtMs - toldAtMs >= afterMs) {
+      toldAtMs = readAtMs;
+      onEvent({ type: "lossy", setting });
+    }
+  }
+
+  const onConnection = () => void look();
+  pool.on("connect", onConnection);
+  pool.on("error", onConnection);
+  const rounds = periodically({ intervalMs, clock, work: look });
+  return {
+    deployment: () => reading.deployment,
+    restoredAgoMs: () =>
+      reading.restoredAgoMs === undefined
+        ? undefined
+        : reading.restoredAgoMs + (clock.nowMs() - readAtMs),
+    lossySetting: () => reading.lossySetting,
+    async stop() {
+      pool.off("connect", onConnection);
+      pool.off("error", onConnection);
+      await rounds.stop();
+      await looking;
+    },
+  };
+}
