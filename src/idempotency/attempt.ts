@@ -1,6 +1,6 @@
 import type { Execution } from "./call.js";
 import type { Clock } from "./clock.js";
-import { CallError, ClaimLost, errorOutcome, Parked } from "./errors.js";
+import { CallError, ClaimLost, errorOutcome, Final, Parked } from "./errors.js";
 import { LazyAbort } from "./lazy-abort.js";
 import {
   type DeclaredClass,
@@ -26,7 +26,7 @@ export type Run<Transaction> = (
 /** How one attempt ended. */
 export type AttemptResult =
   | { readonly kind: "ended"; readonly outcome: Outcome; readonly declared?: DeclaredClass }
-  /** Ended with an OK that the handler has stored in its own transaction. */
+  /** Ended with an answer that the handler has stored in its own transaction. */
   | { readonly kind: "stored"; readonly outcome: Outcome }
   | { readonly kind: "failed"; readonly reason: string }
   | { readonly kind: "parked"; readonly reason: string }
@@ -98,6 +98,8 @@ export async function extendingWhile<Transaction, Result>(
 /** What is stored of the attempt, or about to be. */
 interface Completion {
   stored: Outcome | undefined;
+  /** What the handler made it of. */
+  answer?: Uint8Array | Final;
 }
 
 async function runHandler<Transaction>(
@@ -119,12 +121,14 @@ async function runHandler<Transaction>(
         throw new ClaimLost();
       }
     },
-    async completeWithin(transaction, body) {
-      const outcome = okOutcome(body);
+    async completeWithin(transaction, answer) {
+      const outcome =
+        answer instanceof Final ? errorOutcome(answer.description) : okOutcome(answer);
       if (!(await store.completeWithin(transaction, claim, outcome, policy.retentionMs))) {
         throw new ClaimLost();
       }
       completion.stored = outcome;
+      completion.answer = answer;
     },
   };
   try {
@@ -134,7 +138,10 @@ async function runHandler<Transaction>(
       ? { kind: "ended", outcome: madeOutcome(ended) }
       : { kind: "stored", outcome: stored };
   } catch (error) {
-    return failure(error);
+    const { stored, answer } = completion;
+    return stored !== undefined && error === answer
+      ? { kind: "stored", outcome: stored }
+      : failure(error);
   }
 }
 

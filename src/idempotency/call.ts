@@ -1,4 +1,4 @@
-import { CallError, refusal } from "./errors.js";
+import { CallError, type Final, refusal } from "./errors.js";
 import type { Fingerprint } from "./fingerprint.js";
 import type { Scope } from "./scope.js";
 
@@ -44,12 +44,13 @@ export interface Execution<Transaction = never> {
   assertOwner(transaction: Transaction): Promise<void>;
 
   /**
-   * Stores an OK with this serialized response message, in the same commit as
-   * the work it describes. What the handler then returns is not used; where the
-   * transaction fails or is rolled back, the handler must throw.
+   * Stores the answer in the same commit as the work it describes: an OK with
+   * this serialized response message, or an error for good, which the handler
+   * then throws. What it returns instead is not used; where the transaction
+   * fails or is rolled back, it must throw another error.
    * @throws ClaimLost if another owner has the claim; nothing is written then.
    */
-  completeWithin(transaction: Transaction, body: Uint8Array): Promise<void>;
+  completeWithin(transaction: Transaction, answer: Uint8Array | Final): Promise<void>;
 }
 
 /** What a handler knows of the call it serves, whichever transport brought it. */

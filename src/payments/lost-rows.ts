@@ -7,8 +7,13 @@ const RETRY_DELAY_MS = 1_000;
 
 /** What the database may have lost when it was put back to an earlier state. */
 export interface LostRows {
-  /** Whether the processor may still know of operations that the database has lost. */
+  /** Whether the processor may still know of operations that the database has lost, as far as is known. */
   arePossible(): boolean;
+  /**
+   * The same, as the database itself says now: one that was put back a moment
+   * ago is not noticed yet. Rejects if it cannot be asked.
+   */
+  areFound(): Promise<boolean>;
   /**
    * The error that answers a call which the database refuses as it is now. Where
    * the processor knows the call, it was executed before rows were lost: the
@@ -36,27 +41,39 @@ export interface LostRowsOptions {
    * been. Milliseconds; undefined where it never was.
    */
   readonly restoredAgoMs: () => number | undefined;
+  /** Looks at the database, so that `restoredAgoMs` says what is true now. Rejects if it cannot. */
+  readonly lookForRestore: () => Promise<void>;
 }
 
 export function createLostRows({
   processor,
   keyWindow: { windowMs, longestCallMs },
   restoredAgoMs,
+  lookForRestore,
 }: LostRowsOptions): LostRows {
   // By then the processor has forgotten all that the database has lost.
   const arePossible = () => (restoredAgoMs() ?? Number.POSITIVE_INFINITY) < windowMs;
   /** Calls that were sent before may arrive until then; twice, since clocks are read on two machines. */
   const mayStillArrive = () => (restoredAgoMs() ?? Number.POSITIVE_INFINITY) < 2 * longestCallMs;
 
+  async function areFound(): Promise<boolean> {
+    await lookForRestore();
+    return arePossible();
+  }
+
   return {
     arePossible,
+    areFound,
 
     async confirm(refused, processorKey) {
-      if (!byState.has(refused.description.reason) || !arePossible()) {
+      if (!byState.has(refused.description.reason)) {
         return refused;
       }
-      const mayArrive = mayStillArrive(); // asked before the processor is
       try {
+        if (!(await areFound())) {
+          return refused;
+        }
+        const mayArrive = mayStillArrive(); // asked before the processor is
         const effect = await processor.lookUp(processorKey);
         const isKnown = effect === undefined ? mayArrive : effect.decision.kind === "approved";
         return isKnown ? notKnownYet() : refused;

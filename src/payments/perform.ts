@@ -15,6 +15,7 @@ import {
   processorKeyOf,
 } from "./operation.js";
 import type { Begun } from "./postgres/begin.js";
+import type { Answer } from "./postgres/finish.js";
 import type { Steps } from "./postgres/steps.js";
 import { type Processor, ProcessorUnknown } from "./processor.js";
 
@@ -57,7 +58,7 @@ export async function perform<Response extends DescMessage>(
   const { firstWork, steps, processor, keyWindow, lostRows } = performing;
   const begun = firstWork.take(request) ?? (await begin(performing, execution, readIntent));
   if (isAnswered(begun.operation)) {
-    return fromBinary(response, answerTo(begun, encode));
+    return given(response, answerOf(begun, encode));
   }
   const { operation } = begun;
   if (!keyWindow.isOpen(begun)) {
@@ -81,10 +82,9 @@ export async function perform<Response extends DescMessage>(
     operation,
     decision: answer.decision,
     minorUnits: answer.minorUnits,
-    respond: (operated) =>
-      refusalOf(operated.operation) === undefined ? encode(operated) : undefined,
+    respond: (operated) => answerOf(operated, encode),
   });
-  return fromBinary(response, finished.body ?? answerTo(finished, encode));
+  return given(response, finished.answer);
 }
 
 async function begin(
@@ -106,13 +106,19 @@ function isAmountImplied(intent: Intent): boolean {
   return (intent.kind === "capture" || intent.kind === "refund") && intent.amount === undefined;
 }
 
-/** @throws the error that answers it. */
-function answerTo(operated: Operated, encode: (operated: Operated) => Uint8Array): Uint8Array {
-  const error = refusalOf(operated.operation);
-  if (error !== undefined) {
-    throw error;
+function answerOf(operated: Operated, encode: (operated: Operated) => Uint8Array): Answer {
+  return refusalOf(operated.operation) ?? encode(operated);
+}
+
+/** @throws the answer, where it is an error. */
+function given<Response extends DescMessage>(
+  response: Response,
+  answer: Answer,
+): MessageShape<Response> {
+  if (answer instanceof Final) {
+    throw answer;
   }
-  return encode(operated);
+  return fromBinary(response, answer);
 }
 
 const declineReasons: Record<Exclude<Operation["kind"], "create">, PaymentReason> = {

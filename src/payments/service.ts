@@ -45,6 +45,8 @@ export interface Dependencies extends Pick<Performing, "processor" | "keyWindow"
    * been. Milliseconds; undefined where it never was. Default: never.
    */
   readonly restoredAgoMs?: () => number | undefined;
+  /** Looks whether it was put back just now. Default: there is nothing to see. */
+  readonly lookForRestore?: () => Promise<void>;
 }
 
 /** Payments over Postgres and a processor. Every method sees only the caller's tenant. */
@@ -54,8 +56,14 @@ export function createPaymentHandlers({
   keyWindow,
   firstWork = createFirstWork(keyWindow.readMoment),
   restoredAgoMs = () => undefined,
+  lookForRestore = async () => {},
 }: Dependencies): ServiceHandlers<typeof PaymentService, PoolClient> {
-  const lostRows = createLostRows({ processor, keyWindow, restoredAgoMs });
+  const lostRows = createLostRows({
+    processor,
+    keyWindow,
+    restoredAgoMs,
+    lookForRestore,
+  });
   const steps = createSteps(pool, keyWindow.readMoment);
   const performing: Performing = { firstWork, steps, processor, keyWindow, lostRows };
   return {
@@ -105,7 +113,7 @@ export function createPaymentHandlers({
       const id = readLookup(lookup, tenant);
       const payment = await read(() => findPayment(pool, { tenant, id }));
       if (payment === undefined) {
-        throw isPaymentId(id) && lostRows.arePossible()
+        throw isPaymentId(id) && (await read(lostRows.areFound))
           ? notKnownYet()
           : new CallError(describe("PAYMENT_NOT_FOUND", "there is no such payment"));
       }

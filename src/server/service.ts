@@ -122,6 +122,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
         }),
       ),
       restoredAgoMs: watch.restoredAgoMs,
+      lookForRestore: watch.look,
     });
     const recovery = startRecovery({
       store,

@@ -4,6 +4,7 @@ import type { ErrorDescription } from "../../src/idempotency/errors.js";
 import { deriveId } from "../../src/idempotency/scope.js";
 import type { Claim } from "../../src/idempotency/store.js";
 import type { KeyWindow } from "../../src/payments/key-window.js";
+import type { LostRowsOptions } from "../../src/payments/lost-rows.js";
 import type { Steps } from "../../src/payments/postgres/steps.js";
 import { act } from "./act.js";
 import type { Kind } from "./calls.js";
@@ -13,11 +14,11 @@ import type { ProcessorClient } from "./processor-client.js";
 import type { Random } from "./random.js";
 
 /** What the handlers of one process work with. */
-export interface HandlerDependencies extends ProcessorClient {
+export interface HandlerDependencies
+  extends ProcessorClient,
+    Pick<LostRowsOptions, "restoredAgoMs" | "lookForRestore"> {
   readonly steps: Steps;
   readonly keyWindow: KeyWindow;
-  /** As this process knows it. Milliseconds. */
-  readonly restoredAgoMs: () => number | undefined;
   readonly clock: Clock;
   readonly random: Random;
   /** How many runs end in some other way than they should. */

@@ -275,8 +275,9 @@ export function createObserver({
           break;
         case "invalid": {
           refusedCalls.set(call.id, lives.generation());
-          const { bornAtMs = Number.POSITIVE_INFINITY } = lives.openOf(scope) ?? {};
-          if (bornAtMs < sentAtMs && restoredAtMs < sentAtMs) {
+          const life = lives.openOf(scope);
+          const wasOthers = life !== undefined && !isSame(life) && life.bornAtMs < sentAtMs;
+          if (wasOthers && restoredAtMs < sentAtMs) {
             report("answer_out_of_nowhere", scope, `${call.id} is told invalid before its key's`);
           }
           break;

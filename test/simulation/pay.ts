@@ -14,7 +14,7 @@ import { intentOf } from "./requests.js";
 
 /** An operation on the world's payment, by the payment service's own `perform`. */
 export async function pay(
-  { steps, keyWindow, restoredAgoMs, asPaymentProcessor }: HandlerDependencies,
+  { steps, keyWindow, asPaymentProcessor, ...restores }: HandlerDependencies,
   call: {
     readonly kind: OperationKind;
     readonly request: string;
@@ -29,7 +29,7 @@ export async function pay(
       steps,
       processor,
       keyWindow,
-      lostRows: createLostRows({ processor, keyWindow, restoredAgoMs }),
+      lostRows: createLostRows({ processor, keyWindow, ...restores }),
     },
     {
       // Only the steps, which are ours, look at its transactions.

@@ -1,7 +1,6 @@
 import { CREATION, type Kind, type PolicyTimes } from "./calls.js";
 import type { Strike } from "./host.js";
 import type { Weather } from "./network.js";
-import { LONGEST_CALL_MS } from "./processor.js";
 import type { Random } from "./random.js";
 import { drawRequests } from "./requests.js";
 import type { GateName } from "./service.js";
@@ -13,10 +12,16 @@ export interface PlannedKey {
   readonly requests: readonly [string, string];
 }
 
-/** A backup and the moments in which it is put back. Milliseconds. */
+/** So long after the one before, or once an operation was written so often; whichever is first. */
+export interface PlannedMoment {
+  readonly afterMs: number;
+  readonly afterWrites?: number;
+}
+
+/** A backup, and when it is put back. */
 export interface PlannedRestores {
-  readonly backUpAtMs: number;
-  readonly restoreAtMs: readonly number[];
+  readonly backUp: PlannedMoment;
+  readonly restores: readonly PlannedMoment[];
 }
 
 /** Which clocks are wrong, where some are; at most one kind of them, or no age can be known. */
@@ -29,6 +34,9 @@ export interface Plan {
   readonly clientsPerKey: number;
   /** The most that one of them makes. */
   readonly callsPerClient: number;
+  /** How many clients begin at once, and how many come back with what was not executed. */
+  readonly earlyRate: number;
+  readonly patientRate: number;
   readonly gate: GateName;
   /** Whether a gate keeps answers in its process, so that duplicates reach nobody else. */
   readonly keepsAnswers: boolean;
@@ -115,6 +123,9 @@ export function drawPlan(random: Random): Plan {
     ),
     clientsPerKey: hasShortWindow ? integer(4, 8) : integer(2, 6),
     callsPerClient: hasShortWindow ? 24 : 12,
+    // Much is done before rows are lost.
+    earlyRate: isRestored ? 0.7 : 0.5,
+    patientRate: isRestored ? 0.8 : 0.5,
     gate: pick(["none", "memory", "redis"]),
     ...(sharesMessages ? { maxWaitingCalls: pick([1, 100]) } : {}),
     keepsAnswers: chance(0.5),
@@ -124,11 +135,14 @@ export function drawPlan(random: Random): Plan {
     },
     maxAttempts: pick(hasShortWindow ? [200] : [200, 200, 3]),
     weather: {
-      loss: pick([0, 0.02, 0.1, 0.3]),
+      loss: pick(isRestored ? [0, 0.02, 0.1] : [0, 0.02, 0.1, 0.3]),
       duplicate: pick([0, 0.1]),
-      slow: pick([0, 0.05, 0.2]),
+      // An answer that is on its way while its database is restored.
+      slow: pick(isRestored ? [0, 0.1, 0.3] : [0, 0.05, 0.2]),
     },
-    mischief: pick(hasShortWindow ? [0.7, 0.9, 1] : [0, 0.25, 0.6]),
+    mischief: pick(
+      { calls: [0, 0.25, 0.6], restores: [0, 0.1, 0.4], windows: [0.7, 0.9, 1] }[focus],
+    ),
     rollBackRate: pick([0, 0.1]),
     // Where rows are lost, nobody can tell any more which request came first.
     changedRate: isRestored ? 0 : 0.2,
@@ -174,20 +188,19 @@ function drawKeys(random: Random, focus: Focus, count: number): readonly Planned
 }
 
 /** Once or twice, where twice from one backup, or from a second one. */
-function drawRestores({ integer, chance }: Random): readonly PlannedRestores[] {
-  const backUpAtMs = chance(0.3) ? integer(0, 100) : integer(100, 8_000);
-  const first = backUpAtMs + integer(300, 10_000);
-  const second = first + integer(300, 10_000);
-  if (chance(0.4)) {
-    return [{ backUpAtMs, restoreAtMs: [first] }];
-  }
-  return chance(0.7)
-    ? [{ backUpAtMs, restoreAtMs: [first, second] }]
-    : [
-        { backUpAtMs, restoreAtMs: [first] },
-        { backUpAtMs: integer(first, second), restoreAtMs: [second] },
-      ];
+function drawRestores({ integer, pick, chance }: Random): readonly PlannedRestores[] {
+  const moment = (mostWrites: number): PlannedMoment => ({
+    afterMs: integer(500, 10_000),
+    ...(chance(0.6) ? { afterWrites: integer(1, mostWrites) } : {}),
+  });
+  const backUp = chance(0.15) ? { afterMs: integer(0, 50) } : moment(4);
+  const [first, second] = [moment(8), moment(8)];
+  return pick([
+    [{ backUp, restores: [first] }],
+    [{ backUp, restores: [first, second] }],
+    [
+      { backUp, restores: [first] },
+      { backUp: moment(4), restores: [second] },
+    ],
+  ]);
 }
-
-/** Everything that was under way when the faults ended has come to its end. */
-export const LATE_MS = LONGEST_CALL_MS;

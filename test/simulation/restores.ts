@@ -3,7 +3,7 @@ import type { Host } from "./host.js";
 import type { LivesBackup } from "./lives.js";
 import type { Network, Server } from "./network.js";
 import type { Observer } from "./observer.js";
-import type { PlannedRestores } from "./plan.js";
+import type { PlannedMoment, PlannedRestores } from "./plan.js";
 import type { Random } from "./random.js";
 import type { Scheduler } from "./scheduler.js";
 import type { Trace } from "./trace.js";
@@ -15,12 +15,6 @@ const LOOK_TIMEOUT_MS = 2_000;
 
 /** How long the database is away before it is back as it was. Where not at all, connections survive. */
 const AWAY_MS = [0, 0, 500, 3_000] as const;
-
-/** How many restores come right after a write, while its reply is on its way. */
-const AFTER_WRITE_RATE = 0.5;
-
-/** If there is a write by then. Milliseconds. */
-const WRITE_WITHIN_MS = 3_000;
 
 /** What a database says of itself. */
 export interface Identity {
@@ -44,7 +38,7 @@ export interface Restores {
   identity(): Identity;
   /** Whether there is none to come. */
   areOver(): boolean;
-  /** Something was written. */
+  /** An operation was written, and the reply is on its way. */
   onWrite(): void;
   plan(restores: readonly PlannedRestores[]): void;
 }
@@ -63,7 +57,7 @@ export function createRestores(options: {
   const { database, databaseServer, databaseNowMs, observer, scheduler, random, trace } = options;
   let restoreTimeMs: number | undefined;
   let toCome = 0;
-  let afterWrite: (() => void)[] = [];
+  const waiting = new Set<() => void>();
 
   function putBack(rows: Rows, lives: LivesBackup): void {
     toCome -= 1;
@@ -75,20 +69,33 @@ export function createRestores(options: {
     options.onRestore();
   }
 
-  function restoreSoon(rows: Rows, lives: LivesBackup): void {
-    if (!random.chance(AFTER_WRITE_RATE)) {
+  function comes({ afterMs, afterWrites }: PlannedMoment): Promise<void> {
+    return new Promise((resolve) => {
+      let writes = 0;
+      const come = () => {
+        waiting.delete(count);
+        resolve();
+      };
+      const cancelTimer = scheduler.after(afterMs, come);
+      const count = () => {
+        writes += 1;
+        if (writes === afterWrites) {
+          cancelTimer();
+          scheduler.after(0, come); // once all of it is written
+        }
+      };
+      waiting.add(count);
+    });
+  }
+
+  async function run({ backUp, restores }: PlannedRestores): Promise<void> {
+    await comes(backUp);
+    trace.add("the database is backed up");
+    const [rows, lives] = [database.backUp(), observer.backUp()];
+    for (const moment of restores) {
+      await comes(moment);
       restore(rows, lives);
-      return;
     }
-    let isDone = false;
-    const once = () => {
-      if (!isDone) {
-        isDone = true;
-        restore(rows, lives);
-      }
-    };
-    afterWrite.push(once);
-    scheduler.after(WRITE_WITHIN_MS, once);
   }
 
   function restore(rows: Rows, lives: LivesBackup): void {
@@ -112,22 +119,17 @@ export function createRestores(options: {
     }),
     areOver: () => toCome === 0,
     onWrite() {
-      for (const restoreNow of afterWrite) {
-        scheduler.after(0, restoreNow); // once all of it is written
+      for (const count of waiting) {
+        count();
       }
-      afterWrite = [];
     },
-    plan(restores) {
-      for (const { backUpAtMs, restoreAtMs } of restores) {
-        toCome += restoreAtMs.length;
-        scheduler.after(backUpAtMs, () => {
-          trace.add("the database is backed up");
-          const [rows, lives] = [database.backUp(), observer.backUp()];
-          for (const atMs of restoreAtMs) {
-            scheduler.after(atMs - scheduler.nowMs(), () => restoreSoon(rows, lives));
-          }
-        });
-      }
+    plan(planned) {
+      toCome = planned.reduce((sum, { restores }) => sum + restores.length, 0);
+      void (async () => {
+        for (const one of planned) {
+          await run(one);
+        }
+      })();
     },
   };
 }
@@ -137,6 +139,8 @@ export interface KnownIdentity {
   generation(): number;
   name(): string;
   restoredAgoMs(): number | undefined;
+  /** Looks now. Rejects where the database cannot be reached. */
+  lookForRestore(): Promise<void>;
 }
 
 /**
@@ -156,24 +160,28 @@ export function watchIdentity(options: {
 
   function lookLater(): void {
     if (!areOver() || known.generation !== identity().generation) {
-      host.clock.setTimer(LOOK_INTERVAL_MS, () => void look().finally(lookLater));
+      host.clock.setTimer(LOOK_INTERVAL_MS, () => {
+        // Where it fails, the next one will do.
+        void look()
+          .catch(() => {})
+          .finally(lookLater);
+      });
     }
   }
 
   async function look(): Promise<void> {
-    try {
-      known = await network.call({
-        from: host,
-        to: databaseServer,
-        what: "which database is it",
-        about: "identity",
-        timeoutMs: LOOK_TIMEOUT_MS,
-        execute: async () => identity(),
-        describe: ({ name }) => name,
-      });
+    const next = await network.call({
+      from: host,
+      to: databaseServer,
+      what: "which database is it",
+      about: "identity",
+      timeoutMs: LOOK_TIMEOUT_MS,
+      execute: async () => identity(),
+      describe: ({ name }) => name,
+    });
+    if (next.generation >= known.generation) {
+      known = next;
       readAtMs = host.clock.nowMs();
-    } catch {
-      // The next look will do.
     }
   }
 
@@ -185,5 +193,6 @@ export function watchIdentity(options: {
       known.restoredAgoMs === undefined
         ? undefined
         : known.restoredAgoMs + (host.clock.nowMs() - readAtMs),
+    lookForRestore: look,
   };
 }

@@ -28,6 +28,7 @@ export interface Sabotage {
   readonly batches?: ChangeBatches;
   readonly nameGeneration?: NameGeneration;
   readonly restoredAgoMs?: () => number | undefined;
+  readonly lookForRestore?: () => Promise<void>;
   readonly keyWindow?: (keyWindow: KeyWindow, options: KeyWindowOptions) => KeyWindow;
 }
 
@@ -202,6 +203,11 @@ export const fencingByTokenAlone: Sabotage = {
 /** A restored database is the last word. */
 export const believingRestoredRows: Sabotage = {
   restoredAgoMs: () => undefined,
+};
+
+/** That a database was restored is noticed with the next look, a second later. */
+export const noticingLate: Sabotage = {
+  lookForRestore: async () => {},
 };
 
 /** That a payment is not there is an answer for good. */

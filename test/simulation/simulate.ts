@@ -127,7 +127,7 @@ function createClients() {
       for (const { kind, key, requests } of plan.keys) {
         for (let index = 0; index < plan.clientsPerKey; index += 1) {
           // A payment is created before much is asked of it.
-          const isEarly = random.chance(kind === "create" && index === 0 ? 1 : 0.5);
+          const isEarly = random.chance(kind === "create" && index === 0 ? 1 : plan.earlyRate);
           run(world, {
             name: `client-${key}-${index}`,
             scope: scopeOf(kind, key),
@@ -135,7 +135,7 @@ function createClients() {
             startAtMs: random.integer(0, isEarly ? 50 : plan.faultsUntilMs),
             calls: random.integer(1, plan.callsPerClient),
             deadlineMs: random.pick([500, 3_000, 15_000]),
-            isPatient: random.chance(0.5),
+            isPatient: random.chance(plan.patientRate),
             ...(random.chance(0.3) ? { hedgeAfterMs: random.integer(50, 1_000) } : {}),
           });
         }
@@ -154,7 +154,7 @@ function createClients() {
             startAtMs: random.integer(0, random.pick(REPEATED_WITHIN_MS)),
             calls: random.integer(1, plan.callsPerClient),
             deadlineMs: random.pick([500, 3_000, 15_000]),
-            isPatient: random.chance(0.5),
+            isPatient: random.chance(plan.patientRate),
           });
         }
       }

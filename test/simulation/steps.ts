@@ -129,11 +129,9 @@ export function createSteps(options: {
         findUnfinished(transaction, begun);
         transaction.putOperation(ended.operation);
         transaction.putPayment(ended.payment);
-        const body = respond(ended);
-        if (body !== undefined) {
-          await execution.completeWithin(transaction, body);
-        }
-        return { ...ended, body };
+        const answer = respond(ended);
+        await execution.completeWithin(transaction, answer);
+        return { ...ended, answer };
       });
     },
 

@@ -70,10 +70,7 @@ export function createWorld(
   const trace = createTrace(scheduler);
   const plan = drawPlan(random);
   const scopes = plan.keys.map(({ kind, key }) => scopeOf(kind, key));
-  const onChange = () => {
-    checkReservations(database, scopes, observer);
-    restores.onWrite();
-  };
+  const onChange = () => checkReservations(database, scopes, observer);
   const observer = createObserver({ scheduler, trace, onWrite: onChange });
   const network = createNetwork({ scheduler, random, trace });
   const services: Service[] = [];
@@ -91,7 +88,10 @@ export function createWorld(
   const database = createDatabase({
     clock: { nowMs: databaseNowMs, setTimer: scheduler.after },
     wrap: (store) => observer.watch(sabotage.store?.(store) ?? store),
-    onWrite: (id, claim) => observer.written(`a row of ${id}`, claim),
+    onWrite(id, claim) {
+      observer.written(`a row of ${id}`, claim);
+      restores.onWrite();
+    },
     onCommit: onChange,
   });
   const processorServer = createServer("processor");
@@ -216,6 +216,7 @@ export function createWorld(
       steps,
       keyWindow: keyWindowOf(readMoment),
       restoredAgoMs: sabotage.restoredAgoMs ?? identity.restoredAgoMs,
+      lookForRestore: sabotage.lookForRestore ?? identity.lookForRestore,
       clock,
       random,
       mischief: () => (isFaulty ? plan.mischief : 0),
@@ -237,7 +238,7 @@ export function createWorld(
           ...dependencies,
           asPaymentProcessor: () => createDecidedProcessor(decision),
           keyWindow: createKeyWindow({ windowMs: Number.POSITIVE_INFINITY, longestCallMs: 0 }),
-          restoredAgoMs: () => undefined,
+          ...NEVER_RESTORED,
         }),
       held: steps,
       times: plan.times,
@@ -325,6 +326,7 @@ const NEVER_RESTORED = {
   generation: () => 0,
   name: () => "simulation",
   restoredAgoMs: () => undefined,
+  lookForRestore: async () => {},
 };
 
 function serverOf({ server }: ReturnType<typeof createRedisNode>) {

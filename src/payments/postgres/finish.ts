@@ -1,4 +1,5 @@
 import type { PoolClient } from "pg";
+import type { Final } from "../../idempotency/errors.js";
 import { settled } from "../../runtime/batches.js";
 import { together } from "../../runtime/transaction.js";
 import { type Ended, endWithDecision } from "../end-operation.js";
@@ -17,19 +18,22 @@ export interface Finishing extends Owned {
   readonly decision: ProcessorDecision;
   /** What it was decided for, where that is not what the operation had reserved. */
   readonly minorUnits?: bigint | undefined;
-  /** The serialized answer, to be stored with the work. Absent where the answer is an error. */
-  readonly respond: (operated: Operated) => Uint8Array | undefined;
+  /** The answer, to be stored with the work. */
+  readonly respond: (operated: Operated) => Answer;
 }
+
+/** A serialized message, or an error for good. */
+export type Answer = Uint8Array | Final;
 
 /** What a finished operation writes. */
 interface Plan extends Owned {
   readonly ended: Ended;
-  readonly body: Uint8Array | undefined;
+  readonly answer: Answer;
 }
 
 /** An operation that is finished, and its answer as it is stored. */
 export interface Finished extends Operated {
-  readonly body: Uint8Array | undefined;
+  readonly answer: Answer;
 }
 
 /** Stores what the processor decided, and all that follows from it, the answers among it. */
@@ -47,7 +51,7 @@ export const finishStep: Step<Finishing, ReadonlyMap<string, LockedPayment>, Fin
       plans.flatMap((plan) => (plan.ok ? [plan.value] : [])),
     );
     return plans.map((plan) =>
-      plan.ok ? { ok: true, value: { ...plan.value.ended, body: plan.value.body } } : plan,
+      plan.ok ? { ok: true, value: { ...plan.value.ended, answer: plan.value.answer } } : plan,
     );
   },
 };
@@ -58,7 +62,7 @@ function planOf(
 ): Plan {
   const payment = mustExist(locked.get(nameKey(paymentNameOf(begun))), "a payment");
   const ended = endWithDecision(begun, payment, { decision, minorUnits });
-  return { execution, ended, body: respond(ended) };
+  return { execution, ended, answer: respond(ended) };
 }
 
 /** Writes all of it in one round trip. */
@@ -82,8 +86,6 @@ async function write(transaction: PoolClient, plans: readonly Plan[]): Promise<v
       transaction,
       ended.filter(({ operation }) => operation.state === "approved"),
     ),
-    ...plans.map(
-      ({ execution, body }) => body === undefined || execution.completeWithin(transaction, body),
-    ),
+    ...plans.map(({ execution, answer }) => execution.completeWithin(transaction, answer)),
   ]);
 }

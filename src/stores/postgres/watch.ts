@@ -18,6 +18,8 @@ export interface DeploymentWatch {
   readonly deployment: () => Deployment;
   /** How long ago the database was found to be one that may have lost rows, by its own clock. Milliseconds. */
   readonly restoredAgoMs: () => number | undefined;
+  /** Looks now, and not only with the next round. Rejects if the database cannot be read. */
+  look(): Promise<void>;
   /** The setting under which the database may lose what it confirms now, if there is one. */
   readonly lossySetting: () => string | undefined;
   /** Looks no more, and waits for the look that is under way. */
@@ -73,13 +75,12 @@ export async function watchDeployment(
   async function lookWhileStale(): Promise<void> {
     while (isStale) {
       isStale = false;
-      try {
-        accept(await readDatabase(pool, reading));
-      } catch {
-        return; // until the next connection, or the next round
-      }
+      accept(await readDatabase(pool, reading));
     }
   }
+
+  /** One that fails leaves it to the next connection, or the next round. */
+  const tryToLook = () => look().catch(() => {});
 
   function accept(next: Reading): void {
     const { deployment: before, lossySetting: wasLossy } = reading;
@@ -105,11 +106,12 @@ export async function watchDeployment(
     }
   }
 
-  const onConnection = () => void look();
+  const onConnection = () => void tryToLook();
   pool.on("connect", onConnection);
   pool.on("error", onConnection);
-  const rounds = periodically({ intervalMs, clock, work: look });
+  const rounds = periodically({ intervalMs, clock, work: tryToLook });
   return {
+    look,
     deployment: () => reading.deployment,
     restoredAgoMs: () =>
       reading.restoredAgoMs === undefined
@@ -120,7 +122,7 @@ export async function watchDeployment(
       pool.off("connect", onConnection);
       pool.off("error", onConnection);
       await rounds.stop();
-      await looking;
+      await looking?.catch(() => {});
     },
   };
 }

@@ -3,6 +3,7 @@ import type { Run } from "../../../src/idempotency/attempt.js";
 import { Code } from "../../../src/idempotency/code.js";
 import {
   ClaimLost,
+  Final,
   NotExecuted,
   Parked,
   StoreOverloaded,
@@ -276,6 +277,23 @@ describe("a handler that completes in a transaction of its own", () => {
     });
     expect(await executor.execute(call)).toEqual({ ...ok("stored"), replayed: false });
     expect(await executor.execute(call)).toMatchObject({ body: ok("stored").body, replayed: true });
+    expect(tap.calls("committed")).toBe(1);
+    expect(tap.calls("complete")).toBe(0);
+  });
+
+  it("answers with the error that it stored, and stores it once", async () => {
+    const { tap, executor } = transactional();
+    const declined = new Final(describeError(Code.ABORTED));
+    const call = callOf<Transaction>({
+      async run(execution) {
+        await execution.completeWithin(transaction, declined);
+        throw declined;
+      },
+    });
+    expect(reasonOf(await executor.execute(call))).toBe("TEST_REASON");
+    const again = await executor.execute(call);
+    expect(again.replayed).toBe(true);
+    expect(reasonOf(again)).toBe("TEST_REASON");
     expect(tap.calls("committed")).toBe(1);
     expect(tap.calls("complete")).toBe(0);
   });

@@ -69,6 +69,36 @@ describe("a database that was restored a short while ago", () => {
     await expect(call).rejects.toEqual(reasonOf("OUTCOME_UNKNOWN"));
   });
 
+  it("is recognised before a call is refused for good, also where nobody has noticed it yet", async () => {
+    const id = await payments.createPayment("unnoticed");
+    let restoredAgoMs: number | undefined;
+    const service = payments.serve(knowing(), {
+      restoredAgoMs: () => restoredAgoMs,
+      lookForRestore: async () => {
+        restoredAgoMs = 1;
+      },
+    });
+    const context = await payments.claim("RefundPayment", "refund-unnoticed");
+    const call = service.refundPayment(refundRequest(id), context);
+    await expect(call).rejects.toBeInstanceOf(NotExecuted);
+    await expect(call).rejects.toEqual(reasonOf("OUTCOME_UNKNOWN"));
+    restoredAgoMs = undefined;
+    const request = create(GetPaymentRequestSchema, {
+      lookup: { case: "idempotencyKey", value: "never-seen-either" },
+    });
+    await expect(service.getPayment(request, readContext("acme"))).rejects.toEqual(
+      reasonOf("OUTCOME_UNKNOWN"),
+    );
+  });
+
+  it("refuses nothing for good while nobody can look", async () => {
+    const id = await payments.createPayment("unseen");
+    const away = { lookForRestore: () => Promise.reject(new Error("away")) };
+    const context = await payments.claim("RefundPayment", "refund-unseen");
+    const call = payments.serve(scripted(approve), away).refundPayment(refundRequest(id), context);
+    await expect(call).rejects.toEqual(reasonOf("OUTCOME_UNKNOWN"));
+  });
+
   it("refuses for good what the processor has never heard of", async () => {
     const id = await payments.createPayment("never-heard");
     const context = await payments.claim("RefundPayment", "refund-never-heard");
@@ -91,6 +121,18 @@ describe("a database that was restored a short while ago", () => {
     await expect(refund(scripted(approve), 19_999)).rejects.toEqual(reasonOf("OUTCOME_UNKNOWN"));
     const away = { ...scripted(approve), lookUp: () => Promise.reject(new Error("away")) };
     await expect(refund(away, 20_001)).rejects.toEqual(reasonOf("OUTCOME_UNKNOWN"));
+  });
+
+  it("refuses for good what the processor has declined: nothing was executed that could be lost", async () => {
+    const id = await payments.createPayment("declined");
+    const declining: Processor = {
+      ...scripted(approve),
+      lookUp: async () => ({ decision: { kind: "declined", declineCode: "declined" } }),
+    };
+    const context = await payments.claim("RefundPayment", "refund-declined");
+    const call = payments.serve(declining, lately).refundPayment(refundRequest(id), context);
+    await expect(call).rejects.toEqual(reasonOf("PAYMENT_NOT_REFUNDABLE"));
+    await expect(call).rejects.toBeInstanceOf(Final);
   });
 
   it("does not say of a payment that it is not there", async () => {

@@ -16,7 +16,7 @@ import {
 } from "../../../src/gen/payonce/payments/v1/payments_pb.js";
 import type { CallContext, Execution } from "../../../src/idempotency/call.js";
 import { digest } from "../../../src/idempotency/digest.js";
-import { ClaimLost } from "../../../src/idempotency/errors.js";
+import { ClaimLost, errorOutcome, Final } from "../../../src/idempotency/errors.js";
 import { type Outcome, okOutcome } from "../../../src/idempotency/outcome.js";
 import { type Scope, scopeHash } from "../../../src/idempotency/scope.js";
 import type { Claim } from "../../../src/idempotency/store.js";
@@ -92,6 +92,7 @@ export function heldAnswer() {
 
 export type ServeOptions = Partial<KeyWindowOptions> & {
   readonly restoredAgoMs?: () => number | undefined;
+  readonly lookForRestore?: () => Promise<void>;
 };
 
 export type PaymentsUnderTest = Awaited<ReturnType<typeof startPayments>>;
@@ -116,8 +117,10 @@ export async function startPayments() {
           throw new ClaimLost();
         }
       },
-      async completeWithin(transaction, body) {
-        if (!(await store.completeWithin(transaction, claim, okOutcome(body), RETENTION_MS))) {
+      async completeWithin(transaction, answer) {
+        const outcome =
+          answer instanceof Final ? errorOutcome(answer.description) : okOutcome(answer);
+        if (!(await store.completeWithin(transaction, claim, outcome, RETENTION_MS))) {
           throw new ClaimLost();
         }
       },
@@ -184,10 +187,14 @@ export async function startPayments() {
 
   const serve = (
     processor: Processor,
-    { restoredAgoMs = () => undefined, ...window }: ServeOptions = {},
+    {
+      restoredAgoMs = () => undefined,
+      lookForRestore = async () => {},
+      ...window
+    }: ServeOptions = {},
   ) => {
     const keyWindow = createKeyWindow({ windowMs: 86_400_000, longestCallMs: 0, ...window });
-    return createPaymentHandlers({ pool, processor, keyWindow, restoredAgoMs });
+    return createPaymentHandlers({ pool, processor, keyWindow, restoredAgoMs, lookForRestore });
   };
 
   const approving = serve(scripted(approve));

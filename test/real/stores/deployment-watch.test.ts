@@ -95,6 +95,15 @@ describe("a running service", () => {
     await two.end();
   });
 
+  it("learns of a restore as soon as somebody asks, who is told if nobody can look", async () => {
+    const { generation } = watch.deployment();
+    await load();
+    await watch.look();
+    expect(watch.deployment().generation).not.toBe(generation);
+    await other.query("ALTER TABLE deployment RENAME TO elsewhere");
+    await expect(watch.look()).rejects.toThrow("deployment");
+  });
+
   it("writes nothing while nothing has changed", async () => {
     const xmin = async () => (await other.query("SELECT xmin FROM deployment")).rows;
     const before = await xmin();
