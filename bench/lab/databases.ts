@@ -44,10 +44,8 @@ export function createDatabases(options: DatabasesOptions): Databases {
       await template;
       const name = nextName();
       await query(options.url, `CREATE DATABASE ${name} TEMPLATE ${TEMPLATE}`);
-      const url = urlOf(options.url, name);
-      // Names what is kept in Redis: another one for each database.
-      await query(url, "UPDATE deployment SET id = gen_random_uuid()");
-      return url;
+      // What is kept in Redis has another name: each copy is a generation of its own.
+      return urlOf(options.url, name);
     },
     async createEmpty() {
       const name = nextName();

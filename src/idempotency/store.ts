@@ -104,7 +104,10 @@ export interface IdempotencyStore<Transaction = never> {
   /** Whether the claim still owns its record, which then stays so until the transaction ends. */
   ownsWithin(transaction: Transaction, claim: Claim): Promise<boolean>;
 
-  /** Frees the key: nothing was ever executed under it. */
+  /**
+   * Frees the key: nothing was ever executed under it. One that an operator has
+   * ended before is only reopened.
+   */
   release(claim: Claim): Promise<boolean>;
 
   /**

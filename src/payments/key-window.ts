@@ -39,7 +39,7 @@ export interface KeyWindow {
  * rates, and what lies between reading a clock and acting on it. Of 24 hours it
  * is half an hour.
  */
-const CLOCK_MARGIN = 1 / 50;
+export const CLOCK_MARGIN = 1 / 50;
 
 export interface KeyWindowOptions {
   /** How long the processor remembers a key. Infinity where nothing is sent. Milliseconds. */
@@ -86,6 +86,14 @@ export function sendableMs({
 /** By whichever clock says more: one of them may have stood still, or been set back. */
 function elapsedMs(from: Moment, to: Moment): number {
   return Math.max(to.monotonicMs - from.monotonicMs, to.wallMs - from.wallMs);
+}
+
+/** How long ago an operation began, by the database's clock or by this process's, whichever says more. */
+export function ageOf(
+  beginTime: Date,
+  { byDatabaseMs, wallMs }: { readonly byDatabaseMs: number } & Pick<Moment, "wallMs">,
+): number {
+  return Math.max(byDatabaseMs, wallMs - beginTime.getTime());
 }
 
 /**

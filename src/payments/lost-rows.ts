@@ -58,7 +58,8 @@ export function createLostRows({
       const mayArrive = mayStillArrive(); // asked before the processor is
       try {
         const effect = await processor.lookUp(processorKey);
-        return effect === undefined && !mayArrive ? refused : notKnownYet();
+        const isKnown = effect === undefined ? mayArrive : effect.decision.kind === "approved";
+        return isKnown ? notKnownYet() : refused;
       } catch {
         return notKnownYet();
       }

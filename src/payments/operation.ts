@@ -46,6 +46,11 @@ export interface Operation {
   readonly fingerprint?: Fingerprint;
 }
 
+/** Whether the processor has answered, for good. */
+export function isAnswered({ state }: Operation): boolean {
+  return state === "approved" || state === "declined";
+}
+
 /** An operation with its payment as the operation left it. */
 export interface Operated {
   readonly operation: Operation;

@@ -7,7 +7,13 @@ import { describe, type PaymentReason } from "./errors.js";
 import type { FirstWork } from "./first-work.js";
 import type { KeyWindow } from "./key-window.js";
 import type { LostRows } from "./lost-rows.js";
-import { type Intent, type Operated, type Operation, processorKeyOf } from "./operation.js";
+import {
+  type Intent,
+  isAnswered,
+  type Operated,
+  type Operation,
+  processorKeyOf,
+} from "./operation.js";
 import type { Begun } from "./postgres/begin.js";
 import type { Steps } from "./postgres/steps.js";
 import { type Processor, ProcessorUnknown } from "./processor.js";
@@ -50,7 +56,7 @@ export async function perform<Response extends DescMessage>(
 ): Promise<MessageShape<Response>> {
   const { firstWork, steps, processor, keyWindow, lostRows } = performing;
   const begun = firstWork.take(request) ?? (await begin(performing, execution, readIntent));
-  if (isFinished(begun.operation)) {
+  if (isAnswered(begun.operation)) {
     return fromBinary(response, answerTo(begun, encode));
   }
   const { operation } = begun;
@@ -107,10 +113,6 @@ function answerTo(operated: Operated, encode: (operated: Operated) => Uint8Array
     throw error;
   }
   return encode(operated);
-}
-
-function isFinished({ state }: Operation): boolean {
-  return state === "approved" || state === "declined";
 }
 
 const declineReasons: Record<Exclude<Operation["kind"], "create">, PaymentReason> = {

@@ -90,12 +90,15 @@ export function createInspectionHandlers<Transaction>({
       const { fencingToken, reason } = request;
       await find(scope);
       const resolved = await resolveHeld(scope, { fencingToken, reason, resolution });
-      if (resolved.kind !== "resolved") {
-        throw recordChanged(
-          resolved.kind === "changed"
-            ? "the record is not held under this fencing token"
-            : `the record was not ended so: ${resolved.message}`,
-        );
+      switch (resolved.kind) {
+        case "resolved":
+          break;
+        case "invalid":
+          throw invalidField("response", `response ${resolved.message}`);
+        case "changed":
+          throw recordChanged("the record is not held under this fencing token");
+        case "failed":
+          throw recordChanged(`the record was not ended so: ${resolved.message}`);
       }
       const found = await store.get(scope);
       return found === undefined ? {} : { record: toRecordMessage(found.record) };

@@ -34,10 +34,9 @@ export function logResolutions<Transaction>(
     try {
       const response = await resolveKey(request, context);
       const { record } = response;
-      // Without a record the key is free again.
-      const isEnded = record === undefined || record.state === RecordState.COMPLETED;
+      // By now a caller may have it again: the state is what it is then.
       const state = record?.state && RecordState[record.state];
-      log.warn({ ...asked, state }, isEnded ? "the key was ended" : "the key was not ended");
+      log.warn({ ...asked, state }, "the key was ended");
       return response;
     } catch (error) {
       if (error instanceof CallError) {

@@ -8,7 +8,7 @@ import type { PolicyDefaults } from "../idempotency/policy.js";
 import type { Scope } from "../idempotency/scope.js";
 import type { IdempotencyStore, TakenOver } from "../idempotency/store.js";
 import { createKeyWindow } from "../payments/key-window.js";
-import { endAsNotExecuted } from "../payments/postgres/not-executed.js";
+import { endAsNotExecuted, hasResult } from "../payments/postgres/not-executed.js";
 import type { ProcessorDecision } from "../payments/processor.js";
 import { createDecidedProcessor } from "../payments/processors/decided.js";
 import { createPaymentHandlers } from "../payments/service.js";
@@ -24,6 +24,8 @@ export type Resolved =
   | { readonly kind: "resolved" }
   /** The record is not held under the token any more. Nothing was written. */
   | { readonly kind: "changed" }
+  /** A response that the key cannot have. Nothing was written. */
+  | { readonly kind: "invalid"; readonly message: string }
   /** The record is not ended so; what was found instead. */
   | { readonly kind: "failed"; readonly message: string };
 
@@ -37,11 +39,24 @@ export type ResolveHeld = (
   },
 ) => Promise<Resolved>;
 
-export interface ResolverOptions {
-  readonly store: IdempotencyStore<PoolClient>;
-  readonly executor: Executor<PoolClient>;
-  readonly pool: Pool;
+export interface ResolverOptions<Transaction> {
+  readonly store: IdempotencyStore<Transaction>;
+  readonly executor: Executor<Transaction>;
+  readonly payments: HeldPayments<Transaction>;
   readonly defaults: PolicyDefaults;
+}
+
+/** What is behind the keys of payments besides their records. */
+export interface HeldPayments<Transaction> {
+  /** The payment service's methods, by operation, over a processor that has decided so. */
+  methods(decision: ProcessorDecision): ReadonlyMap<string, RepeatableMethod<Transaction>>;
+  /** Whether the processor has answered the call. */
+  hasResult(scope: Scope): Promise<boolean>;
+  /** See `endAsNotExecuted`. */
+  endAsNotExecuted(
+    scope: Scope,
+    reopenWithin: (transaction: Transaction) => Promise<boolean>,
+  ): Promise<boolean>;
 }
 
 /**
@@ -50,14 +65,18 @@ export interface ResolverOptions {
  * the record: with an outcome its operation runs again with the operator in the
  * place of the processor, and without one it ends with the record.
  */
-export function createResolver(options: ResolverOptions): ResolveHeld {
-  const { store, executor, pool, defaults } = options;
-  const approved = paymentMethods(options, { kind: "approved" });
-  const declined = paymentMethods(options, { kind: "declined", declineCode: "operator" });
+export function createResolver<Transaction>({
+  store,
+  executor,
+  payments,
+  defaults,
+}: ResolverOptions<Transaction>): ResolveHeld {
+  const approved = payments.methods({ kind: "approved" });
+  const declined = payments.methods({ kind: "declined", declineCode: "operator" });
 
   async function finishPayment(
     { claim, request }: TakenOver,
-    method: RepeatableMethod<PoolClient>,
+    method: RepeatableMethod<Transaction>,
   ): Promise<Resolved> {
     const reply = await executor.resume({
       claim,
@@ -72,24 +91,24 @@ export function createResolver(options: ResolverOptions): ResolveHeld {
       : { kind: "failed", message: reply.message };
   }
 
-  async function forgetPayment(
+  /** Ends the operation behind the key, unless the processor's answer is there already. */
+  async function resolvePayment(
     taken: TakenOver,
-    method: RepeatableMethod<PoolClient>,
+    method: RepeatableMethod<Transaction>,
+    { kind }: Resolution,
   ): Promise<Resolved> {
     const { claim } = taken;
-    const result = await endAsNotExecuted(pool, {
-      scope: claim.scope,
-      reopenWithin: (transaction) => store.reopenWithin(transaction, claim),
-    });
-    switch (result) {
-      case "ended":
-        return RESOLVED;
-      case "claim_lost":
-        return OWNED_BY_ANOTHER;
-      case "has_result":
-        await finishPayment(taken, method);
-        return { kind: "failed", message: "the processor has answered: the key has its answer" };
+    if (await payments.hasResult(claim.scope)) {
+      await finishPayment(taken, method);
+      return { kind: "failed", message: "the processor has answered: the key has its answer" };
     }
+    if (kind === "outcome") {
+      return finishPayment(taken, method);
+    }
+    const isEnded = await payments.endAsNotExecuted(claim.scope, (transaction) =>
+      store.reopenWithin(transaction, claim),
+    );
+    return isEnded ? RESOLVED : OWNED_BY_ANOTHER;
   }
 
   async function resolveRecord({ claim }: TakenOver, resolution: Resolution): Promise<Resolved> {
@@ -101,35 +120,38 @@ export function createResolver(options: ResolverOptions): ResolveHeld {
   }
 
   return async (scope, { fencingToken, reason, resolution }) => {
+    const isApproval = resolution.kind === "outcome" && resolution.outcome.code === Code.OK;
+    const method = (isApproval ? approved : declined).get(scope.operation);
+    if (method !== undefined && isApproval && resolution.outcome.body.length > 0) {
+      return { kind: "invalid", message: "must be empty: payments make their answer themselves" };
+    }
     const { leaseMs } = defaults;
     const taken = await store.reclaim(scope, { fencingToken, reason, leaseMs });
     if (taken === undefined) {
       return { kind: "changed" };
     }
-    const isApproval = resolution.kind === "outcome" && resolution.outcome.code === Code.OK;
-    const method = (isApproval ? approved : declined).get(scope.operation);
-    if (method === undefined) {
-      return resolveRecord(taken, resolution);
-    }
-    return resolution.kind === "not_executed"
-      ? forgetPayment(taken, method)
-      : finishPayment(taken, method);
+    return method === undefined
+      ? resolveRecord(taken, resolution)
+      : resolvePayment(taken, method, resolution);
   };
 }
 
 const RESOLVED: Resolved = { kind: "resolved" };
 const OWNED_BY_ANOTHER: Resolved = { kind: "failed", message: "another attempt has taken over" };
 
-/** The payment service's methods, with a decision that is known already. */
-function paymentMethods(
-  { pool, defaults }: ResolverOptions,
-  decision: ProcessorDecision,
-): ReadonlyMap<string, RepeatableMethod<PoolClient>> {
-  const handlers = createPaymentHandlers({
-    pool,
-    processor: createDecidedProcessor(decision),
-    // Nothing is sent, so no time is too late for it.
-    keyWindow: createKeyWindow({ windowMs: Number.POSITIVE_INFINITY, longestCallMs: 0 }),
-  });
-  return repeatableMethods(PaymentService, handlers, defaults);
+/** The payments of a database. */
+export function heldPayments(pool: Pool, defaults: PolicyDefaults): HeldPayments<PoolClient> {
+  return {
+    methods(decision) {
+      const handlers = createPaymentHandlers({
+        pool,
+        processor: createDecidedProcessor(decision),
+        // Nothing is sent, so no time is too late for it.
+        keyWindow: createKeyWindow({ windowMs: Number.POSITIVE_INFINITY, longestCallMs: 0 }),
+      });
+      return repeatableMethods(PaymentService, handlers, defaults);
+    },
+    hasResult: (scope) => hasResult(pool, scope),
+    endAsNotExecuted: (scope, reopenWithin) => endAsNotExecuted(pool, { scope, reopenWithin }),
+  };
 }

@@ -10,7 +10,7 @@ import { startReaper } from "../idempotency/reaper.js";
 import { startRecovery } from "../idempotency/recovery.js";
 import type { IdempotencyStore } from "../idempotency/store.js";
 import { createFirstWork } from "../payments/first-work.js";
-import { createKeyWindow } from "../payments/key-window.js";
+import { createKeyWindow, type KeyWindow } from "../payments/key-window.js";
 import type { Processor } from "../payments/processor.js";
 import { createPaymentHandlers } from "../payments/service.js";
 import { paymentValidators } from "../payments/validators.js";
@@ -33,7 +33,12 @@ import type { Logger } from "./log.js";
 import { createMetrics } from "./metrics.js";
 import { naming } from "./naming.js";
 import { createOpenCalls } from "./open-calls.js";
-import { createResolver } from "./resolution.js";
+import {
+  createResolver,
+  heldPayments,
+  type ResolveHeld,
+  type ResolverOptions,
+} from "./resolution.js";
 import { type Serving, stopServing } from "./stop.js";
 import { readTls } from "./tls.js";
 import { parseTokens } from "./tokens.js";
@@ -45,6 +50,10 @@ export interface ServiceOptions {
   readonly gate?: (record: IdempotencyStore<PoolClient>) => IdempotencyStore<PoolClient>;
   /** Stands between the payments and their processor: to run with a broken one. */
   readonly processor?: (processor: Processor) => Processor;
+  /** Stands before what is sent: to run with a window that is looked at carelessly. */
+  readonly keyWindow?: (window: KeyWindow) => KeyWindow;
+  /** Replaces what ends held keys: to run with one that forgets a part. */
+  readonly resolver?: (options: ResolverOptions<PoolClient>) => ResolveHeld;
 }
 
 /** How a service has ended. Past the limit, calls are handed on, and connections cut. */
@@ -64,7 +73,8 @@ export interface Service {
 
 /** Starts the whole service. What was started before a failure is ended again. */
 export async function startService(options: ServiceOptions): Promise<Service> {
-  const { config, log, gate, processor: wrap = (processor) => processor } = options;
+  const { config, log, gate, processor: wrap = unchanged } = options;
+  const { keyWindow: wrapWindow = unchanged, resolver = createResolver } = options;
   const closers = createClosers();
   for (const warning of configWarnings(config)) {
     log.warn(warning);
@@ -110,10 +120,12 @@ export async function startService(options: ServiceOptions): Promise<Service> {
       pool: database.value.payments,
       firstWork,
       processor: wrap(processor.value),
-      keyWindow: createKeyWindow({
-        windowMs: config.processorKeyWindowMs,
-        longestCallMs: config.processorTimeoutMs,
-      }),
+      keyWindow: wrapWindow(
+        createKeyWindow({
+          windowMs: config.processorKeyWindowMs,
+          longestCallMs: config.processorTimeoutMs,
+        }),
+      ),
       restoredAgoMs: watch.restoredAgoMs,
     });
     const recovery = startRecovery({
@@ -131,7 +143,12 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     serving.rounds.push(reaper);
     const inspection = createInspectionHandlers({
       store,
-      resolveHeld: createResolver({ store, executor, pool: database.value.payments, defaults }),
+      resolveHeld: resolver({
+        store,
+        executor,
+        payments: heldPayments(database.value.payments, defaults),
+        defaults,
+      }),
       log,
     });
     const watched = <Watched extends DescService>(
@@ -170,6 +187,10 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     await close();
     throw error;
   }
+}
+
+function unchanged<Part>(part: Part): Part {
+  return part;
 }
 
 async function openAuthenticator({ authTokensFile, tlsClientCaFile }: Config) {

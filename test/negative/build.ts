@@ -18,7 +18,14 @@ export interface BuildUnderTest extends Pick<Cluster, "database" | "sandbox"> {
 }
 
 /** A guard that can be left out: the name of an entry `without-…`. */
-export type Guard = "fencing" | "derived-key" | "reservation" | "unknown";
+export type Guard =
+  | "fencing"
+  | "derived-key"
+  | "reservation"
+  | "unknown"
+  | "kept-request"
+  | "ended-operation"
+  | "watched-window";
 
 /** The shortest there is: what a test waits for. */
 const LEASE_MS = 1_000;
@@ -27,11 +34,12 @@ const LEASE_MS = 1_000;
 export async function runOn<Result>(
   build: "the product" | `without ${Guard}`,
   scenario: (build: BuildUnderTest) => Promise<Result>,
+  env: Readonly<Record<string, string>> = {},
 ): Promise<Result> {
   const cluster = await startCluster({
     services: 0,
     redisNodes: 0,
-    env: { IDEMPOTENCY_LEASE_MS: String(LEASE_MS), RECOVERY_INTERVAL_MS: "1h" },
+    env: { IDEMPOTENCY_LEASE_MS: String(LEASE_MS), RECOVERY_INTERVAL_MS: "1h", ...env },
     ...(build === "the product" ? {} : { entry: entryOf(build) }),
   });
   const processor = openProcessor(cluster.sandbox.address);

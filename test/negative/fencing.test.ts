@@ -1,10 +1,11 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import pg from "pg";
+import type pg from "pg";
 import { describe, expect, it } from "vitest";
 import { CaptureMethod } from "../../src/gen/payonce/payments/v1/payments_pb.js";
 import { paymentOf, refusalOf, untilAnswered } from "../support/payments-client.js";
 import { waitUntil } from "../support/service-process.js";
 import { type BuildUnderTest, runOn } from "./build.js";
+import { hold, type Waiting, waitingFor } from "./row-locks.js";
 
 /** Until a busy machine has brought a call to the payment, or a connection to its end. */
 const ARRIVAL_LIMIT_MS = 20_000;
@@ -54,37 +55,6 @@ async function refuseLate({ start, database, pool, violations }: BuildUnderTest)
     late: refusalOf(await late).reason,
     violations: await violations(),
   };
-}
-
-/** A connection of the test's own that locks rows. */
-interface Holder {
-  readonly pid: number | undefined;
-  /** Resolves once it has them. */
-  readonly held: Promise<unknown>;
-  release(): Promise<void>;
-}
-
-async function hold(databaseUrl: string, select: string): Promise<Holder> {
-  const holder = new pg.Client({ connectionString: databaseUrl });
-  holder.on("error", () => {}); // a test that fails drops the database under it
-  await holder.connect();
-  const { rows } = await holder.query<{ pid: number }>("SELECT pg_backend_pid() AS pid");
-  await holder.query("BEGIN");
-  return { pid: rows[0]?.pid, held: holder.query(select), release: () => holder.end() };
-}
-
-interface Waiting {
-  readonly pid: number;
-  readonly query: string;
-}
-
-/** The connections that wait for what another one holds. */
-async function waitingFor(pool: pg.Pool, { pid }: Holder): Promise<readonly Waiting[]> {
-  const { rows } = await pool.query<Waiting>(
-    "SELECT pid, query FROM pg_stat_activity WHERE $1 = ANY (pg_blocking_pids(pid))",
-    [pid],
-  );
-  return rows;
 }
 
 /** Ends connections as a database does that restarts: what they were asked for is not done. */

@@ -1,12 +1,14 @@
+import { EffectType } from "../../src/gen/payonce/sandbox/v1/sandbox_pb.js";
 import type { Execution } from "../../src/idempotency/call.js";
 import { Code } from "../../src/idempotency/code.js";
 import { CallError, Final, NotExecuted, Parked } from "../../src/idempotency/errors.js";
 import { type Outcome, okOutcome } from "../../src/idempotency/outcome.js";
+import type { ProcessorDecision } from "../../src/payments/processor.js";
 import { FINAL_REASON, NOT_EXECUTED_REASON } from "./answers.js";
-import type { Kind } from "./calls.js";
+import { nameOf } from "./calls.js";
 import type { Transaction } from "./database.js";
-import { claimOf, describe, type HandlerDependencies } from "./handlers.js";
-import type { Decision } from "./processor.js";
+import { describe, type HandlerDependencies, processorKeyOf } from "./handlers.js";
+import { validate } from "./requests.js";
 
 const REFUSALS = ["refuses", "vouches that nothing happened", "fails before it acts"] as const;
 const ENDINGS = [
@@ -30,14 +32,18 @@ const LONGEST_STEP_MS = 3_000;
 
 /** A handler without rows of its own: acts once, and ends in any way that its contract allows. */
 export async function act(
-  { clock, random, mischief, charge, ...dependencies }: HandlerDependencies,
+  { clock, random, mischief, charge }: HandlerDependencies,
   call: {
-    readonly kind: Kind;
+    readonly kind: "rerun" | "hold";
     readonly request: string;
     readonly execution: Execution<Transaction>;
   },
 ): Promise<Outcome> {
   const { kind, request, execution } = call;
+  const wrong = validate(kind, request);
+  if (wrong !== undefined) {
+    throw new NotExecuted(wrong); // no attempt can have taken it for valid
+  }
   const isMischievous = random.chance(mischief());
   const step = () =>
     new Promise<void>((resolve) => clock.setTimer(random.integer(0, LONGEST_STEP_MS), resolve));
@@ -51,12 +57,14 @@ export async function act(
   if (!random.chance(HEEDLESS_RATE)) {
     execution.throwIfAborted();
   }
-  const processorKey = dependencies.processorKeyOf(kind, execution);
   const decision = await charge({
-    processorKey,
+    type: EffectType.AUTHORIZE,
+    processorKey: processorKeyOf(kind, execution),
+    paymentId: nameOf(execution.scope),
+    paymentMethod: request,
     request,
     memoryMs: Number.POSITIVE_INFINITY, // it has no row to say how old the call is
-    claim: claimOf(execution),
+    claim: execution,
   });
   if (isMischievous) {
     await step();
@@ -80,11 +88,11 @@ function refuse(refusal: (typeof REFUSALS)[number], attempt: number): never {
 
 async function end(
   ending: (typeof ENDINGS)[number],
-  decision: Decision,
+  decision: ProcessorDecision,
   { attempt, fencingToken, signal }: Execution<Transaction>,
 ): Promise<Outcome> {
   // No two attempts say the same.
-  const message = `${decision}, attempt ${attempt}, token ${fencingToken}`;
+  const message = `${decision.kind}, attempt ${attempt}, token ${fencingToken}`;
   switch (ending) {
     case "answers":
       return okOutcome(Buffer.from(message));

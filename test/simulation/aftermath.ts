@@ -1,10 +1,8 @@
-import { Code } from "../../src/idempotency/code.js";
-import { errorOutcome } from "../../src/idempotency/errors.js";
-import { type Outcome, okOutcome } from "../../src/idempotency/outcome.js";
-import type { Scope } from "../../src/idempotency/scope.js";
-import { type Answer, FINAL_REASON } from "./answers.js";
-import { LEASE_MS, nameOf } from "./calls.js";
+import type { Answer } from "./answers.js";
+import { nameOf, scopeOf } from "./calls.js";
 import { type HistoryEntry, runClient } from "./clients.js";
+import type { PlannedKey } from "./plan.js";
+import { INVALID } from "./requests.js";
 import type { World } from "./world.js";
 
 /** How often a probe asks: a lock in a Redis node whose clock went back lives a minute longer. */
@@ -12,91 +10,65 @@ const PROBE_CALLS = 60;
 
 const PROBE_DEADLINE_MS = 15_000;
 
+/** Probes come in any order: a capture before the creation of its payment. Milliseconds. */
+const PROBES_WITHIN_MS = 1_000;
+
 const LOOK_INTERVAL_MS = 100;
 
-/**
- * What people do once it is quiet: an operator ends the keys that are held, and
- * every key is asked for once more, from several clients and with both requests.
- */
-export async function lookAfterwards(
-  world: World,
-  scopes: readonly Scope[],
-  history: HistoryEntry[],
-): Promise<void> {
-  for (const scope of scopes) {
-    await endHeld(world, scope);
-  }
-  for (const scope of scopes) {
-    await probe(world, scope, history);
-  }
-}
+/** How often an operator looks at what is held. Milliseconds. */
+const DUTY_INTERVAL_MS = 5_000;
 
-async function endHeld(
-  { database, processor, observer, trace, plan }: World,
-  scope: Scope,
-): Promise<void> {
-  const { store } = database;
-  const found = await store.get(scope);
-  if (found?.record.state !== "held") {
-    return;
-  }
-  trace.add(
-    `an operator ends ${nameOf(scope)}, held: ${found.record.unknownReason}`,
-    nameOf(scope),
-  );
-  const { fencingToken } = found.record;
-  const held = { fencingToken, reason: "seen in the journal", leaseMs: LEASE_MS };
-  const claim = (await store.reclaim(scope, held))?.claim;
-  const decision = processor.lookUp(scope);
-  // A payment has begun, so its key is never free again.
-  const isFree = decision === undefined && scope.operation !== "payment";
-  const outcome = decision === "approved" ? approvedByHand() : failedByHand();
-  const hasEnded =
-    claim !== undefined &&
-    (await (isFree
-      ? store.release(claim)
-      : store.complete(claim, outcome, plan.times.retentionMs)));
-  if (!hasEnded) {
-    observer.report("wedged", scope, "it is held, and its operator cannot end it");
-  }
-}
-
-function approvedByHand(): Outcome {
-  return okOutcome(Buffer.from("approved, by hand"));
-}
-
-function failedByHand(): Outcome {
-  return errorOutcome({
-    code: Code.ABORTED,
-    reason: FINAL_REASON,
-    message: "declined, by hand",
-    next: "fix_request",
+/** From now on an operator ends what is held, as soon as it can be known how. */
+export function putOperatorOnDuty(world: Pick<World, "scheduler" | "operator">): void {
+  world.scheduler.after(DUTY_INTERVAL_MS, () => {
+    void world.operator.look();
+    putOperatorOnDuty(world);
   });
 }
 
-async function probe(world: World, scope: Scope, history: HistoryEntry[]): Promise<void> {
+/** Every key is asked for once more, from several clients and with all its requests. */
+export async function lookAfterwards(world: World, history: HistoryEntry[]): Promise<void> {
+  const { plan, scheduler, observer } = world;
+  const open = new Set(plan.keys);
+  for (const key of plan.keys) {
+    void probe(world, key, history).then(() => open.delete(key));
+  }
+  const untilMs = scheduler.nowMs() + PROBE_CALLS * PROBE_DEADLINE_MS;
+  while (open.size > 0 && scheduler.nowMs() < untilMs) {
+    await scheduler.runUntil(scheduler.nowMs() + LOOK_INTERVAL_MS);
+  }
+  for (const { kind, key } of open) {
+    observer.report("wedged", scopeOf(kind, key), "its probes have no end");
+  }
+}
+
+async function probe(world: World, planned: PlannedKey, history: HistoryEntry[]): Promise<void> {
   const { scheduler, network, random, serviceAt, plan, observer } = world;
-  for (const request of ["request", "changed", "request"]) {
-    let result: { readonly answer: Answer | undefined } | undefined;
-    void runClient(
+  const { kind, key, requests } = planned;
+  const [first, other] = requests;
+  const scope = scopeOf(kind, key);
+  const ask = async (request: string): Promise<Answer | undefined> => {
+    const answer = await runClient(
       { scheduler, network, random, serviceAt, places: plan.processes, history },
       {
-        name: `probe-${scope.key}`,
+        name: `probe-${nameOf(scope)}`,
         scope,
         request,
-        startAtMs: 0,
+        startAtMs: random.integer(0, PROBES_WITHIN_MS),
         calls: PROBE_CALLS,
         deadlineMs: PROBE_DEADLINE_MS,
       },
-    ).then((answer) => {
-      result = { answer };
-    });
-    const untilMs = scheduler.nowMs() + PROBE_CALLS * PROBE_DEADLINE_MS;
-    while (result === undefined && scheduler.nowMs() < untilMs) {
-      await scheduler.runUntil(scheduler.nowMs() + LOOK_INTERVAL_MS);
-    }
-    if (result?.answer === undefined) {
+    );
+    if (answer === undefined) {
       observer.report("wedged", scope, "there is no answer long after the faults");
     }
+    return answer;
+  };
+
+  const answer = await ask(first);
+  // What was lost may come back only as it was.
+  const mayChange = plan.restores.length === 0 || answer?.meaning === "final";
+  for (const request of mayChange ? [other, INVALID, first] : [INVALID, first]) {
+    await ask(request);
   }
 }

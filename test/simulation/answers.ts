@@ -13,6 +13,8 @@ export type Meaning =
   | "final"
   /** This call was not executed, and never will be unless it is sent again. */
   | "not_executed"
+  /** The same, for a request that cannot be meant. */
+  | "invalid"
   | "key_reused"
   | "key_expired"
   /** This call was not executed, nor will it be: ask again. */
@@ -22,7 +24,15 @@ export type Meaning =
 
 const meanings: ReadonlyMap<string | undefined, Meaning> = new Map([
   [FINAL_REASON, "final"],
+  ["PAYMENT_NOT_CAPTURABLE", "final"],
+  ["PAYMENT_NOT_CANCELABLE", "final"],
+  ["PAYMENT_NOT_REFUNDABLE", "final"],
+  ["AMOUNT_EXCEEDS_AUTHORIZED", "final"],
+  ["AMOUNT_EXCEEDS_CAPTURED", "final"],
   [NOT_EXECUTED_REASON, "not_executed"],
+  ["PAYMENT_NOT_FOUND", "not_executed"],
+  ["PAYMENT_BUSY", "not_executed"],
+  ["AMOUNT_INVALID", "invalid"],
   ["IDEMPOTENCY_KEY_REUSED", "key_reused"],
   ["IDEMPOTENCY_KEY_EXPIRED", "key_expired"],
   ["OVERLOADED", "not_asked"],
@@ -39,8 +49,16 @@ export interface Answer {
   readonly retryDelayMs?: number;
 }
 
+const answers = new WeakMap<Reply, Answer>();
+
 /** Reads a reply as a client does. @throws if it is none that the contract knows. */
 export function readAnswer(reply: Reply): Answer {
+  const answer = answers.get(reply) ?? read(reply);
+  answers.set(reply, answer);
+  return answer;
+}
+
+function read(reply: Reply): Answer {
   const { reason, retryDelayMs } = errorOf(reply);
   const meaning = reply.code === Code.OK ? "final" : meanings.get(reason);
   if (meaning === undefined) {

@@ -1,8 +1,13 @@
 import type { Scope } from "../../src/idempotency/scope.js";
-import { nameOf } from "./calls.js";
+import { type Operation, operationIdOf } from "../../src/payments/operation.js";
+import { type Account, applyEffect } from "../../src/sandbox/account.js";
+import { CREATION, isOperation, kindOf, nameOf, PAYMENT_ID } from "./calls.js";
 import type { HistoryEntry } from "./clients.js";
+import type { Rows } from "./database.js";
+import { type Break, checkHistory } from "./history.js";
 import type { Observer } from "./observer.js";
 import type { Effect } from "./processor.js";
+import { askedUnits } from "./requests.js";
 
 /** What a world has left behind. */
 export interface Remains {
@@ -10,86 +15,101 @@ export interface Remains {
   readonly observer: Observer;
   readonly history: readonly HistoryEntry[];
   readonly journal: readonly Effect[];
+  readonly rows: Rows;
+  readonly restored: Break | undefined;
 }
 
 /** What must be true of every key once all is over; reports what is not. */
-export function check({ scopes, observer, history, journal }: Remains): void {
+export function check({ scopes, observer, history, journal, rows, restored }: Remains): void {
   for (const scope of scopes) {
     const name = nameOf(scope);
     const effects = journal.filter(({ claim }) => nameOf(claim.scope) === name);
     checkEffects(scope, effects, observer);
-    checkHistory(
-      scope,
-      history.filter(({ call }) => nameOf(call.scope) === name),
-      observer,
-    );
+    if (isOperation(kindOf(scope))) {
+      checkOperation(scope, effects, rows.operations.get(operationIdOf(scope)), observer);
+    }
+    const entries = history.filter(({ call }) => nameOf(call.scope) === name);
+    checkHistory(scope, entries, { observer, restored });
   }
-  checkAmount(journal, observer);
-}
-
-/** All payments are captures of one unit. */
-function checkAmount(journal: readonly Effect[], observer: Observer): void {
-  const captures = journal.filter(({ claim }) => claim.scope.operation === "payment");
-  const second = captures[1];
-  if (second !== undefined) {
-    const names = captures.map(({ claim }) => nameOf(claim.scope)).join(", ");
-    observer.report("captured_too_much", second.claim.scope, `one unit was captured by ${names}`);
-  }
+  checkPayment(journal, rows, observer);
 }
 
 function checkEffects(scope: Scope, effects: readonly Effect[], observer: Observer): void {
-  const lives = observer.lives(scope);
   if (effects.length > 1) {
     const keys = effects.map(({ processorKey }) => processorKey).join(", ");
     observer.report("effect_repeated", scope, `${effects.length} effects, under ${keys}`);
   }
-  for (const { claim } of effects) {
-    const life = lives.find(({ tokens }) => tokens.includes(claim.fencingToken));
-    if (life?.releasedAtMs !== undefined) {
-      const told = `its key was freed at ${life.releasedAtMs}`;
-      observer.report("not_executed_but_acted", scope, `token ${claim.fencingToken}, ${told}`);
-    } else if (life?.completion === undefined) {
-      observer.report("effect_without_answer", scope, `token ${claim.fencingToken}`);
+  for (const { claim, generation } of effects) {
+    const lives = observer
+      .everLived(scope)
+      .filter(({ owners }) =>
+        owners.some(({ fencingToken }) => fencingToken === claim.fencingToken),
+      );
+    // A restored database may be told of it by a call that comes again.
+    const isFree = lives.every(({ released }) => released?.generation === generation);
+    if (lives.length > 0 && isFree) {
+      observer.report(
+        "not_executed_but_acted",
+        scope,
+        `its key was freed of ${claim.fencingToken}`,
+      );
     }
   }
-  const answer = lives.at(-1)?.completion?.content ?? "";
-  if (answer.includes("approved") !== effects.length > 0) {
-    observer.report("answer_without_effect", scope, `${effects.length} effects, ${answer}`);
+  const answer = observer.lives(scope).at(-1)?.completion?.content;
+  if (effects.length > 0 && answer === undefined) {
+    observer.report("effect_without_answer", scope, `${effects.length} effects`);
+  } else if (!isOperation(kindOf(scope))) {
+    if ((answer ?? "").includes("approved") !== effects.length > 0) {
+      observer.report("answer_without_effect", scope, `${effects.length} effects, ${answer}`);
+    }
   }
 }
 
-/**
- * A key is a register that is written once: one request is executed, and from
- * the first answer on there is no other. What is indeterminate fits anywhere.
- */
-function checkHistory(scope: Scope, entries: readonly HistoryEntry[], observer: Observer): void {
-  const answered = entries.flatMap(({ call, answer, answeredAtMs }) =>
-    answer === undefined || answeredAtMs === undefined ? [] : [{ call, answer, answeredAtMs }],
-  );
-  const finals = answered.filter(({ answer }) => answer.meaning === "final");
-  const [first] = finals;
-  if (first === undefined) {
+/** Every effect has an operation that says the same, and every operation that was approved an effect. */
+function checkOperation(
+  scope: Scope,
+  [effect]: readonly Effect[],
+  operation: Operation | undefined,
+  observer: Observer,
+): void {
+  const state = operation?.state ?? "missing";
+  if ((state === "approved") !== (effect !== undefined)) {
+    const there = effect === undefined ? "no effect" : "an effect";
+    observer.report("not_reconciled", scope, `${there}, and its operation is ${state}`);
+  }
+  if (effect?.amount !== undefined && effect.amount.minorUnits !== operation?.minorUnits) {
+    const both = `${effect.amount.minorUnits}, ours is ${operation?.minorUnits}`;
+    observer.report("not_reconciled", scope, `the effect's amount is ${both}`);
+  }
+  const asked = effect && askedUnits(effect.request);
+  if (asked !== undefined && asked !== effect?.amount?.minorUnits) {
+    const both = `${asked}, and ${effect?.amount?.minorUnits} was done`;
+    observer.report("another_request_executed", scope, `it asked for ${both}`);
+  }
+  if (state === "pending" || state === "unknown") {
+    observer.report("wedged", scope, `its operation is ${state}`);
+  }
+}
+
+/** What the processor has done to the payment is within its bounds, and what our row says. */
+function checkPayment(journal: readonly Effect[], rows: Rows, observer: Observer): void {
+  const effects = journal.filter(({ paymentId }) => paymentId === PAYMENT_ID);
+  const account = effects.reduce<Account | undefined>(applyEffect, undefined);
+  const payment = rows.payments.get(PAYMENT_ID);
+  if (account === undefined) {
     return;
   }
-  for (const { call, answer } of finals) {
-    if (answer.content !== first.answer.content) {
-      const both = `${first.answer.content} and ${answer.content}`;
-      observer.report("answers_differ", scope, `${first.call.id} and ${call.id} got ${both}`);
-    }
-    if (call.request !== first.call.request) {
-      observer.report("answers_differ", scope, `two requests were answered`);
-    }
+  const { authorized, captured, refunded, voided } = account;
+  if (refunded > captured || (voided ? captured > 0n : captured > authorized)) {
+    const amounts = `${authorized}, ${captured} captured, ${refunded} refunded`;
+    observer.report("captured_too_much", CREATION, `authorized ${amounts}, voided: ${voided}`);
   }
-  const knownFromMs = Math.min(...finals.map(({ answeredAtMs }) => answeredAtMs));
-  for (const { call, answer } of answered.filter(({ call }) => call.sentAtMs > knownFromMs)) {
-    const isOther = call.request !== first.call.request;
-    const allowed = isOther ? ["key_reused"] : ["final", "key_expired"];
-    if (![...allowed, "indeterminate", "not_asked"].includes(answer.meaning)) {
-      observer.report(
-        "history_not_linearizable",
-        scope,
-        `${call.id} got ${answer.meaning} after ${first.call.id} had its final answer`,
-      );
-    }
+  const same =
+    payment?.captured === captured &&
+    payment.refunded === refunded &&
+    (payment.status === "CANCELED") === voided;
+  if (!same) {
+    const ours = `${payment?.status}, ${payment?.captured} and ${payment?.refunded}`;
+    observer.report("not_reconciled", CREATION, `${captured} and ${refunded}, our row ${ours}`);
   }
 }

@@ -20,6 +20,8 @@ export interface ClientPlan {
   /** After so many calls it gives up. */
   readonly calls: number;
   readonly deadlineMs: number;
+  /** Whether it comes back with a call that was not executed. */
+  readonly isPatient?: boolean;
   /** Sends a second call if the first has no answer by then. */
   readonly hedgeAfterMs?: number;
 }
@@ -54,6 +56,9 @@ export async function runClient(
   const sleep = (delayMs: number) =>
     new Promise<undefined>((resolve) => scheduler.after(delayMs, () => resolve(undefined)));
 
+  const isDone = (answer: Answer | undefined) =>
+    isDefinite(answer) && !(plan.isPatient === true && answer?.meaning === "not_executed");
+
   await sleep(plan.startAtMs);
   for (let calls = 1; calls <= plan.calls; calls += 1) {
     const sent = send(options, plan, self, `${plan.name}.${calls}`);
@@ -67,7 +72,7 @@ export async function runClient(
               isDefinite(early) ? early : send(options, plan, self, `${plan.name}.${calls}h`),
             ),
           );
-    if (isDefinite(answer)) {
+    if (isDone(answer)) {
       return answer;
     }
     await sleep((answer?.retryDelayMs ?? USUAL_DELAY_MS) + random.integer(1, USUAL_DELAY_MS));
@@ -75,8 +80,13 @@ export async function runClient(
   return undefined;
 }
 
+/** Whether there is nothing to come back for. */
 function isDefinite(answer: Answer | undefined): boolean {
-  return answer !== undefined && !["indeterminate", "not_asked"].includes(answer.meaning);
+  return (
+    answer !== undefined &&
+    answer.retryDelayMs === undefined &&
+    !["indeterminate", "not_asked"].includes(answer.meaning)
+  );
 }
 
 async function firstDefinite(

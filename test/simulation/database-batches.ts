@@ -12,7 +12,7 @@ import {
 import { LOCK_TIMEOUTS_MS } from "../../src/runtime/database-batches.js";
 import { nameOf } from "./calls.js";
 import { type Database, keepResult, type Work } from "./database.js";
-import { SLOWEST_MS } from "./network.js";
+import { SLOWEST_MESSAGE_MS } from "./network.js";
 import type { Random } from "./random.js";
 import type { RemoteDatabase } from "./remote-database.js";
 import type { Scheduler } from "./scheduler.js";
@@ -148,7 +148,7 @@ export function batchCalls(options: DatabaseBatchesOptions): RemoteDatabase {
     for (const [index, item] of items.entries()) {
       if (index === lateFrom) {
         saw("batch half of which is late");
-        const waitMs = random.integer(0, SLOWEST_MS / 2);
+        const waitMs = random.integer(0, SLOWEST_MESSAGE_MS / 2);
         await sleep(waitMs);
       }
       results.push({ ok: true, value: await execute(item) });

@@ -1,32 +1,20 @@
 import type { Clock } from "../../src/idempotency/clock.js";
 import { ClaimLost } from "../../src/idempotency/errors.js";
-import type { Claim, IdempotencyStore } from "../../src/idempotency/store.js";
+import type { Scope } from "../../src/idempotency/scope.js";
+import type { Claim, IdempotencyStore, RecordState } from "../../src/idempotency/store.js";
+import type { Operation } from "../../src/payments/operation.js";
+import type { Payment } from "../../src/payments/payment.js";
 import type { Settled } from "../../src/runtime/batches.js";
 import { createMemoryStore } from "../../src/stores/memory/index.js";
-
-/** An operation as the payment service keeps it, cut down to what its answer needs. */
-export interface Operation {
-  readonly processorKey: string;
-  readonly state: "pending" | "unknown" | "approved" | "declined";
-  /** Grows with each write, so that the answers of two attempts differ where their writes did. */
-  readonly version: number;
-  readonly beginTimeMs: number;
-}
-
-/** What all operations of a world are captures of: there is one unit to be had. */
-export interface Payment {
-  readonly authorized: 1;
-  readonly captured: number;
-  /** The operations that have been begun and have no result, one unit each. */
-  readonly inFlight: readonly string[];
-}
+import { emptyMemoryState, type MemoryState } from "../../src/stores/memory/store.js";
+import { scopeKey } from "../../src/stores/scope-key.js";
 
 /** Writes that take effect together, if every claim they rest on still has its owner. */
 export interface Transaction {
   /** The rows as they are, and as the transaction leaves them. */
-  find(id: string): Operation | undefined;
-  put(id: string, operation: Operation): void;
-  findPayment(): Payment;
+  findOperation(id: string): Operation | undefined;
+  putOperation(operation: Operation): void;
+  findPayment(id: string): Payment | undefined;
   putPayment(payment: Payment): void;
   /** Runs at the commit; answers whether it was allowed to. */
   atCommit(write: () => Promise<boolean>): void;
@@ -34,6 +22,15 @@ export interface Transaction {
 
 /** What a transaction does. */
 export type Work = (transaction: Transaction) => Promise<void>;
+
+/** All that a backup holds and a restore puts back. */
+export interface Rows {
+  readonly operations: Map<string, Operation>;
+  readonly payments: Map<string, Payment>;
+  readonly records: MemoryState;
+  /** How often it was restored, as a counter among the rows knows it. */
+  restores: number;
+}
 
 /** The store of record and the rows beside it, in one database. */
 export interface Database {
@@ -44,6 +41,11 @@ export interface Database {
    * commit does.
    */
   transact(works: readonly Work[], end: "commit" | "roll_back"): Promise<readonly Settled<void>[]>;
+  readonly rows: Rows;
+  /** The state of a key's record as it is stored, if there is one. */
+  recordState(scope: Scope): RecordState | undefined;
+  backUp(): Rows;
+  putBack(backup: Rows): void;
 }
 
 export function createDatabase(options: {
@@ -52,11 +54,17 @@ export function createDatabase(options: {
   readonly wrap: (store: IdempotencyStore<Transaction>) => IdempotencyStore<Transaction>;
   /** Told of each row that was written, and under which claim. */
   readonly onWrite: (id: string, owner: Claim) => void;
+  /** Told of each commit. */
+  readonly onCommit: () => void;
 }): Database {
-  const operations = new Map<string, Operation>();
-  let payment: Payment = { authorized: 1, captured: 0, inFlight: [] };
-  // It looks at no transaction; those here apply their completion at the commit.
-  const inner = options.wrap(createMemoryStore({ clock: options.clock }));
+  const rows: Rows = {
+    operations: new Map(),
+    payments: new Map(),
+    records: emptyMemoryState(),
+    restores: 0,
+  };
+  // It looks at no transaction; those here apply what ends a claim at the commit.
+  const inner = options.wrap(createMemoryStore({ clock: options.clock, state: rows.records }));
   const owners = new WeakMap<Transaction, Claim>();
 
   const store: IdempotencyStore<Transaction> = {
@@ -69,20 +77,23 @@ export function createDatabase(options: {
       transaction.atCommit(() => inner.completeWithin(transaction, claim, outcome, retentionMs));
       return inner.ownsWithin(transaction, claim);
     },
+    async reopenWithin(transaction, claim) {
+      owners.set(transaction, claim);
+      transaction.atCommit(() => inner.reopenWithin(transaction, claim));
+      return inner.ownsWithin(transaction, claim);
+    },
   };
 
   /** Runs the work on the rows as they are; what it returns makes its writes count, or says why not. */
   async function prepare(work: Work): Promise<() => Promise<Settled<void>>> {
-    const written = new Map<string, Operation>();
-    let writtenPayment = payment;
+    const operations = new Map<string, Operation>();
+    const payments = new Map<string, Payment>();
     const commits: (() => Promise<boolean>)[] = [];
     const transaction: Transaction = {
-      find: (id) => written.get(id) ?? operations.get(id),
-      put: (id, operation) => written.set(id, operation),
-      findPayment: () => writtenPayment,
-      putPayment(after) {
-        writtenPayment = after;
-      },
+      findOperation: (id) => operations.get(id) ?? rows.operations.get(id),
+      putOperation: (operation) => operations.set(operation.id, operation),
+      findPayment: (id) => payments.get(id) ?? rows.payments.get(id),
+      putPayment: (payment) => payments.set(payment.id, payment),
       atCommit: (write) => commits.push(write),
     };
     try {
@@ -96,13 +107,15 @@ export function createDatabase(options: {
           return { ok: false, error: new ClaimLost() };
         }
       }
-      payment = writtenPayment;
       const owner = owners.get(transaction);
-      for (const [id, operation] of written) {
-        operations.set(id, operation);
+      for (const [id, operation] of operations) {
+        rows.operations.set(id, operation);
         if (owner !== undefined) {
           options.onWrite(id, owner);
         }
+      }
+      for (const [id, payment] of payments) {
+        rows.payments.set(id, payment);
       }
       return { ok: true, value: undefined };
     };
@@ -122,9 +135,28 @@ export function createDatabase(options: {
       for (const commit of commits) {
         results.push(await commit());
       }
+      options.onCommit();
       return results;
     },
+    rows,
+    recordState: (scope) => rows.records.records.get(scopeKey(scope))?.state,
+    backUp: () => structuredClone(rows),
+    putBack(backup) {
+      const { operations, payments, records, restores } = structuredClone(backup);
+      refill(rows.operations, operations);
+      refill(rows.payments, payments);
+      refill(rows.records.records, records.records);
+      rows.records.lastToken = records.lastToken;
+      rows.restores = restores + 1;
+    },
   };
+}
+
+function refill<Key, Value>(map: Map<Key, Value>, values: ReadonlyMap<Key, Value>): void {
+  map.clear();
+  for (const [key, value] of values) {
+    map.set(key, value);
+  }
 }
 
 /** Work whose result is kept for after the commit. */

@@ -1,6 +1,7 @@
 import type { Host } from "./host.js";
 import type { Network, Server } from "./network.js";
-import { FAULTS_UNTIL_MS, type Plan } from "./plan.js";
+import type { Operator } from "./operator.js";
+import type { Plan } from "./plan.js";
 import type { Random } from "./random.js";
 import type { RedisNode } from "./redis-node.js";
 import type { Scheduler } from "./scheduler.js";
@@ -17,21 +18,22 @@ export interface Targets {
   readonly databaseServer: Server;
   readonly processorServer: Server;
   readonly redisNodes: readonly RedisNode[];
+  readonly operator: Operator;
   readonly moveDatabaseClock: (byMs: number) => void;
 }
 
 const PAUSES_MS = [300, 3_000, 6_000, 12_000, 25_000] as const;
 const OUTAGES_MS = [300, 3_000, 8_000] as const;
-const DATABASE_CLOCK_JUMPS_MS = [-3_000, 1_000, 6_000, 20_000] as const;
+const CLOCK_JUMPS_MS = [-20_000, -3_000, 1_000, 6_000, 20_000] as const;
 const REDIS_CLOCK_JUMPS_MS = [-60_000, -1_000, 2_000, 60_000] as const;
 
-/** Plans all faults of a world, at moments of the seed's choice. */
+/** Plans all faults of a world, and who looks after them, at moments of the seed's choice. */
 export function planFaults(targets: Targets, plan: Plan): void {
   const { scheduler, random, trace, network, hostAt } = targets;
   const anyHost = () => hostAt(random.integer(0, plan.processes - 1));
   const times = (count: number, fault: () => void) => {
     for (let done = 0; done < count; done += 1) {
-      scheduler.after(random.integer(0, FAULTS_UNTIL_MS), fault);
+      scheduler.after(random.integer(0, plan.faultsUntilMs), fault);
     }
   };
   const away = (server: Server, durationMs: number) => {
@@ -51,11 +53,18 @@ export function planFaults(targets: Targets, plan: Plan): void {
     const server = random.pick([targets.databaseServer, targets.processorServer]);
     away(server, random.pick(OUTAGES_MS));
   });
-  times(plan.databaseClockJumps, () => {
-    const byMs = random.pick(DATABASE_CLOCK_JUMPS_MS);
-    trace.add(`the database's clock moves by ${byMs} ms`);
-    targets.moveDatabaseClock(byMs);
+  times(plan.wrongClocks === "none" ? 0 : plan.clockJumps, () => {
+    const byMs = random.pick(CLOCK_JUMPS_MS);
+    if (plan.wrongClocks === "database") {
+      trace.add(`the database's clock moves by ${byMs} ms`);
+      targets.moveDatabaseClock(byMs);
+    } else {
+      const host = anyHost();
+      trace.add(`the wall clock of ${host.name} moves by ${byMs} ms`);
+      host.setWallClock(byMs);
+    }
   });
+  times(plan.operatorLooks, () => void targets.operator.look());
   times(targets.redisNodes.length === 0 ? 0 : plan.redisFaults, () => {
     // One fault often takes a majority.
     for (const node of targets.redisNodes.filter(() => random.chance(0.6))) {

@@ -1,61 +1,68 @@
 import type { Run } from "../../src/idempotency/attempt.js";
-import type { Execution } from "../../src/idempotency/call.js";
 import type { Clock } from "../../src/idempotency/clock.js";
 import type { ErrorDescription } from "../../src/idempotency/errors.js";
 import { deriveId } from "../../src/idempotency/scope.js";
 import type { Claim } from "../../src/idempotency/store.js";
+import type { KeyWindow } from "../../src/payments/key-window.js";
+import type { Steps } from "../../src/payments/postgres/steps.js";
 import { act } from "./act.js";
 import type { Kind } from "./calls.js";
-import type { Payment, Transaction } from "./database.js";
+import type { Transaction } from "./database.js";
 import { pay } from "./pay.js";
-import type { Charge, Decision } from "./processor.js";
+import type { ProcessorClient } from "./processor-client.js";
 import type { Random } from "./random.js";
-import type { RemoteDatabase } from "./remote-database.js";
 
 /** What the handlers of one process work with. */
-export interface HandlerDependencies {
-  readonly database: RemoteDatabase;
-  readonly databaseNowMs: () => number;
-  readonly charge: (charge: Charge) => Promise<Decision>;
+export interface HandlerDependencies extends ProcessorClient {
+  readonly steps: Steps;
+  readonly keyWindow: KeyWindow;
+  /** As this process knows it. Milliseconds. */
+  readonly restoredAgoMs: () => number | undefined;
   readonly clock: Clock;
   readonly random: Random;
   /** How many runs end in some other way than they should. */
   readonly mischief: () => number;
-  readonly processorKeyOf: (kind: Kind, claim: Pick<Claim, "scope" | "fencingToken">) => string;
-  readonly reserve: (payment: Payment, operationId: string) => Payment;
-  /** Counts something that the rules are there for. */
-  readonly saw: (what: string) => void;
+  /** Told of what must have happened in some world. */
+  readonly saw: (sight: string) => void;
 }
 
 export type Handlers = Record<Kind, (request: string) => Run<Transaction>>;
 
 export function createHandlers(dependencies: HandlerDependencies): Handlers {
   return {
-    payment: (request) => (execution) => pay(dependencies, request, execution),
+    create: (request) => (execution) => pay(dependencies, { kind: "create", request, execution }),
+    capture: (request) => (execution) => pay(dependencies, { kind: "capture", request, execution }),
+    refund: (request) => (execution) => pay(dependencies, { kind: "refund", request, execution }),
+    cancel: (request) => (execution) => pay(dependencies, { kind: "cancel", request, execution }),
     rerun: (request) => (execution) => act(dependencies, { kind: "rerun", request, execution }),
     hold: (request) => (execution) => act(dependencies, { kind: "hold", request, execution }),
   };
 }
 
-/** The key under which every attempt of a repeatable handler asks the processor; one run's own where none may follow. */
+/** Each handler, changed in the same way. */
+export function mapHandlers(
+  { create, capture, refund, cancel, rerun, hold }: Handlers,
+  change: (handler: Handlers[Kind]) => Handlers[Kind],
+): Handlers {
+  return {
+    create: change(create),
+    capture: change(capture),
+    refund: change(refund),
+    cancel: change(cancel),
+    rerun: change(rerun),
+    hold: change(hold),
+  };
+}
+
+/** The key under which a handler without rows asks the processor; one run's own where none may follow. */
 export function processorKeyOf(
-  kind: Kind,
+  kind: "rerun" | "hold",
   { scope, fencingToken }: Pick<Claim, "scope" | "fencingToken">,
 ): string {
   const key = deriveId("pk", scope);
   return kind === "hold" ? `${key}_${fencingToken}` : key;
 }
 
-/** Sets a unit aside for an operation, before the processor is asked. */
-export function reserve(payment: Payment, operationId: string): Payment {
-  return { ...payment, inFlight: [...payment.inFlight, operationId] };
-}
-
 export function describe(code: ErrorDescription["code"], reason: string): ErrorDescription {
   return { code, reason, message: "simulated", next: "retry_same_key" };
-}
-
-/** The checks need only the scope and the token. */
-export function claimOf({ scope, fencingToken, attempt }: Execution<Transaction>): Charge["claim"] {
-  return { scope, fencingToken, attempt };
 }

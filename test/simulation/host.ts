@@ -1,5 +1,5 @@
 import type { Clock } from "../../src/idempotency/clock.js";
-import { LEASE_MS } from "./calls.js";
+import type { ReadMoment } from "../../src/payments/key-window.js";
 import type { Endpoint } from "./network.js";
 import type { Scheduler } from "./scheduler.js";
 import type { Trace } from "./trace.js";
@@ -8,18 +8,18 @@ import type { Trace } from "./trace.js";
 export interface Host extends Endpoint {
   /** Monotonic, with an origin and a speed of its own. */
   readonly clock: Clock;
+  /** The same clock, which may stand still in a pause, and one that people set. */
+  readonly readMoment: ReadMoment;
   isAlive(): boolean;
   crash(): void;
   /** SIGSTOP: everything that would happen here happens after the pause. */
   pause(durationMs: number): void;
   resume(): void;
+  setWallClock(byMs: number): void;
 }
 
 /** `crash_before`: the message does not leave; in the other cases it does. */
 export type Strike = "crash_before" | "crash_after" | "sleep";
-
-/** Long enough for another owner. Milliseconds. */
-const STRIKE_PAUSE_MS = 2 * LEASE_MS;
 
 export interface HostOptions {
   readonly name: string;
@@ -28,6 +28,12 @@ export interface HostOptions {
   readonly clockOffsetMs?: number;
   /** How fast its clock goes. */
   readonly clockRate?: number;
+  /** Whether its clock stands still in a pause, as that of a machine that sleeps may. */
+  readonly standsStill?: boolean;
+  /** What its wall clock says. Milliseconds since the epoch. */
+  readonly wallMs: () => number;
+  /** How long a strike lets it sleep: long enough for another owner. Milliseconds. */
+  readonly strikePauseMs: number;
   /** What strikes it at its n-th message: between two steps that no timer separates. */
   readonly strikeAt?: (message: number) => Strike | undefined;
   readonly onCrash?: () => void;
@@ -36,16 +42,24 @@ export interface HostOptions {
 export function createHost(options: HostOptions): Host {
   const { name, scheduler, trace, onCrash = () => {} } = options;
   const { clockOffsetMs = 0, clockRate = 1, strikeAt = () => undefined } = options;
+  const { standsStill = false } = options;
+  const nowMs = () => scheduler.nowMs() * clockRate + clockOffsetMs;
   let alive = true;
+  let pausedAtMs = 0;
+  let stoodStillMs = 0;
+  let wallOffsetMs = 0;
   let pausedUntilMs = 0;
   let messages = 0;
   let waiting: (() => void)[] = [];
+
+  const isPaused = () => scheduler.nowMs() < pausedUntilMs;
+  const pausedForMs = () => (scheduler.nowMs() - pausedAtMs) * clockRate;
 
   function accept(callback: () => void): void {
     if (!alive) {
       return;
     }
-    if (scheduler.nowMs() < pausedUntilMs) {
+    if (isPaused()) {
       waiting.push(callback);
     } else {
       callback();
@@ -66,6 +80,7 @@ export function createHost(options: HostOptions): Host {
       return;
     }
     trace.add(`${name} sleeps for ${durationMs} ms`);
+    pausedAtMs = isPaused() ? pausedAtMs : scheduler.nowMs();
     pausedUntilMs = scheduler.nowMs() + durationMs;
     scheduler.after(durationMs, () => {
       if (scheduler.nowMs() >= pausedUntilMs) {
@@ -75,6 +90,9 @@ export function createHost(options: HostOptions): Host {
   }
 
   function resume(): void {
+    if (pausedUntilMs > 0) {
+      stoodStillMs += standsStill ? pausedForMs() : 0;
+    }
     pausedUntilMs = 0;
     for (const callback of waiting.splice(0)) {
       scheduler.after(0, () => accept(callback));
@@ -84,9 +102,13 @@ export function createHost(options: HostOptions): Host {
   return {
     name,
     clock: {
-      nowMs: () => scheduler.nowMs() * clockRate + clockOffsetMs,
+      nowMs,
       setTimer: (delayMs, callback) => scheduler.after(delayMs / clockRate, () => accept(callback)),
     },
+    readMoment: () => ({
+      monotonicMs: nowMs() - stoodStillMs - (standsStill && isPaused() ? pausedForMs() : 0),
+      wallMs: options.wallMs() + wallOffsetMs,
+    }),
     accept,
     isAlive: () => alive,
     maySend() {
@@ -99,12 +121,15 @@ export function createHost(options: HostOptions): Host {
       if (strike === "crash_after") {
         crash();
       } else if (strike === "sleep") {
-        pause(STRIKE_PAUSE_MS);
+        pause(options.strikePauseMs);
       }
       return sends;
     },
     crash,
     pause,
     resume,
+    setWallClock(byMs) {
+      wallOffsetMs += byMs;
+    },
   };
 }

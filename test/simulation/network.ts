@@ -26,10 +26,13 @@ export interface Weather {
 
 export const FAIR_WEATHER: Weather = { loss: 0, duplicate: 0, slow: 0 };
 
-/** No message is older than this when it arrives. Milliseconds. */
-export const SLOWEST_MS = 8_000;
+/** How much longer than usual a slow message may take. Milliseconds. */
+const SLOWEST_MS = 8_000;
 
 const USUAL_MS = { least: 0.5, most: 20 };
+
+/** No message is older than this when it arrives. Milliseconds. */
+export const SLOWEST_MESSAGE_MS = USUAL_MS.most + SLOWEST_MS;
 
 interface Route {
   readonly from: Endpoint;

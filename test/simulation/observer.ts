@@ -1,4 +1,4 @@
-import { sameRequest } from "../../src/idempotency/fingerprint.js";
+import { type Fingerprint, sameRequest } from "../../src/idempotency/fingerprint.js";
 import type { Outcome } from "../../src/idempotency/outcome.js";
 import { finalReply } from "../../src/idempotency/reply.js";
 import type { Scope } from "../../src/idempotency/scope.js";
@@ -6,19 +6,10 @@ import type { Claim, IdempotencyStore } from "../../src/idempotency/store.js";
 import { type Answer, readAnswer } from "./answers.js";
 import { fingerprintOf, nameOf, type SentCall } from "./calls.js";
 import type { Transaction } from "./database.js";
+import { createLives, type LivesBackup, type RecordLife } from "./lives.js";
 import type { Scheduler } from "./scheduler.js";
 import type { Trace } from "./trace.js";
 import type { Violation, ViolationKind } from "./violations.js";
-
-/** One record, from its insertion until its key was free again, if ever. */
-export interface RecordLife {
-  readonly scope: Scope;
-  readonly fingerprint: Claim["fingerprint"];
-  /** Of each owner, in their order. */
-  readonly tokens: bigint[];
-  completion?: { readonly token: bigint; readonly content: string };
-  releasedAtMs?: number;
-}
 
 /**
  * Watches the store from outside and knows, independently of it, who owns what
@@ -27,26 +18,48 @@ export interface RecordLife {
 export interface Observer {
   watch(store: IdempotencyStore<Transaction>): IdempotencyStore<Transaction>;
   /** A row of the database was written under this claim. */
-  written(what: string, claim: Pick<Claim, "scope" | "fencingToken">): void;
-  /** An answer leaves its process. The call's id is that of its claim. */
-  answered(call: SentCall, answer: Answer): void;
+  written(what: string, claim: Claim): void;
+  /** Something happens for a request that only one of a key's requests may ever have. */
+  acts(scope: Scope, fingerprint: Fingerprint): void;
+  /**
+   * An answer leaves its process. The call's id is that of its claim; the
+   * generation is the database's as its process knew it when the call came.
+   */
+  answered(call: SentCall, answer: Answer, knownGeneration: number): void;
   report(kind: ViolationKind, scope: Scope, detail: string): void;
   /** Counts something that the rules are there for. */
   saw(what: string): void;
-  /** The records that a key had. */
+  /** The records that a key had and has, in the database as it is. */
   lives(scope: Scope): readonly RecordLife[];
+  /** Those, and the ones that a restore has lost. */
+  everLived(scope: Scope): readonly RecordLife[];
+  /** How often the database was restored. */
+  generation(): number;
+  /** The database is copied, and later put back. */
+  backUp(): LivesBackup;
+  putBack(backup: LivesBackup): void;
   violations(): readonly Violation[];
   /** How often something happened that the rules are there for. */
   sights(): ReadonlyMap<string, number>;
 }
 
-export function createObserver(scheduler: Scheduler, trace: Trace): Observer {
+export function createObserver({
+  scheduler,
+  trace,
+  onWrite,
+}: {
+  readonly scheduler: Scheduler;
+  readonly trace: Trace;
+  /** Told of each write to a record that no transaction holds. */
+  readonly onWrite: () => void;
+}): Observer {
   const violations: Violation[] = [];
-  const livesByName = new Map<string, RecordLife[]>();
-  /** Calls that were told for good that they are not executed. */
-  const refusedCalls = new Set<string>();
+  const lives = createLives();
+  /** Calls that were told for good that they are not executed, and of which generation. */
+  const refusedCalls = new Map<string, number>();
+  const actsFor = new Map<string, Fingerprint>();
   const sights = new Map<string, number>();
-  let highestToken = 0n;
+  let restoredAtMs = Number.NEGATIVE_INFINITY;
 
   function saw(what: string): void {
     sights.set(what, (sights.get(what) ?? 0) + 1);
@@ -58,49 +71,46 @@ export function createObserver(scheduler: Scheduler, trace: Trace): Observer {
     violations.push({ kind, name, detail, line: trace.length() });
   }
 
-  function livesOf(scope: Scope): RecordLife[] {
-    const name = nameOf(scope);
-    const lives = livesByName.get(name) ?? [];
-    livesByName.set(name, lives);
-    return lives;
-  }
-
-  function granted(claim: Claim): void {
-    const { scope, claimId, fencingToken: token, fingerprint } = claim;
-    const lives = livesOf(scope);
-    const life = lives.at(-1);
-    const isOpen = life !== undefined && life.releasedAtMs === undefined;
-    if (isOpen && life.tokens.at(-1) === token) {
+  function granted({ scope, claimId, fencingToken: token, fingerprint, attempt }: Claim): void {
+    const life = lives.openOf(scope);
+    const owner = life?.owners.at(-1);
+    if (owner?.fencingToken === token && owner.claimId === claimId) {
       return; // asked again
     }
-    if (token <= highestToken) {
-      report("token_does_not_grow", scope, `${token} after ${highestToken}`);
+    if (token <= lives.highestToken) {
+      report("token_does_not_grow", scope, `${token} after ${lives.highestToken}`);
     }
-    highestToken = token;
-    if (refusedCalls.has(claimId)) {
+    lives.highestToken = token;
+    if (refusedCalls.get(claimId) === lives.generation()) {
       report(
         "executed_after_a_definite_answer",
         scope,
         `${claimId} owns token ${token}, though its caller was told that it is not executed`,
       );
     }
-    if (isOpen && (claim.attempt === 1 || life.completion !== undefined)) {
-      const tokens = [...life.tokens, token].join(", ");
+    if (life === undefined) {
+      const bornAtMs = scheduler.nowMs();
+      const owners = [{ fencingToken: token, claimId }];
+      lives.add({ scope, fingerprint, bornAtMs, owners, isReopened: false, isResolved: false });
+      return;
+    }
+    const isFirst = attempt === 1 && !life.isReopened;
+    if (isFirst || life.completion !== undefined) {
+      const tokens = [...life.owners.map((one) => one.fencingToken), token].join(", ");
       report("second_owner", scope, `one record, tokens ${tokens}`);
     }
-    if (isOpen) {
-      saw("claim taken over");
-      life.tokens.push(token);
-    } else {
-      lives.push({ scope, fingerprint, tokens: [token] });
+    if (!sameRequest(fingerprint, life.fingerprint)) {
+      report("another_request_executed", scope, `token ${token} is for another request`);
     }
+    saw(life.isReopened ? "claim of a reopened record" : "claim taken over");
+    life.isReopened = false;
+    life.owners.push({ fencingToken: token, claimId });
   }
 
-  function written(what: string, claim: Pick<Claim, "scope" | "fencingToken">): void {
-    const token = claim.fencingToken;
-    const life = livesOf(claim.scope).at(-1);
-    if (life?.tokens.at(-1) !== token || life.releasedAtMs !== undefined) {
-      report("late_owner_wrote", claim.scope, `${what} under token ${token}`);
+  function written(what: string, { scope, fencingToken: token, claimId }: Claim): void {
+    const owner = lives.openOf(scope)?.owners.at(-1);
+    if (owner?.fencingToken !== token || owner.claimId !== claimId) {
+      report("late_owner_wrote", scope, `${what} under token ${token} of ${claimId}`);
     }
   }
 
@@ -114,20 +124,59 @@ export function createObserver(scheduler: Scheduler, trace: Trace): Observer {
     return wrote;
   }
 
-  function completion(claim: Claim, outcome: Outcome, wrote: boolean): boolean {
-    const life = livesOf(claim.scope).at(-1);
-    if (!wrote || life === undefined) {
-      return wrote;
+  /** The same, outside of any transaction. */
+  async function writeAlone(
+    what: string,
+    claim: Claim,
+    writing: Promise<boolean>,
+    then: (claim: Claim) => void,
+  ): Promise<boolean> {
+    const wrote = await write(what, claim, writing);
+    if (wrote) {
+      then(claim);
+      onWrite();
     }
-    const token = claim.fencingToken;
+    return wrote;
+  }
+
+  function completed({ scope, fencingToken: token }: Claim, outcome: Outcome): void {
+    const life = lives.openOf(scope);
+    if (life === undefined) {
+      return;
+    }
     const { content } = readAnswer(finalReply(outcome));
     if (life.completion === undefined) {
       life.completion = { token, content };
     } else if (life.completion.token !== token || life.completion.content !== content) {
       const first = life.completion.token;
-      report("executed_twice", claim.scope, `completed by ${first} and by ${token}`);
+      report("executed_twice", scope, `completed by ${first} and by ${token}`);
     }
-    return wrote;
+  }
+
+  function released({ scope }: Claim): void {
+    const life = lives.openOf(scope);
+    if (life?.isResolved === true) {
+      life.isReopened = true;
+    } else if (life !== undefined) {
+      life.released = { atMs: scheduler.nowMs(), generation: lives.generation() };
+    }
+  }
+
+  function reopened({ scope }: Claim): void {
+    const life = lives.openOf(scope);
+    if (life !== undefined) {
+      life.isReopened = true;
+    }
+  }
+
+  /** Whether an answer was durable in the database, as it is or as the process knew it. */
+  function wasDurable(scope: Scope, content: string, knownGeneration: number): boolean {
+    return (
+      lives.of(scope).at(-1)?.completion?.content === content ||
+      lives
+        .lostAnswers(scope)
+        .some((lost) => lost.content === content && lost.generation >= knownGeneration)
+    );
   }
 
   return {
@@ -148,68 +197,98 @@ export function createObserver(scheduler: Scheduler, trace: Trace): Observer {
         return takenOver;
       },
       extend: (claim, leaseMs) => write("extend", claim, store.extend(claim, leaseMs)),
-      async complete(claim, outcome, retentionMs) {
-        const writing = store.complete(claim, outcome, retentionMs);
-        return completion(claim, outcome, await write("complete", claim, writing));
-      },
+      complete: (claim, outcome, retentionMs) =>
+        writeAlone("complete", claim, store.complete(claim, outcome, retentionMs), () =>
+          completed(claim, outcome),
+        ),
       async completeWithin(transaction, claim, outcome, retentionMs) {
         const writing = store.completeWithin(transaction, claim, outcome, retentionMs);
-        return completion(claim, outcome, await write("complete", claim, writing));
+        const wrote = await write("complete", claim, writing);
+        if (wrote) {
+          completed(claim, outcome);
+        }
+        return wrote;
       },
-      async release(claim) {
-        const wrote = await write("release", claim, store.release(claim));
-        const life = livesOf(claim.scope).at(-1);
-        if (wrote && life !== undefined) {
-          life.releasedAtMs = scheduler.nowMs();
+      release: (claim) => writeAlone("release", claim, store.release(claim), released),
+      reopen: (claim) => writeAlone("reopen", claim, store.reopen(claim), reopened),
+      async reopenWithin(transaction, claim) {
+        const wrote = await write("reopen", claim, store.reopenWithin(transaction, claim));
+        if (wrote) {
+          reopened(claim);
         }
         return wrote;
       },
       suspend: (claim, suspension) => write("suspend", claim, store.suspend(claim, suspension)),
       async reclaim(scope, held) {
+        const before = (await store.get(scope))?.record;
         const takenOver = await store.reclaim(scope, held);
         if (takenOver !== undefined) {
+          if (before?.state !== "held" || before.fencingToken !== held.fencingToken) {
+            report("resolved_what_is_not_held", scope, `${before?.state} ${before?.fencingToken}`);
+          }
           granted(takenOver.claim);
+          const life = lives.openOf(scope);
+          if (life !== undefined) {
+            life.isResolved = true;
+          }
         }
         return takenOver;
       },
     }),
     written,
 
-    answered(call, { meaning, content }) {
+    acts(scope, fingerprint) {
+      const name = nameOf(scope);
+      const first = actsFor.get(name);
+      if (first === undefined) {
+        actsFor.set(name, fingerprint);
+      } else if (!sameRequest(first, fingerprint)) {
+        report("another_request_executed", scope, "one request began, and another one acts");
+      }
+    },
+
+    answered(call, { meaning, content }, knownGeneration) {
       const { scope, sentAtMs } = call;
-      const lives = livesOf(scope);
+      const ever = lives.ever(scope);
       saw(`answer ${meaning}`);
       const fingerprint = fingerprintOf(call.request);
       const isSame = (life: RecordLife) => sameRequest(fingerprint, life.fingerprint);
+      const wasFreed = (life: RecordLife) => life.released !== undefined || life.isResolved;
       const wasThere = (life: RecordLife) =>
-        (life.releasedAtMs ?? Number.POSITIVE_INFINITY) >= sentAtMs;
+        (life.released?.atMs ?? Number.POSITIVE_INFINITY) >= sentAtMs;
       switch (meaning) {
         case "final":
-          if (lives.at(-1)?.completion?.content !== content) {
+          if (!wasDurable(scope, content, knownGeneration)) {
             report("answer_not_durable", scope, `${call.id} is told ${content}`);
           }
           break;
         case "not_executed":
-          refusedCalls.add(call.id);
-          if (
-            !lives.some((life) => isSame(life) && life.releasedAtMs !== undefined && wasThere(life))
-          ) {
+          refusedCalls.set(call.id, lives.generation());
+          if (!ever.some((life) => isSame(life) && wasFreed(life) && wasThere(life))) {
             report("answer_out_of_nowhere", scope, `${call.id} is told not executed`);
           }
           break;
+        case "invalid": {
+          refusedCalls.set(call.id, lives.generation());
+          const { bornAtMs = Number.POSITIVE_INFINITY } = lives.openOf(scope) ?? {};
+          if (bornAtMs < sentAtMs && restoredAtMs < sentAtMs) {
+            report("answer_out_of_nowhere", scope, `${call.id} is told invalid before its key's`);
+          }
+          break;
+        }
         case "key_reused":
-          refusedCalls.add(call.id);
-          if (!lives.some((life) => !isSame(life) && wasThere(life))) {
+          refusedCalls.set(call.id, lives.generation());
+          if (!ever.some((life) => !isSame(life) && wasThere(life))) {
             report("answer_out_of_nowhere", scope, `${call.id} is told key reused`);
           }
           break;
         case "key_expired":
-          if (lives.at(-1)?.completion === undefined) {
+          if (!ever.some((life) => life.completion !== undefined)) {
             report("answer_out_of_nowhere", scope, `${call.id} is told key expired`);
           }
           break;
         case "not_asked":
-          refusedCalls.add(call.id);
+          refusedCalls.set(call.id, lives.generation());
           break;
         case "indeterminate":
           break;
@@ -217,7 +296,14 @@ export function createObserver(scheduler: Scheduler, trace: Trace): Observer {
     },
     report,
     saw,
-    lives: (scope) => livesOf(scope),
+    lives: lives.of,
+    everLived: lives.ever,
+    generation: lives.generation,
+    backUp: lives.backUp,
+    putBack(backup) {
+      restoredAtMs = scheduler.nowMs();
+      lives.putBack(backup);
+    },
     violations: () => violations,
     sights: () => sights,
   };

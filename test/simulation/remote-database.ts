@@ -68,6 +68,7 @@ export function connectDatabase(options: {
       complete: (claim, ...outcome) =>
         write(claim, "complete", () => store.complete(claim, ...outcome)),
       release: (claim) => write(claim, "release", () => store.release(claim)),
+      reopen: (claim) => write(claim, "reopen", () => store.reopen(claim)),
       suspend: (claim, suspension) =>
         write(claim, `suspend (${suspension.kind}, ${suspension.reason})`, () =>
           store.suspend(claim, suspension),
@@ -80,6 +81,28 @@ export function connectDatabase(options: {
           (takenOver) => `${takenOver.length} claims`,
         ),
       reap: (limit) => call("reaper", "reap", () => store.reap(limit)),
+      reclaim: (scope, held) =>
+        call(
+          nameOf(scope),
+          `reclaim ${held.fencingToken}`,
+          () => store.reclaim(scope, held),
+          (takenOver) =>
+            takenOver === undefined ? "refused" : `token ${takenOver.claim.fencingToken}`,
+        ),
+      get: (scope) =>
+        call(
+          nameOf(scope),
+          "get",
+          () => store.get(scope),
+          (found) => found?.record.state ?? "no record",
+        ),
+      list: (filter) =>
+        call(
+          "operator",
+          "list",
+          () => store.list(filter),
+          ({ records }) => `${records.length} records`,
+        ),
     },
     async transact(scope, work) {
       const kept = keepResult(work);

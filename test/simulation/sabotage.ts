@@ -1,19 +1,34 @@
 import { Code } from "../../src/idempotency/code.js";
-import { CallError, ClaimLost, NotExecuted, Parked } from "../../src/idempotency/errors.js";
+import { CallError, ClaimLost, Final, NotExecuted, Parked } from "../../src/idempotency/errors.js";
+import type { Executor } from "../../src/idempotency/executor.js";
+import { refusedReply } from "../../src/idempotency/reply.js";
 import type { Claim, IdempotencyStore } from "../../src/idempotency/store.js";
+import {
+  CLOCK_MARGIN,
+  createKeyWindow,
+  type KeyWindow,
+  type KeyWindowOptions,
+} from "../../src/payments/key-window.js";
 import { NOT_EXECUTED_REASON } from "./answers.js";
 import type { Kind } from "./calls.js";
-import type { Payment, Transaction } from "./database.js";
+import type { Transaction } from "./database.js";
 import type { ChangeBatches } from "./database-batches.js";
-import type { Handlers } from "./handlers.js";
+import { type Handlers, mapHandlers } from "./handlers.js";
+import type { Charge } from "./processor.js";
+import type { NameGeneration } from "./restores.js";
+import type { StepRules } from "./steps.js";
 
 /** One of the rules that everything rests on, broken. */
 export interface Sabotage {
   readonly store?: (store: IdempotencyStore<Transaction>) => IdempotencyStore<Transaction>;
-  readonly processorKeyOf?: (kind: Kind, claim: Pick<Claim, "scope" | "fencingToken">) => string;
-  readonly reserve?: (payment: Payment) => Payment;
+  readonly executor?: (executor: Executor<Transaction>) => Executor<Transaction>;
+  readonly processorKeyOf?: (charge: Charge) => string;
+  readonly steps?: Partial<StepRules>;
   readonly handlers?: (handlers: Handlers) => Handlers;
   readonly batches?: ChangeBatches;
+  readonly nameGeneration?: NameGeneration;
+  readonly restoredAgoMs?: () => number | undefined;
+  readonly keyWindow?: (keyWindow: KeyWindow, options: KeyWindowOptions) => KeyWindow;
 }
 
 const SEPARATOR = "#";
@@ -90,12 +105,17 @@ export const withoutFencing: Sabotage = {
 
 /** Every attempt asks the processor under a key of its own. */
 export const withRandomProcessorKey: Sabotage = {
-  processorKeyOf: (kind, { fencingToken }) => `${kind}_${fencingToken}`,
+  processorKeyOf: ({ processorKey, claim }) => `${processorKey}_${claim.fencingToken}`,
 };
 
 /** Nothing is set aside for what is in flight. */
 export const withoutReservation: Sabotage = {
-  reserve: (payment) => payment,
+  steps: {
+    planned: ({ payment, ...plan }) => ({
+      ...plan,
+      payment: { ...payment, capturing: 0n, refunding: 0n, canceling: false },
+    }),
+  },
 };
 
 /** Each item of a batch gets the result of another. */
@@ -133,11 +153,7 @@ export const batchingOnePayment: Sabotage = {
 
 /** What is not known counts as not executed. */
 export const guessing: Sabotage = {
-  handlers: ({ payment, rerun, hold }) => ({
-    payment: guess(payment),
-    rerun: guess(rerun),
-    hold: guess(hold),
-  }),
+  handlers: (handlers) => mapHandlers(handlers, guess),
 };
 
 function guess(handler: Handlers[Kind]): Handlers[Kind] {
@@ -157,3 +173,93 @@ function guess(handler: Handlers[Kind]): Handlers[Kind] {
     }
   };
 }
+
+/** A generation is what a counter among the rows says, which a restore puts back with them. */
+export const countingGenerations: Sabotage = {
+  nameGeneration: (_, counted) => `counted${counted}`,
+};
+
+/** Owners prove themselves with their token, which a restored sequence gives once more. */
+export const fencingByTokenAlone: Sabotage = {
+  store(store) {
+    const newest = async (claim: Claim): Promise<Claim> => {
+      const record = (await store.get(claim.scope))?.record;
+      const { claimId } = record?.fencingToken === claim.fencingToken ? record : claim;
+      return { ...claim, claimId };
+    };
+    return {
+      ...store,
+      complete: async (claim, ...outcome) => store.complete(await newest(claim), ...outcome),
+      completeWithin: async (transaction, claim, ...outcome) =>
+        store.completeWithin(transaction, await newest(claim), ...outcome),
+      ownsWithin: async (transaction, claim) => store.ownsWithin(transaction, await newest(claim)),
+      release: async (claim) => store.release(await newest(claim)),
+      suspend: async (claim, suspension) => store.suspend(await newest(claim), suspension),
+    };
+  },
+};
+
+/** A restored database is the last word. */
+export const believingRestoredRows: Sabotage = {
+  restoredAgoMs: () => undefined,
+};
+
+/** That a payment is not there is an answer for good. */
+export const keepingNotFound: Sabotage = {
+  restoredAgoMs: () => undefined,
+  handlers: (handlers) =>
+    mapHandlers(handlers, (handler) => (request) => async (execution) => {
+      try {
+        return await handler(request)(execution);
+      } catch (error) {
+        throw error instanceof CallError && error.description.reason === "PAYMENT_NOT_FOUND"
+          ? new Final(error.description)
+          : error;
+      }
+    }),
+};
+
+/** A key that was not executed is free for every request, and goes on with what began under it. */
+export const forgettingRequests: Sabotage = {
+  store: (store) => ({
+    ...store,
+    reopen: (claim) => store.release(claim),
+    reopenWithin: (_, claim) => store.release(claim),
+  }),
+  steps: {
+    found: (operation, { fingerprint }) => ({ ...operation, fingerprint }),
+  },
+};
+
+/** What was not executed ends without its operation. */
+export const leavingOperations: Sabotage = {
+  steps: { endsWithKey: false },
+};
+
+/** An operation may be sent until the processor forgets its key. */
+export const withoutMargin: Sabotage = {
+  keyWindow: (_, { windowMs, ...options }) =>
+    createKeyWindow({ ...options, windowMs: windowMs / (1 - CLOCK_MARGIN), longestCallMs: 0 }),
+};
+
+/** How old an operation is only the database's clock knows. */
+export const agingByTheDatabase: Sabotage = {
+  steps: { ageOf: (_, { byDatabaseMs }) => byDatabaseMs },
+};
+
+/** How old an operation is, is looked at when it is read. */
+export const agingWhenRead: Sabotage = {
+  keyWindow: (keyWindow) => ({
+    ...keyWindow,
+    isOpen: (age) => keyWindow.isOpen({ ...age, readAt: keyWindow.readMoment() }),
+  }),
+};
+
+/** A request that is not valid is refused whatever its key has answered. */
+export const refusingBeforeTheRecord: Sabotage = {
+  executor: (executor) => ({
+    ...executor,
+    execute: async (request) =>
+      request.invalid === undefined ? executor.execute(request) : refusedReply(request.invalid),
+  }),
+};

@@ -1,23 +1,28 @@
-import { nameOf } from "./calls.js";
+import { createKeyWindow, type ReadMoment } from "../../src/payments/key-window.js";
+import { createDecidedProcessor } from "../../src/payments/processors/decided.js";
+import { scopeOf } from "./calls.js";
 import { createDatabase, type Database } from "./database.js";
 import { batchCalls } from "./database-batches.js";
 import { planFaults } from "./faults.js";
-import { createHandlers, type Handlers, processorKeyOf, reserve } from "./handlers.js";
+import { createHandlers, type HandlerDependencies } from "./handlers.js";
 import { createHost, type Host, type Strike } from "./host.js";
 import { createNetwork, createServer, FAIR_WEATHER, type Network } from "./network.js";
 import { createObserver, type Observer } from "./observer.js";
+import { createOperator, type Operator } from "./operator.js";
 import { drawPlan, type Plan } from "./plan.js";
-import { createProcessor, type Processor } from "./processor.js";
+import { createProcessor, LONGEST_CALL_MS, type Processor } from "./processor.js";
+import { connectProcessor } from "./processor-client.js";
 import { createRandom, type Random } from "./random.js";
 import { createRedisNode } from "./redis-node.js";
 import { connectDatabase, DATABASE_TIMEOUT_MS, type RemoteDatabase } from "./remote-database.js";
+import { checkReservations } from "./reservations.js";
+import { createRestores, watchIdentity } from "./restores.js";
 import type { Sabotage } from "./sabotage.js";
 import { createScheduler, type Scheduler } from "./scheduler.js";
+import { createSends } from "./sends.js";
 import { createGate, type Service, startService } from "./service.js";
+import { createSteps, STEP_RULES } from "./steps.js";
 import { createTrace, type Trace } from "./trace.js";
-
-/** How long a process waits for the processor. Milliseconds. */
-const PROCESSOR_TIMEOUT_MS = 2_000;
 
 /** How long a process may take to send what comes together: its event loop is busy. */
 const GATHERING_MS = 100;
@@ -31,6 +36,12 @@ const STRUCK_MESSAGES = 80;
 
 const REDIS_NODES = ["redis1", "redis2", "redis3"];
 
+/** When a world begins, by a clock that is right. Milliseconds since the epoch. */
+const EPOCH_MS = Date.UTC(2030, 0, 1);
+
+/** How far clocks are off, by whether they are wrong. Milliseconds. */
+const CLOCK_OFFSET_MS = { right: 100, wrong: 20_000 };
+
 /** Service processes, a database, Redis nodes and a processor, and all that goes wrong between them. */
 export interface World {
   readonly plan: Plan;
@@ -41,6 +52,7 @@ export interface World {
   readonly observer: Observer;
   readonly database: Database;
   readonly processor: Processor;
+  readonly operator: Operator;
   /** The process that runs at a place now. */
   serviceAt(place: number): Service;
   /** From now on everything works; what is on its way still arrives. */
@@ -48,28 +60,58 @@ export interface World {
 }
 
 /** Everything in it follows from the seed. */
-export function createWorld(seed: number, sabotage: Sabotage): World {
+export function createWorld(
+  seed: number,
+  {
+    sabotage,
+    onRestore,
+  }: { readonly sabotage: Sabotage; readonly onRestore: (world: World) => void },
+): World {
   const random = createRandom(seed);
   const scheduler = createScheduler();
   const trace = createTrace(scheduler);
-  const observer = createObserver(scheduler, trace);
+  const plan = drawPlan(random);
+  const scopes = plan.keys.map(({ kind, key }) => scopeOf(kind, key));
+  const onChange = () => {
+    checkReservations(database, scopes, observer);
+    restores.onWrite();
+  };
+  const observer = createObserver({ scheduler, trace, onWrite: onChange });
   const network = createNetwork({ scheduler, random, trace });
-  const own = createRandom(~seed);
-  const plan = drawPlan(random, own);
   const services: Service[] = [];
   let isFaulty = true;
   let lives = 0;
 
+  const trueTimeMs = () => EPOCH_MS + scheduler.nowMs();
+  const drawOffsetMs = (clocks: "database" | "walls") => {
+    const most = plan.wrongClocks === clocks ? CLOCK_OFFSET_MS.wrong : CLOCK_OFFSET_MS.right;
+    return random.integer(-most, most);
+  };
   const databaseServer = createServer("database");
-  let databaseOffsetMs = random.integer(-100_000, 100_000);
-  const databaseNowMs = () => scheduler.nowMs() + databaseOffsetMs;
+  let databaseOffsetMs = drawOffsetMs("database");
+  const databaseNowMs = () => trueTimeMs() + databaseOffsetMs;
   const database = createDatabase({
     clock: { nowMs: databaseNowMs, setTimer: scheduler.after },
     wrap: (store) => observer.watch(sabotage.store?.(store) ?? store),
     onWrite: (id, claim) => observer.written(`a row of ${id}`, claim),
+    onCommit: onChange,
   });
   const processorServer = createServer("processor");
-  const processor = createProcessor({ scheduler, random });
+  const { isStrict } = plan;
+  const { generation } = observer;
+  const processor = createProcessor({ scheduler, random, isStrict, generation });
+  const sends = createSends(scheduler);
+  const restores = createRestores({
+    database,
+    databaseServer,
+    databaseNowMs,
+    observer,
+    scheduler,
+    random,
+    trace,
+    nameGeneration: sabotage.nameGeneration ?? ((drawn) => drawn),
+    onRestore: () => onRestore(world),
+  });
   const redisNodes =
     plan.gate === "redis"
       ? REDIS_NODES.map((name) => createRedisNode({ name, scheduler, random }))
@@ -83,40 +125,25 @@ export function createWorld(seed: number, sabotage: Sabotage): World {
         random.pick(STRIKES),
       ]),
     );
+    const [slow, fast] = plan.clockRates;
+    const wallOffsetMs = drawOffsetMs("walls");
     return createHost({
       name: `process${place}.${lives}`,
       scheduler,
       trace,
       ...(plan.skewedClocks
-        ? { clockOffsetMs: random.integer(0, 1_000_000), clockRate: random.pick([0.95, 1, 1.05]) }
+        ? {
+            clockOffsetMs: random.integer(0, 1_000_000),
+            clockRate: random.pick([slow, 1, fast]),
+            // Where wall clocks are wrong, nothing else tells how long a pause was.
+            standsStill: plan.wrongClocks !== "walls",
+          }
         : {}),
+      wallMs: () => trueTimeMs() + wallOffsetMs,
+      strikePauseMs: plan.strikePauseMs,
       strikeAt: (message) => (isFaulty ? strikes.get(message) : undefined),
       onCrash: () =>
         scheduler.after(random.integer(RESTART_MS.least, RESTART_MS.most), () => start(place)),
-    });
-  }
-
-  function handlersOf(host: Host, remote: RemoteDatabase): Handlers {
-    return createHandlers({
-      database: remote,
-      databaseNowMs,
-      clock: host.clock,
-      random,
-      mischief: () => (isFaulty ? plan.mischief : 0),
-      processorKeyOf: sabotage.processorKeyOf ?? processorKeyOf,
-      reserve: sabotage.reserve ?? reserve,
-      saw: observer.saw,
-      charge: (charge) =>
-        network.call({
-          from: host,
-          to: processorServer,
-          about: nameOf(charge.claim.scope),
-          mayBeRepeated: true,
-          what: `charge ${charge.processorKey.slice(0, 9)} (token ${charge.claim.fencingToken})`,
-          timeoutMs: PROCESSOR_TIMEOUT_MS,
-          execute: () => processor.charge(charge),
-          describe: String,
-        }),
     });
   }
 
@@ -134,7 +161,7 @@ export function createWorld(seed: number, sabotage: Sabotage): World {
             network.call({ ...route, what, execute, timeoutMs: DATABASE_TIMEOUT_MS }),
           scheduler,
           random,
-          own,
+          own: createRandom(~seed),
           soon: (callback) => host.clock.setTimer(random.integer(0, GATHERING_MS), callback),
           maxWaiting,
           isFaulty: () => isFaulty,
@@ -144,22 +171,84 @@ export function createWorld(seed: number, sabotage: Sabotage): World {
         });
   }
 
+  function keyWindowOf(readMoment: ReadMoment) {
+    const options = { windowMs: plan.keyWindowMs, longestCallMs: LONGEST_CALL_MS, readMoment };
+    const keyWindow = createKeyWindow(options);
+    const changed = sabotage.keyWindow?.(keyWindow, options) ?? keyWindow;
+    return {
+      ...changed,
+      isOpen(age: Parameters<typeof changed.isOpen>[0]) {
+        const isOpen = changed.isOpen(age);
+        if (!isOpen) {
+          observer.saw("window of a key that has ended");
+        }
+        return isOpen;
+      },
+    };
+  }
+
   function start(place: number): void {
     const host = startHost(place);
     trace.add(`${host.name} starts`);
+    const { clock, readMoment } = host;
     const remote = connect(host);
-    const handlers = handlersOf(host, remote);
+    const identity =
+      plan.restores.length === 0
+        ? NEVER_RESTORED
+        : watchIdentity({ host, network, databaseServer, restores });
+    const steps = createSteps({
+      database: remote,
+      databaseNowMs,
+      readMoment,
+      rules: { ...STEP_RULES, ...sabotage.steps },
+      onBegin: ({ scope, fingerprint }) => observer.acts(scope, fingerprint),
+    });
+    const dependencies: HandlerDependencies = {
+      ...connectProcessor({
+        processor,
+        network,
+        from: host,
+        to: processorServer,
+        memoryMs: plan.keyMemoryMs,
+        processorKeyOf: sabotage.processorKeyOf ?? (({ processorKey }) => processorKey),
+        onCharge({ claim: { scope, fingerprint } }) {
+          sends.sent(scope);
+          observer.acts(scope, fingerprint);
+        },
+      }),
+      steps,
+      keyWindow: keyWindowOf(readMoment),
+      restoredAgoMs: sabotage.restoredAgoMs ?? identity.restoredAgoMs,
+      clock,
+      random,
+      mischief: () => (isFaulty ? plan.mischief : 0),
+      saw: observer.saw,
+    };
+    const handlers = createHandlers(dependencies);
     services[place] = startService({
       host,
       store: createGate(plan.gate, {
         store: remote.store,
-        clock: host.clock,
+        clock,
         nodes: redisNodes.map((node) => node.connect(host, network)),
+        namespace: identity.name,
         ...(plan.keepsAnswers ? {} : { memoryBytes: 0 }),
         saw: observer.saw,
       }),
-      handlers: sabotage.handlers?.(handlers) ?? handlers,
+      handlers: sends.count(host, sabotage.handlers?.(handlers) ?? handlers),
+      decidedHandlers: (decision) =>
+        createHandlers({
+          ...dependencies,
+          asPaymentProcessor: () => createDecidedProcessor(decision),
+          keyWindow: createKeyWindow({ windowMs: Number.POSITIVE_INFINITY, longestCallMs: 0 }),
+          restoredAgoMs: () => undefined,
+        }),
+      hasResult: steps.hasResult,
+      endAsNotExecuted: steps.endAsNotExecuted,
       times: plan.times,
+      maxAttempts: plan.maxAttempts,
+      knownGeneration: identity.generation,
+      change: sabotage.executor ?? ((executor) => executor),
       observer,
     });
   }
@@ -172,29 +261,17 @@ export function createWorld(seed: number, sabotage: Sabotage): World {
     return service;
   }
 
-  for (let place = 0; place < plan.processes; place += 1) {
-    start(place);
-  }
-  network.setWeather(plan.weather);
-  processor.setMischief(plan.mischief);
-  planFaults(
-    {
-      scheduler,
-      random,
-      trace,
-      network,
-      hostAt: (place) => serviceAt(place).host,
-      databaseServer,
-      processorServer,
-      redisNodes,
-      moveDatabaseClock(byMs) {
-        databaseOffsetMs += byMs;
-      },
-    },
-    plan,
-  );
-
-  return {
+  const operator = createOperator({
+    scheduler,
+    network,
+    random,
+    observer,
+    serviceAt,
+    places: plan.processes,
+    fateOf: processor.fateOf,
+    isSettled: sends.areSettled,
+  });
+  const world: World = {
     plan,
     scheduler,
     random,
@@ -203,6 +280,7 @@ export function createWorld(seed: number, sabotage: Sabotage): World {
     observer,
     database,
     processor,
+    operator,
     serviceAt,
     endFaults() {
       trace.add("the faults end");
@@ -221,7 +299,38 @@ export function createWorld(seed: number, sabotage: Sabotage): World {
       }
     },
   };
+
+  restores.plan(plan.restores);
+  for (let place = 0; place < plan.processes; place += 1) {
+    start(place);
+  }
+  network.setWeather(plan.weather);
+  processor.setMischief(plan.mischief);
+  planFaults(
+    {
+      scheduler,
+      random,
+      trace,
+      network,
+      hostAt: (place) => serviceAt(place).host,
+      databaseServer,
+      processorServer,
+      redisNodes,
+      operator,
+      moveDatabaseClock(byMs) {
+        databaseOffsetMs += byMs;
+      },
+    },
+    plan,
+  );
+  return world;
 }
+
+const NEVER_RESTORED = {
+  generation: () => 0,
+  name: () => "simulation",
+  restoredAgoMs: () => undefined,
+};
 
 function serverOf({ server }: ReturnType<typeof createRedisNode>) {
   return server;

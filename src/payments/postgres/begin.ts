@@ -3,7 +3,7 @@ import { CallError, NotExecuted } from "../../idempotency/errors.js";
 import type { Scope } from "../../idempotency/scope.js";
 import { type Settled, settled } from "../../runtime/batches.js";
 import { together } from "../../runtime/transaction.js";
-import type { Age, Moment, ReadMoment } from "../key-window.js";
+import { type Age, ageOf, type Moment, type ReadMoment } from "../key-window.js";
 import { type Intent, type Operated, operationIdOf, paymentIdOf } from "../operation.js";
 import type { Payment } from "../payment.js";
 import { mustBeSameRequest, planAgain, planFirst } from "./admit-operation.js";
@@ -19,13 +19,18 @@ export interface ToBegin extends Owned {
   readonly intent: Settled<Intent>;
 }
 
+/** All of it that decides what happens. */
+type Asked = Pick<ToBegin, "intent"> & {
+  readonly execution: Pick<ToBegin["execution"], "scope" | "fingerprint">;
+};
+
 export interface Begun extends Operated, Age {
   /** Nothing can have been sent for it yet, as far as this database knows. */
   readonly isNew: boolean;
 }
 
 /** What is there before operations begin. */
-interface Before {
+export interface Before {
   /** The operations that have begun already, by their ids. */
   readonly begun: ReadonlyMap<string, Omit<Begun, "isNew">>;
   /** The payments that operations are on, by their names; locked. */
@@ -43,26 +48,6 @@ interface Before {
  * now, with Final if it never will.
  */
 export function createBeginStep(readMoment: ReadMoment): Step<ToBegin, Before, Begun> {
-  /** What an operation writes, or undefined where it goes on. */
-  function planOf(toBegin: ToBegin, { begun, locked, time, readAt }: Before): Plan | undefined {
-    const { scope, fingerprint } = toBegin.execution;
-    const beginning = { scope, fingerprint, time, readAt };
-    const found = begun.get(operationIdOf(scope));
-    if (found === undefined) {
-      const intent = validIntent(toBegin);
-      const payment = locked.get(nameKey(changedPaymentOf(scope, intent)));
-      return planFirst({ ...beginning, payment }, intent);
-    }
-    const { operation } = found;
-    mustBeSameRequest(beginning, operation);
-    if (operation.state !== "not_executed") {
-      return undefined;
-    }
-    validIntent(toBegin);
-    const payment = mustExist(locked.get(nameKey(paymentNameOf(operation))), "a payment");
-    return planAgain(beginning, operation, payment);
-  }
-
   return {
     async read(transaction, beginnings) {
       const readAt = readMoment();
@@ -88,18 +73,46 @@ export function createBeginStep(readMoment: ReadMoment): Step<ToBegin, Before, B
   };
 }
 
-function begunBy(plan: Plan | undefined, toBegin: ToBegin, { begun, readAt }: Before): Begun {
+/**
+ * What an operation writes as it begins, or undefined where it goes on.
+ * @throws as the step does.
+ */
+export function planOf(asked: Asked, { begun, locked, time, readAt }: Before): Plan | undefined {
+  const { scope, fingerprint } = asked.execution;
+  const beginning = { scope, fingerprint, time, readAt };
+  const found = begun.get(operationIdOf(scope));
+  if (found === undefined) {
+    const intent = validIntent(asked);
+    const payment = locked.get(nameKey(changedPaymentOf(scope, intent)));
+    return planFirst({ ...beginning, payment }, intent);
+  }
+  const { operation } = found;
+  mustBeSameRequest(beginning, operation);
+  if (operation.state !== "not_executed") {
+    return undefined;
+  }
+  validIntent(asked);
+  const payment = mustExist(locked.get(nameKey(paymentNameOf(operation))), "a payment");
+  return planAgain(beginning, operation, payment);
+}
+
+/** The operation once its plan is written. */
+export function begunBy(
+  plan: Plan | undefined,
+  { execution: { scope } }: Asked,
+  { begun, readAt }: Before,
+): Begun {
   if (plan?.begins === "first") {
     const { operation, payment } = plan;
     return { operation, payment, begunAgoMs: 0, readAt, isNew: true };
   }
-  const found = mustExist(begun.get(operationIdOf(scopeOf(toBegin))), "an operation");
+  const found = mustExist(begun.get(operationIdOf(scope)), "an operation");
   const { operation, payment } = plan ?? found;
   return { ...found, operation, payment, isNew: false };
 }
 
 /** @throws NotExecuted if the request is not valid: nothing has begun for it. */
-function validIntent({ intent }: ToBegin): Intent {
+function validIntent({ intent }: Pick<Asked, "intent">): Intent {
   if (intent.ok) {
     return intent.value;
   }
@@ -126,7 +139,7 @@ async function findBegun(
   return new Map(
     found.map(({ operation, begunAgoMs: byDatabaseMs }) => {
       const payment = mustExist(payments.get(nameKey(paymentNameOf(operation))), "a payment");
-      const begunAgoMs = Math.max(byDatabaseMs, wallMs - firstSendingOf(operation).getTime());
+      const begunAgoMs = ageOf(firstSendingOf(operation), { byDatabaseMs, wallMs });
       return [operation.id, { operation, payment, begunAgoMs, readAt }];
     }),
   );

@@ -1,12 +1,12 @@
 import type { PoolClient } from "pg";
 import { settled } from "../../runtime/batches.js";
 import { together } from "../../runtime/transaction.js";
+import { type Ended, endWithDecision } from "../end-operation.js";
 import type { Operated, Operation } from "../operation.js";
 import type { ProcessorDecision } from "../processor.js";
-import { reserveAnew, settle } from "../state.js";
 import { appendEvents } from "./events.js";
 import { book } from "./ledger.js";
-import { type FinishedOperation, finishOperations, paymentNameOf } from "./operations.js";
+import { finishOperations, paymentNameOf } from "./operations.js";
 import type { Owned, Step } from "./owners.js";
 import { type LockedPayment, lockPayments, updatePayments } from "./payments.js";
 import { mustExist, nameKey } from "./rows.js";
@@ -23,9 +23,7 @@ export interface Finishing extends Owned {
 
 /** What a finished operation writes. */
 interface Plan extends Owned {
-  readonly operated: Operated & { readonly operation: FinishedOperation };
-  /** Whether the payment made a transition. */
-  readonly moved: boolean;
+  readonly ended: Ended;
   readonly body: Uint8Array | undefined;
 }
 
@@ -49,51 +47,40 @@ export const finishStep: Step<Finishing, ReadonlyMap<string, LockedPayment>, Fin
       plans.flatMap((plan) => (plan.ok ? [plan.value] : [])),
     );
     return plans.map((plan) =>
-      plan.ok ? { ok: true, value: { ...plan.value.operated, body: plan.value.body } } : plan,
+      plan.ok ? { ok: true, value: { ...plan.value.ended, body: plan.value.body } } : plan,
     );
   },
 };
 
 function planOf(
-  { execution, operation: begun, decision, minorUnits = begun.minorUnits, respond }: Finishing,
+  { execution, operation: begun, decision, minorUnits, respond }: Finishing,
   locked: ReadonlyMap<string, LockedPayment>,
 ): Plan {
-  const { payment, time } = mustExist(locked.get(nameKey(paymentNameOf(begun))), "a payment");
-  const before =
-    minorUnits === begun.minorUnits ? payment : reserveAnew(payment, begun, minorUnits);
-  const operation: FinishedOperation = {
-    ...begun,
-    minorUnits,
-    state: decision.kind,
-    declineCode: decision.kind === "declined" ? decision.declineCode : "",
-    finishTime: time,
-  };
-  const after = settle(before, operation, decision);
-  const moved = after.version !== before.version;
-  const operated = { operation, payment: moved ? { ...after, updateTime: time } : after };
-  return { execution, operated, moved, body: respond(operated) };
+  const payment = mustExist(locked.get(nameKey(paymentNameOf(begun))), "a payment");
+  const ended = endWithDecision(begun, payment, { decision, minorUnits });
+  return { execution, ended, body: respond(ended) };
 }
 
 /** Writes all of it in one round trip. */
 async function write(transaction: PoolClient, plans: readonly Plan[]): Promise<void> {
-  const operated = plans.map((plan) => plan.operated);
-  const moved = plans.filter((plan) => plan.moved);
+  const ended = plans.map((plan) => plan.ended);
+  const moved = ended.filter((one) => one.moved);
   await together(transaction, () => [
     finishOperations(
       transaction,
-      operated.map(({ operation }) => operation),
+      ended.map(({ operation }) => operation),
     ),
     updatePayments(
       transaction,
-      operated.map(({ payment }) => payment),
+      ended.map(({ payment }) => payment),
     ),
     appendEvents(
       transaction,
-      moved.map((plan) => plan.operated.payment),
+      moved.map(({ payment }) => payment),
     ),
     book(
       transaction,
-      operated.filter(({ operation }) => operation.state === "approved"),
+      ended.filter(({ operation }) => operation.state === "approved"),
     ),
     ...plans.map(
       ({ execution, body }) => body === undefined || execution.completeWithin(transaction, body),

@@ -1,25 +1,21 @@
 import type { Pool, PoolClient } from "pg";
 import type { Scope } from "../../idempotency/scope.js";
 import { inTransaction } from "../../runtime/transaction.js";
+import { endWithoutEffect } from "../end-operation.js";
 import { beginTimeOf, type ReadMoment, readMoment as readSystemMoment } from "../key-window.js";
-import { operationIdOf } from "../operation.js";
-import { NOT_EXECUTED, settle } from "../state.js";
+import { isAnswered, operationIdOf } from "../operation.js";
 import { appendEvents } from "./events.js";
 import { findOperations, finishOperations, paymentNameOf } from "./operations.js";
 import { lockPayments, updatePayments } from "./payments.js";
 import { mustExist } from "./rows.js";
 
-export type NotExecutedResult =
-  | "ended"
-  /** The claim belongs to somebody else by now. Nothing was written. */
-  | "claim_lost"
-  /** The processor has answered: the operation did happen, or was declined. Nothing was written. */
-  | "has_result";
-
 /**
  * Ends the operation of a call that, as is known, did nothing and never will:
  * frees what it had reserved and, with `reopenWithin`, its key for the same
  * request, all in one commit. A payment that it was to create is declined.
+ *
+ * @returns false if the claim belongs to somebody else by now; nothing is written then
+ * @throws if the processor has answered, see `hasResult`
  */
 export function endAsNotExecuted(
   pool: Pool,
@@ -33,42 +29,34 @@ export function endAsNotExecuted(
     /** Locks the claim, before anything else is; false if it is lost. */
     readonly reopenWithin: (transaction: PoolClient) => Promise<boolean>;
   },
-): Promise<NotExecutedResult> {
+): Promise<boolean> {
   return inTransaction(pool, async (transaction) => {
     if (!(await reopenWithin(transaction))) {
-      return "claim_lost";
+      return false;
     }
     const name = { tenant: scope.tenant, id: operationIdOf(scope) };
     const [found] = await findOperations(transaction, [name]);
-    if (found === undefined) {
-      return "ended"; // it never began
+    if (found === undefined || found.operation.state === "not_executed") {
+      return true; // it never began, or not again
     }
     const { operation: begun } = found;
-    if (begun.state === "approved" || begun.state === "declined") {
-      throw new HasResult();
-    }
-    if (begun.state === "not_executed") {
-      return "ended";
-    }
     const [locked] = await lockPayments(transaction, [paymentNameOf(begun)]);
-    const { payment: before, time } = mustExist(locked, "a payment");
-    const declined = { kind: "declined", declineCode: NOT_EXECUTED } as const;
-    const after = settle(before, begun, declined);
-    const finishTime = beginTimeOf(time, readMoment());
-    await finishOperations(transaction, [
-      { ...begun, state: "not_executed", declineCode: NOT_EXECUTED, finishTime },
-    ]);
-    const moved = after.version !== before.version;
-    await updatePayments(transaction, [moved ? { ...after, updateTime: time } : after]);
-    await appendEvents(transaction, moved ? [{ ...after, updateTime: time }] : []);
-    return "ended" as const;
-  }).catch((error: unknown): NotExecutedResult => {
-    if (error instanceof HasResult) {
-      return "has_result";
-    }
-    throw error;
+    const lock = mustExist(locked, "a payment");
+    const { operation, payment, moved } = endWithoutEffect(begun, lock);
+    // A call may have been on its way until now: see `firstSendingOf`.
+    const finishTime = beginTimeOf(lock.time, readMoment());
+    await finishOperations(transaction, [{ ...operation, finishTime }]);
+    await updatePayments(transaction, [payment]);
+    await appendEvents(transaction, moved ? [payment] : []);
+    return true;
   });
 }
 
-/** Rolls the transaction back. */
-class HasResult extends Error {}
+/** Whether the processor has answered the operation of a call, and this database knows it. */
+export function hasResult(pool: Pool, scope: Scope): Promise<boolean> {
+  return inTransaction(pool, async (transaction) => {
+    const name = { tenant: scope.tenant, id: operationIdOf(scope) };
+    const [found] = await findOperations(transaction, [name]);
+    return found !== undefined && isAnswered(found.operation);
+  });
+}

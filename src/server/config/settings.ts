@@ -112,7 +112,7 @@ export const settings = {
   responseCacheTtlMs: withDefault("1h", {
     variable: "RESPONSE_CACHE_TTL_MS",
     meaning:
-      "how long Redis and the process keep a copy of an answer; far shorter than PROCESSOR_KEY_WINDOW_MS",
+      "how long a copy of an answer lives in Redis or a process; far below PROCESSOR_KEY_WINDOW_MS",
     parser: duration("1ms", LONGEST_RETENTION),
   }),
   responseCacheMemoryMib: withDefault("32", {

@@ -16,7 +16,13 @@ import {
 } from "../../idempotency/store.js";
 import { scopeKey } from "../scope-key.js";
 
-interface MemoryRecord {
+/** All that a memory store holds: who keeps a copy can put it back. */
+export interface MemoryState {
+  readonly records: Map<string, MemoryRecord>;
+  lastToken: bigint;
+}
+
+export interface MemoryRecord {
   claim: Claim;
   state: RecordState;
   request: Uint8Array;
@@ -34,19 +40,30 @@ interface MemoryRecord {
 /** How the history says that a record that was reopened has an owner again. */
 const REOPENED = "by the same request, as the key was free for it again";
 
+export interface MemoryStoreOptions {
+  readonly clock?: Clock;
+  /** Where it keeps what it holds. Default: nowhere else. */
+  readonly state?: MemoryState;
+}
+
+export function emptyMemoryState(): MemoryState {
+  return { records: new Map(), lastToken: 0n };
+}
+
 /**
  * The reference implementation, for tests, examples and services whose keys
  * need not survive the process. It loses everything with the process, and
  * keeps a record for each key until then.
  */
-export function createMemoryStore(options: { readonly clock?: Clock } = {}): IdempotencyStore {
-  const { clock = systemClock } = options;
-  const records = new Map<string, MemoryRecord>();
-  let lastToken = 0n;
+export function createMemoryStore({
+  clock = systemClock,
+  state = emptyMemoryState(),
+}: MemoryStoreOptions = {}): IdempotencyStore {
+  const { records } = state;
 
   const nextToken = () => {
-    lastToken += 1n;
-    return lastToken;
+    state.lastToken += 1n;
+    return state.lastToken;
   };
 
   /** The record, if the claim owns it and it is in one of the states. */
@@ -196,6 +213,9 @@ export function createMemoryStore(options: { readonly clock?: Clock } = {}): Ide
 
     async release(claim) {
       const record = owned(claim, "executing", "held");
+      if (record?.events.some(({ type }) => type === "resolved")) {
+        return reopen(claim);
+      }
       if (record !== undefined) {
         records.delete(scopeKey(claim.scope));
       }

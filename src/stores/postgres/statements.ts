@@ -219,23 +219,32 @@ ORDER BY r.tenant, r.scope_hash
 FOR NO KEY UPDATE OF r`,
 };
 
+/** Whether an operator has had the key. Its request began then, or nobody would have asked one. */
+const WAS_RESOLVED = `EXISTS (SELECT FROM idempotency_events
+  WHERE tenant = $1 AND scope_hash = $2 AND type = 'resolved')`;
+
+/** The request is not needed any more: the next one brings its own. */
+const REOPENING = `UPDATE idempotency_records
+SET state = 'released', request = NULL, unknown_reason = NULL
+FROM bounded
+WHERE ${OWNED} AND ${inState("idempotency_records", "executing", "held")}`;
+
+/** A key that an operator has had is reopened: it stays its request's for good. */
 export const RELEASE = {
   name: "idempotency_release",
   text: `
-WITH ${bounded("$5")}
-DELETE FROM idempotency_records USING bounded
-WHERE ${OWNED} AND ${inState("idempotency_records", "executing", "held")}`,
+WITH ${bounded("$5")}, reopened AS (${REOPENING} AND ${WAS_RESOLVED} RETURNING 1), deleted AS (
+  DELETE FROM idempotency_records USING bounded
+  WHERE ${OWNED} AND ${inState("idempotency_records", "executing", "held")}
+    AND NOT ${WAS_RESOLVED}
+  RETURNING 1
+)
+SELECT FROM reopened UNION ALL SELECT FROM deleted`,
 };
 
-/** The request is not needed any more: the next one brings its own. */
 export const REOPEN = {
   name: "idempotency_reopen",
-  text: `
-WITH ${bounded("$5")}
-UPDATE idempotency_records
-SET state = 'released', request = NULL, unknown_reason = NULL
-FROM bounded
-WHERE ${OWNED} AND ${inState("idempotency_records", "executing", "held")}`,
+  text: `WITH ${bounded("$5")} ${REOPENING}`,
 };
 
 export const SUSPEND = {

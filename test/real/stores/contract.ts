@@ -243,6 +243,24 @@ export function storeContract(name: string, open: () => Promise<StoresUnderTest>
         await second.complete(next, answer, RETENTION_MS);
         expect(await second.reopen(next)).toBe(false);
       });
+
+      it("keeps a key that an operator has had its request's, also where that did nothing again", async () => {
+        const request = newRequest();
+        const held = claimOf(await first.claim(request));
+        await first.suspend(held, { kind: "hold", reason: "crash" });
+        const { fencingToken } = held;
+        const operator = { fencingToken, reason: "nothing there", leaseMs: LONG_LEASE_MS };
+        const taken = await second.reclaim(request.scope, operator);
+        expect(await first.reopen(held)).toBe(false);
+        expect(taken && (await second.reopen(taken.claim))).toBe(true);
+
+        const claim = claimOf(await first.claim(again(request)));
+        expect(await first.release(claim)).toBe(true);
+        expect((await second.get(request.scope))?.record.state).toBe("released");
+        const other = { ...again(request), fingerprint: newFingerprint() };
+        expect(await second.claim(other)).toEqual({ kind: "mismatch" });
+        expect(claimOf(await second.claim(again(request))).attempt).toBe(1);
+      });
     });
 
     describe("a token that was given twice, by a sequence that was restored", () => {

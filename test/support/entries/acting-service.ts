@@ -31,7 +31,7 @@ const MAX_EXECUTION_MS = 1_500;
 const RECOVERY_INTERVAL_MS = 200;
 const HANG_MS = 3_600_000;
 
-const { DATABASE_URL = "", EFFECTS_DIR = "", BUILD = "" } = process.env;
+const { DATABASE_URL = "", EFFECTS_DIR = "", BUILD = "", MAX_ATTEMPTS } = process.env;
 
 type Act = (
   request: EchoRequest,
@@ -70,7 +70,7 @@ function refuseAsStricterBuild(): void {
 
 /** Ends the attempt as the request says: one way for each attempt, then well. */
 async function end(ends: string, attempt: number): Promise<void> {
-  const way = ends.split(",")[attempt - 1] ?? "";
+  const way = BUILD === "mended" ? "" : (ends.split(",")[attempt - 1] ?? "");
   switch (way) {
     case "":
       return;
@@ -95,7 +95,11 @@ const pool = openDatabase(DATABASE_URL, () => {});
 await migrate(pool, idempotencyMigrations);
 const record = createPostgresStore(pool);
 const store = BUILD === "newer form" ? withNewerForm(record) : record;
-const executor = createExecutor({ store, maxExecutionMs: MAX_EXECUTION_MS });
+const executor = createExecutor({
+  store,
+  maxExecutionMs: MAX_EXECUTION_MS,
+  ...(MAX_ATTEMPTS === undefined ? {} : { maxAttempts: Number(MAX_ATTEMPTS) }),
+});
 const defaults = { leaseMs: LEASE_MS, retentionMs: HANG_MS };
 const handlers = {
   act,

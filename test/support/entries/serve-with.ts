@@ -4,9 +4,7 @@ import { type ServiceOptions, startService } from "../../../src/server/service.j
 import { exitAfter, untilStopped } from "../../../src/server/stop-signal.js";
 
 /** Runs the service with parts of it replaced, and says so as `payonce serve` does. */
-export async function serveWith(
-  replaced: Pick<ServiceOptions, "gate" | "processor">,
-): Promise<void> {
+export async function serveWith(replaced: Omit<ServiceOptions, "config" | "log">): Promise<void> {
   const config = readConfig();
   const service = await startService({ config, log: createLogger(config.logLevel), ...replaced });
   const stopped = untilStopped();

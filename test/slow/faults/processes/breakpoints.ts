@@ -22,6 +22,9 @@ const triggers = {
   "finish, before the answer":
     "BEFORE UPDATE ON idempotency_records FOR EACH ROW WHEN (NEW.state = 'completed')",
   "finish, at its commit": atCommit("ledger_entries"),
+  "giving a claim back": "BEFORE DELETE ON idempotency_records FOR EACH ROW",
+  "ending as not executed":
+    "BEFORE UPDATE ON operations FOR EACH ROW WHEN (NEW.state = 'not_executed')",
 };
 
 export type Point = keyof typeof triggers;
@@ -44,7 +47,7 @@ export async function installBreakpoints(database: pg.Pool): Promise<void> {
     AS $$
     BEGIN
       PERFORM pg_advisory_xact_lock_shared(${LOCK_SPACE}, TG_ARGV[0]::integer);
-      RETURN NEW;
+      RETURN coalesce(NEW, OLD);
     END $$`);
   for (const [index, trigger] of Object.values(triggers).entries()) {
     const kind = trigger.startsWith("AFTER") ? "CONSTRAINT TRIGGER" : "TRIGGER";

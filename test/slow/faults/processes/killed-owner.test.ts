@@ -141,6 +141,16 @@ async function kill(hold?: Hold): Promise<void> {
   owner.kill("SIGKILL");
   await owner.exited;
   await hold?.release();
+  const { rows } = await cluster.pool.query<{ now: Date }>("SELECT clock_timestamp() AS now");
+  const hasEnded = async () => {
+    const { rowCount } = await cluster.pool.query(
+      `SELECT FROM pg_stat_activity WHERE datname = current_database()
+         AND application_name = 'payonce' AND state = 'active' AND query_start < $1`,
+      [rows[0]?.now],
+    );
+    return rowCount === 0;
+  };
+  await waitUntil(hasEnded, SLACK_MS);
 }
 
 /** Nobody asks before the survivor has ended the payment; then all get the same answer. */

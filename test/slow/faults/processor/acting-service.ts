@@ -27,7 +27,8 @@ export interface ActingCall {
   readonly text?: string;
 }
 
-export type Build = "" | "stricter" | "newer form";
+/** `mended`: ends every attempt well. */
+export type Build = "" | "stricter" | "newer form" | "mended";
 
 export type ActingServices = Awaited<ReturnType<typeof startActingServices>>;
 
@@ -43,8 +44,10 @@ export async function startActingServices() {
   const clients: Client[] = [];
 
   return {
-    async start(build: Build = "") {
-      const env = { DATABASE_URL: database.url, EFFECTS_DIR: effects, BUILD: build };
+    databaseUrl: database.url,
+
+    async start(build: Build = "", more: Readonly<Record<string, string>> = {}) {
+      const env = { DATABASE_URL: database.url, EFFECTS_DIR: effects, BUILD: build, ...more };
       const started = await startServiceProcess({ entry: ENTRY, env });
       const client = new Client(started.grpcAddress, credentials.createInsecure());
       processes.push(started);
