@@ -29,10 +29,14 @@ export async function takeBackup(database: OwnPostgres): Promise<Backup> {
 
 /**
  * Puts the files back in the place of those of the database, as an operator
- * does: nobody reaches the database before it is known to have lost rows. The
- * backup can be put back again.
+ * does: nobody reaches the database before it is known to have lost rows, and
+ * before `prepare` has run. The backup can be put back again.
  */
-export async function putBack(database: OwnPostgres, { directory }: Backup): Promise<void> {
+export async function putBack(
+  database: OwnPostgres,
+  { directory }: Backup,
+  prepare: () => Promise<void>,
+): Promise<void> {
   database.proxy.cut();
   await database.stopImmediately();
   await rm(filesOf(database), { recursive: true });
@@ -44,6 +48,7 @@ export async function putBack(database: OwnPostgres, { directory }: Backup): Pro
   } finally {
     await pool.end();
   }
+  await prepare();
   database.proxy.heal();
 }
 

@@ -6,10 +6,10 @@ import {
 import { createRandom } from "../simulation/random.js";
 import { type ResolutionKind, resolve } from "../support/operator.js";
 import { openPayments } from "../support/payments-client.js";
+import { createHeldKeys, type HeldKey } from "./held-keys.js";
 import { type Intent, nameOf } from "./intents.js";
 import type { Journal } from "./journal.js";
 import { createLock } from "./lock.js";
-import { LONG_ON_THE_WAY_MS, ON_THE_WAY_MS } from "./settings.js";
 import type { Traffic } from "./traffic.js";
 import { createWords, type NextCall } from "./words.js";
 
@@ -18,9 +18,6 @@ const INTERVAL_MS = 1_000;
 
 /** Held keys that are ended at once: a few, as people would. */
 const AT_ONCE = 8;
-
-/** The most records that a page lists; far more than are held at once. */
-const PAGE_SIZE = 1_000;
 
 /** Until a held key is ended, however often a service dies meanwhile. Milliseconds. */
 const END_LIMIT_MS = 90_000;
@@ -55,45 +52,17 @@ export function startOperator(options: OperatorOptions): Operator {
   const random = createRandom(seed + 0x0e);
   const lock = createLock();
   const words = createWords({ random, journal });
-  const endedWindows = new Set<string>();
-  /** When each held record was first seen, by its fencing token. Milliseconds. */
-  const seenAtMs = new Map<string, number>();
-  let waitMs = LONG_ON_THE_WAY_MS;
+  const held = createHeldKeys({ traffic, onProblem });
   let isStopped = false;
 
   const client = () => random.pick(clients);
 
-  async function listHeld(): Promise<readonly (readonly [HeldRecord, Intent])[]> {
-    const { response } = await client().listRecords({
-      state: RecordState.HELD,
-      pageSize: PAGE_SIZE,
-    });
-    return (response?.records ?? []).flatMap((record) => {
-      const intent = traffic.find(record.operation, record.idempotencyKey);
-      if (intent === undefined) {
-        onProblem(`a key is held that nobody has sent: ${record.idempotencyKey}`);
-        return [];
-      }
-      if (record.unknownReason.includes("may have forgotten its key")) {
-        endedWindows.add(nameOf(intent));
-      }
-      return [[record, intent] as const];
-    });
-  }
-
   async function look(): Promise<void> {
-    const nowMs = performance.now();
-    const held = await listHeld();
-    const ready = held.filter(([record]) => {
-      const id = `${record.idempotencyKey} ${record.fencingToken} ${record.claimTime?.seconds}`;
-      const since = seenAtMs.get(id) ?? nowMs;
-      seenAtMs.set(id, since);
-      return nowMs - since >= waitMs;
-    });
-    await Promise.all(ready.slice(0, AT_ONCE).map(([record, intent]) => end(record, intent)));
+    const ready = (await held.read(client())).filter(({ isSettled }) => isSettled);
+    await Promise.all(ready.slice(0, AT_ONCE).map(end));
   }
 
-  async function end(held: HeldRecord, intent: Intent): Promise<void> {
+  async function end({ record, intent }: HeldKey): Promise<void> {
     await journal.refresh();
     const word = words.draw(intent);
     const { kind, next } = word;
@@ -101,15 +70,18 @@ export function startOperator(options: OperatorOptions): Operator {
       intent.isGivenUp = true;
       await until(async () => intent.asking === 0);
     }
-    if (await isEnded(held, intent, kind)) {
+    if (await isEnded(record, intent, kind)) {
       words.note(intent, word);
       await follow(intent, next);
     }
   }
 
   /** Says it until it is so. */
-  async function isEnded(held: HeldRecord, intent: Intent, kind: ResolutionKind): Promise<boolean> {
-    const { operation, idempotencyKey } = held;
+  async function isEnded(
+    { operation, idempotencyKey }: HeldRecord,
+    intent: Intent,
+    kind: ResolutionKind,
+  ): Promise<boolean> {
     let message = "";
     const ended = await until(async () => {
       const service = client();
@@ -164,15 +136,15 @@ export function startOperator(options: OperatorOptions): Operator {
   const running = run();
   return {
     resolutions: words.said,
-    endedWindows,
+    endedWindows: held.endedWindows,
     withoutOperator: (work) => lock.exclusively(work),
     async endDone() {
       await journal.refresh();
-      const done = (await listHeld()).filter(
-        ([, { processorKey }]) => journal.effectsOf(processorKey).length > 0,
+      const done = (await held.read(client())).filter(
+        ({ intent }) => journal.effectsOf(intent.processorKey).length > 0,
       );
       await Promise.all(
-        done.slice(0, AT_ONCE).map(async ([record, intent]) => {
+        done.slice(0, AT_ONCE).map(async ({ record, intent }) => {
           if (await isEnded(record, intent, "response")) {
             words.note(intent, { kind: "response", next: "the same request" });
           }
@@ -181,7 +153,7 @@ export function startOperator(options: OperatorOptions): Operator {
     },
     finish() {
       words.finish();
-      waitMs = ON_THE_WAY_MS;
+      held.finish();
     },
     async stop() {
       isStopped = true;

@@ -6,7 +6,7 @@ const MIN_PAUSE_MS = 1_000;
 const MAX_PAUSE_MS = 3_000;
 
 /** How long before a backup, between it and its use, and between its uses. Milliseconds. */
-const BACKUP_PAUSE_MS = [8_000, 20_000] as const;
+const BACKUP_PAUSE_MS = [12_000, 28_000] as const;
 
 /** How often a backup is put back a second time. */
 const TWICE_PART = 0.5;

@@ -2,7 +2,7 @@ import type { MessageInitShape } from "@bufbuild/protobuf";
 import pg from "pg";
 import { FaultAction, type FaultSchema } from "../../src/gen/payonce/sandbox/v1/sandbox_pb.js";
 import { ALL_CALLS, openProcessor } from "../real/service/processor.js";
-import { LONG_ON_THE_WAY_MS } from "./settings.js";
+import { LONG_ON_THE_WAY_MS, ON_THE_WAY_MS } from "./settings.js";
 
 /** How often keys whose window is over are looked for. Milliseconds. */
 const INTERVAL_MS = 1_000;
@@ -19,6 +19,8 @@ export type ProcessorFault = MessageInitShape<typeof FaultSchema>;
 export interface ProcessorFaults {
   /** Arms these faults, and none of those armed before. */
   arm(...faults: readonly ProcessorFault[]): Promise<void>;
+  /** Forgets now what else would be forgotten soon: nothing is on its way for longer. */
+  forget(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -57,25 +59,25 @@ export function startProcessorFaults(options: ProcessorFaultsOptions): Processor
     }
   }
 
-  async function forget(): Promise<void> {
-    try {
-      const keys = await overdueKeys(databaseUrl(), keyWindowMs + LONG_ON_THE_WAY_MS);
-      if (keys.join() !== forgotten.join()) {
-        forgotten = keys;
-        await send();
-      }
-    } catch {
-      forgotten = []; // one of the two is away: again, with the next look
+  async function forget(onTheWayMs: number): Promise<void> {
+    const keys = await overdueKeys(databaseUrl(), keyWindowMs + onTheWayMs);
+    if (keys.join() !== forgotten.join()) {
+      forgotten = keys;
+      await send();
     }
   }
 
   function schedule(): void {
     timer = setTimeout(() => {
-      working = forget().finally(() => {
-        if (!isStopped) {
-          schedule();
-        }
-      });
+      working = forget(LONG_ON_THE_WAY_MS)
+        .catch(() => {
+          forgotten = []; // one of the two is away: again, with the next look
+        })
+        .finally(() => {
+          if (!isStopped) {
+            schedule();
+          }
+        });
     }, INTERVAL_MS);
   }
   let working = Promise.resolve();
@@ -85,6 +87,10 @@ export function startProcessorFaults(options: ProcessorFaultsOptions): Processor
     async arm(...faults) {
       armed = faults;
       await send();
+    },
+    async forget() {
+      await working;
+      await forget(ON_THE_WAY_MS);
     },
     async stop() {
       isStopped = true;

@@ -186,19 +186,18 @@ export function startTraffic(
     forget(fromMs) {
       let forgotten = 0;
       for (const intent of intents) {
+        const wasAnswered = answerTo(intent) !== undefined;
+        const request = requestOf(intent, journal.effectsOf(intent.processorKey));
         const kept = intent.told.filter(({ atMs }) => atMs < fromMs);
-        const isLost =
-          answerTo(intent) !== undefined && answerTo({ ...intent, told: kept }) === undefined;
-        const isUnheard = kept.length < intent.told.length && intent.asking === 0;
-        if (
-          (isLost || isUnheard) &&
-          !intent.isGivenUp &&
-          answerTo({ ...intent, told: kept }) === undefined
-        ) {
-          askAgain(intent);
-        }
-        forgotten += isLost ? 1 : 0;
+        const isForgotten = kept.length < intent.told.length;
         intent.told = kept;
+        if (!isForgotten || intent.isGivenUp || answerTo(intent) !== undefined) {
+          continue;
+        }
+        forgotten += wasAnswered ? 1 : 0;
+        if (wasAnswered || intent.asking === 0) {
+          void callers.ask(intent, request, laterRandom);
+        }
       }
       return forgotten;
     },
