@@ -9,6 +9,9 @@ const HAND_OVER_MS = 1_500;
 /** At least this part of a short time is for the calls under way. */
 const CALLS_SHARE = 1 / 2;
 
+/** Each wait after that takes this part of what is left, so that there is time to say what was left. */
+const WAIT_SHARE = 3 / 4;
+
 /**
  * How long a peer may take to receive its last answer and to hang up, once no
  * call is under way: some round trips. One that does not is closed.
@@ -53,9 +56,9 @@ export async function stopServing(serving: Serving, limitMs: number): Promise<vo
     : new CallsLeft(leftText(serving));
   if (left !== undefined) {
     executor.giveUp();
-    await within(executor.drained(), leftMs());
+    await within(executor.drained(), leftMs() * WAIT_SHARE);
   }
-  await within(closed, Math.min(LINGER_MS, leftMs()));
+  await within(closed, Math.min(LINGER_MS, leftMs() * WAIT_SHARE));
   for (const { connections } of servers) {
     connections.destroyAll();
   }
