@@ -39,6 +39,9 @@ const (
 	RecordState_RECORD_STATE_COMPLETED RecordState = 3
 	// Its answer has passed its retention. The key is refused for good.
 	RecordState_RECORD_STATE_EXPIRED RecordState = 4
+	// Nothing came of it, as an operator found out. The same request executes it
+	// as if it were the first; to any other request the key is used.
+	RecordState_RECORD_STATE_RELEASED RecordState = 5
 )
 
 // Enum value maps for RecordState.
@@ -49,6 +52,7 @@ var (
 		2: "RECORD_STATE_HELD",
 		3: "RECORD_STATE_COMPLETED",
 		4: "RECORD_STATE_EXPIRED",
+		5: "RECORD_STATE_RELEASED",
 	}
 	RecordState_value = map[string]int32{
 		"RECORD_STATE_UNSPECIFIED": 0,
@@ -56,6 +60,7 @@ var (
 		"RECORD_STATE_HELD":        2,
 		"RECORD_STATE_COMPLETED":   3,
 		"RECORD_STATE_EXPIRED":     4,
+		"RECORD_STATE_RELEASED":    5,
 	}
 )
 
@@ -544,8 +549,10 @@ type isResolveKeyRequest_Resolution interface {
 }
 
 type ResolveKeyRequest_NotExecuted struct {
-	// The call had no effect, and none is on its way. The key is free again:
-	// the same call will be executed as if it were the first.
+	// The call had no effect, and none is on its way. The same request will be
+	// executed as if it were the first; any other is refused for good. What a
+	// payment had reserved is free at once, and a payment that was to be
+	// created is DECLINED with the decline code `not_executed` until then.
 	NotExecuted *NotExecuted `protobuf:"bytes,3,opt,name=not_executed,json=notExecuted,proto3,oneof"`
 }
 
@@ -605,7 +612,7 @@ func (*NotExecuted) Descriptor() ([]byte, []int) {
 
 type ResolveKeyResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Absent if the key is free again.
+	// As it is now.
 	Record        *Record `protobuf:"bytes,1,opt,name=record,proto3" json:"record,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -932,13 +939,14 @@ const file_payonce_idempotency_v1_inspection_proto_rawDesc = "" +
 	"\x04time\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x12;\n" +
 	"\x04type\x18\x02 \x01(\x0e2'.payonce.idempotency.v1.RecordEventTypeR\x04type\x12#\n" +
 	"\rfencing_token\x18\x03 \x01(\x03R\ffencingToken\x12\x16\n" +
-	"\x06detail\x18\x04 \x01(\tR\x06detail*\x94\x01\n" +
+	"\x06detail\x18\x04 \x01(\tR\x06detail*\xaf\x01\n" +
 	"\vRecordState\x12\x1c\n" +
 	"\x18RECORD_STATE_UNSPECIFIED\x10\x00\x12\x1a\n" +
 	"\x16RECORD_STATE_EXECUTING\x10\x01\x12\x15\n" +
 	"\x11RECORD_STATE_HELD\x10\x02\x12\x1a\n" +
 	"\x16RECORD_STATE_COMPLETED\x10\x03\x12\x18\n" +
-	"\x14RECORD_STATE_EXPIRED\x10\x04*\x9d\x01\n" +
+	"\x14RECORD_STATE_EXPIRED\x10\x04\x12\x19\n" +
+	"\x15RECORD_STATE_RELEASED\x10\x05*\x9d\x01\n" +
 	"\x0fRecordEventType\x12!\n" +
 	"\x1dRECORD_EVENT_TYPE_UNSPECIFIED\x10\x00\x12 \n" +
 	"\x1cRECORD_EVENT_TYPE_TAKEN_OVER\x10\x01\x12%\n" +

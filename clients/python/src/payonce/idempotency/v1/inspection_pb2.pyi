@@ -21,6 +21,7 @@ class RecordState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     RECORD_STATE_HELD: _ClassVar[RecordState]
     RECORD_STATE_COMPLETED: _ClassVar[RecordState]
     RECORD_STATE_EXPIRED: _ClassVar[RecordState]
+    RECORD_STATE_RELEASED: _ClassVar[RecordState]
 
 class RecordEventType(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -33,6 +34,7 @@ RECORD_STATE_EXECUTING: RecordState
 RECORD_STATE_HELD: RecordState
 RECORD_STATE_COMPLETED: RecordState
 RECORD_STATE_EXPIRED: RecordState
+RECORD_STATE_RELEASED: RecordState
 RECORD_EVENT_TYPE_UNSPECIFIED: RecordEventType
 RECORD_EVENT_TYPE_TAKEN_OVER: RecordEventType
 RECORD_EVENT_TYPE_OUTCOME_UNKNOWN: RecordEventType

@@ -139,28 +139,28 @@ public final class InspectionProto extends com.google.protobuf.GeneratedFile {
       "ampR\004time\022;\n\004type\030\002 \001(\0162\'.payonce.idempo" +
       "tency.v1.RecordEventTypeR\004type\022#\n\rfencin" +
       "g_token\030\003 \001(\003R\014fencingToken\022\026\n\006detail\030\004 " +
-      "\001(\tR\006detail*\224\001\n\013RecordState\022\034\n\030RECORD_ST" +
+      "\001(\tR\006detail*\257\001\n\013RecordState\022\034\n\030RECORD_ST" +
       "ATE_UNSPECIFIED\020\000\022\032\n\026RECORD_STATE_EXECUT" +
       "ING\020\001\022\025\n\021RECORD_STATE_HELD\020\002\022\032\n\026RECORD_S" +
       "TATE_COMPLETED\020\003\022\030\n\024RECORD_STATE_EXPIRED" +
-      "\020\004*\235\001\n\017RecordEventType\022!\n\035RECORD_EVENT_T" +
-      "YPE_UNSPECIFIED\020\000\022 \n\034RECORD_EVENT_TYPE_T" +
-      "AKEN_OVER\020\001\022%\n!RECORD_EVENT_TYPE_OUTCOME" +
-      "_UNKNOWN\020\002\022\036\n\032RECORD_EVENT_TYPE_RESOLVED" +
-      "\020\0032\324\002\n\021InspectionService\022e\n\tGetRecord\022(." +
-      "payonce.idempotency.v1.GetRecordRequest\032" +
-      ").payonce.idempotency.v1.GetRecordRespon" +
-      "se\"\003\220\002\001\022k\n\013ListRecords\022*.payonce.idempot" +
-      "ency.v1.ListRecordsRequest\032+.payonce.ide" +
-      "mpotency.v1.ListRecordsResponse\"\003\220\002\001\022k\n\n" +
-      "ResolveKey\022).payonce.idempotency.v1.Reso" +
-      "lveKeyRequest\032*.payonce.idempotency.v1.R" +
-      "esolveKeyResponse\"\006\302\252\031\002\010\000B\247\001\n\032dev.payonc" +
-      "e.idempotency.v1B\017InspectionProtoP\001\242\002\003PI" +
-      "X\252\002\026Payonce.Idempotency.V1\312\002\026Payonce\\Ide" +
-      "mpotency\\V1\342\002\"Payonce\\Idempotency\\V1\\GPB" +
-      "Metadata\352\002\030Payonce::Idempotency::V1b\006pro" +
-      "to3"
+      "\020\004\022\031\n\025RECORD_STATE_RELEASED\020\005*\235\001\n\017Record" +
+      "EventType\022!\n\035RECORD_EVENT_TYPE_UNSPECIFI" +
+      "ED\020\000\022 \n\034RECORD_EVENT_TYPE_TAKEN_OVER\020\001\022%" +
+      "\n!RECORD_EVENT_TYPE_OUTCOME_UNKNOWN\020\002\022\036\n" +
+      "\032RECORD_EVENT_TYPE_RESOLVED\020\0032\324\002\n\021Inspec" +
+      "tionService\022e\n\tGetRecord\022(.payonce.idemp" +
+      "otency.v1.GetRecordRequest\032).payonce.ide" +
+      "mpotency.v1.GetRecordResponse\"\003\220\002\001\022k\n\013Li" +
+      "stRecords\022*.payonce.idempotency.v1.ListR" +
+      "ecordsRequest\032+.payonce.idempotency.v1.L" +
+      "istRecordsResponse\"\003\220\002\001\022k\n\nResolveKey\022)." +
+      "payonce.idempotency.v1.ResolveKeyRequest" +
+      "\032*.payonce.idempotency.v1.ResolveKeyResp" +
+      "onse\"\006\302\252\031\002\010\000B\247\001\n\032dev.payonce.idempotency" +
+      ".v1B\017InspectionProtoP\001\242\002\003PIX\252\002\026Payonce.I" +
+      "dempotency.V1\312\002\026Payonce\\Idempotency\\V1\342\002" +
+      "\"Payonce\\Idempotency\\V1\\GPBMetadata\352\002\030Pa" +
+      "yonce::Idempotency::V1b\006proto3"
     };
     descriptor = com.google.protobuf.Descriptors.FileDescriptor
       .internalBuildGeneratedFileFrom(descriptorData,

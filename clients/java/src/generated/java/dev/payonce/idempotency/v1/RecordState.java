@@ -47,6 +47,15 @@ public enum RecordState
    * <code>RECORD_STATE_EXPIRED = 4;</code>
    */
   RECORD_STATE_EXPIRED(4),
+  /**
+   * <pre>
+   * Nothing came of it, as an operator found out. The same request executes it
+   * as if it were the first; to any other request the key is used.
+   * </pre>
+   *
+   * <code>RECORD_STATE_RELEASED = 5;</code>
+   */
+  RECORD_STATE_RELEASED(5),
   UNRECOGNIZED(-1),
   ;
 
@@ -95,6 +104,15 @@ public enum RecordState
    * <code>RECORD_STATE_EXPIRED = 4;</code>
    */
   public static final int RECORD_STATE_EXPIRED_VALUE = 4;
+  /**
+   * <pre>
+   * Nothing came of it, as an operator found out. The same request executes it
+   * as if it were the first; to any other request the key is used.
+   * </pre>
+   *
+   * <code>RECORD_STATE_RELEASED = 5;</code>
+   */
+  public static final int RECORD_STATE_RELEASED_VALUE = 5;
 
 
   public final int getNumber() {
@@ -126,6 +144,7 @@ public enum RecordState
       case 2: return RECORD_STATE_HELD;
       case 3: return RECORD_STATE_COMPLETED;
       case 4: return RECORD_STATE_EXPIRED;
+      case 5: return RECORD_STATE_RELEASED;
       default: return null;
     }
   }

@@ -138,8 +138,10 @@ private static final long serialVersionUID = 0L;
   public static final int NOT_EXECUTED_FIELD_NUMBER = 3;
   /**
    * <pre>
-   * The call had no effect, and none is on its way. The key is free again:
-   * the same call will be executed as if it were the first.
+   * The call had no effect, and none is on its way. The same request will be
+   * executed as if it were the first; any other is refused for good. What a
+   * payment had reserved is free at once, and a payment that was to be
+   * created is DECLINED with the decline code `not_executed` until then.
    * </pre>
    *
    * <code>.payonce.idempotency.v1.NotExecuted not_executed = 3 [json_name = "notExecuted"];</code>
@@ -151,8 +153,10 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * The call had no effect, and none is on its way. The key is free again:
-   * the same call will be executed as if it were the first.
+   * The call had no effect, and none is on its way. The same request will be
+   * executed as if it were the first; any other is refused for good. What a
+   * payment had reserved is free at once, and a payment that was to be
+   * created is DECLINED with the decline code `not_executed` until then.
    * </pre>
    *
    * <code>.payonce.idempotency.v1.NotExecuted not_executed = 3 [json_name = "notExecuted"];</code>
@@ -167,8 +171,10 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * The call had no effect, and none is on its way. The key is free again:
-   * the same call will be executed as if it were the first.
+   * The call had no effect, and none is on its way. The same request will be
+   * executed as if it were the first; any other is refused for good. What a
+   * payment had reserved is free at once, and a payment that was to be
+   * created is DECLINED with the decline code `not_executed` until then.
    * </pre>
    *
    * <code>.payonce.idempotency.v1.NotExecuted not_executed = 3 [json_name = "notExecuted"];</code>
@@ -966,8 +972,10 @@ private static final long serialVersionUID = 0L;
         dev.payonce.idempotency.v1.NotExecuted, dev.payonce.idempotency.v1.NotExecuted.Builder, dev.payonce.idempotency.v1.NotExecutedOrBuilder> notExecutedBuilder_;
     /**
      * <pre>
-     * The call had no effect, and none is on its way. The key is free again:
-     * the same call will be executed as if it were the first.
+     * The call had no effect, and none is on its way. The same request will be
+     * executed as if it were the first; any other is refused for good. What a
+     * payment had reserved is free at once, and a payment that was to be
+     * created is DECLINED with the decline code `not_executed` until then.
      * </pre>
      *
      * <code>.payonce.idempotency.v1.NotExecuted not_executed = 3 [json_name = "notExecuted"];</code>
@@ -979,8 +987,10 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The call had no effect, and none is on its way. The key is free again:
-     * the same call will be executed as if it were the first.
+     * The call had no effect, and none is on its way. The same request will be
+     * executed as if it were the first; any other is refused for good. What a
+     * payment had reserved is free at once, and a payment that was to be
+     * created is DECLINED with the decline code `not_executed` until then.
      * </pre>
      *
      * <code>.payonce.idempotency.v1.NotExecuted not_executed = 3 [json_name = "notExecuted"];</code>
@@ -1002,8 +1012,10 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The call had no effect, and none is on its way. The key is free again:
-     * the same call will be executed as if it were the first.
+     * The call had no effect, and none is on its way. The same request will be
+     * executed as if it were the first; any other is refused for good. What a
+     * payment had reserved is free at once, and a payment that was to be
+     * created is DECLINED with the decline code `not_executed` until then.
      * </pre>
      *
      * <code>.payonce.idempotency.v1.NotExecuted not_executed = 3 [json_name = "notExecuted"];</code>
@@ -1021,8 +1033,10 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The call had no effect, and none is on its way. The key is free again:
-     * the same call will be executed as if it were the first.
+     * The call had no effect, and none is on its way. The same request will be
+     * executed as if it were the first; any other is refused for good. What a
+     * payment had reserved is free at once, and a payment that was to be
+     * created is DECLINED with the decline code `not_executed` until then.
      * </pre>
      *
      * <code>.payonce.idempotency.v1.NotExecuted not_executed = 3 [json_name = "notExecuted"];</code>
@@ -1040,8 +1054,10 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The call had no effect, and none is on its way. The key is free again:
-     * the same call will be executed as if it were the first.
+     * The call had no effect, and none is on its way. The same request will be
+     * executed as if it were the first; any other is refused for good. What a
+     * payment had reserved is free at once, and a payment that was to be
+     * created is DECLINED with the decline code `not_executed` until then.
      * </pre>
      *
      * <code>.payonce.idempotency.v1.NotExecuted not_executed = 3 [json_name = "notExecuted"];</code>
@@ -1068,8 +1084,10 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The call had no effect, and none is on its way. The key is free again:
-     * the same call will be executed as if it were the first.
+     * The call had no effect, and none is on its way. The same request will be
+     * executed as if it were the first; any other is refused for good. What a
+     * payment had reserved is free at once, and a payment that was to be
+     * created is DECLINED with the decline code `not_executed` until then.
      * </pre>
      *
      * <code>.payonce.idempotency.v1.NotExecuted not_executed = 3 [json_name = "notExecuted"];</code>
@@ -1092,8 +1110,10 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The call had no effect, and none is on its way. The key is free again:
-     * the same call will be executed as if it were the first.
+     * The call had no effect, and none is on its way. The same request will be
+     * executed as if it were the first; any other is refused for good. What a
+     * payment had reserved is free at once, and a payment that was to be
+     * created is DECLINED with the decline code `not_executed` until then.
      * </pre>
      *
      * <code>.payonce.idempotency.v1.NotExecuted not_executed = 3 [json_name = "notExecuted"];</code>
@@ -1103,8 +1123,10 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The call had no effect, and none is on its way. The key is free again:
-     * the same call will be executed as if it were the first.
+     * The call had no effect, and none is on its way. The same request will be
+     * executed as if it were the first; any other is refused for good. What a
+     * payment had reserved is free at once, and a payment that was to be
+     * created is DECLINED with the decline code `not_executed` until then.
      * </pre>
      *
      * <code>.payonce.idempotency.v1.NotExecuted not_executed = 3 [json_name = "notExecuted"];</code>
@@ -1122,8 +1144,10 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The call had no effect, and none is on its way. The key is free again:
-     * the same call will be executed as if it were the first.
+     * The call had no effect, and none is on its way. The same request will be
+     * executed as if it were the first; any other is refused for good. What a
+     * payment had reserved is free at once, and a payment that was to be
+     * created is DECLINED with the decline code `not_executed` until then.
      * </pre>
      *
      * <code>.payonce.idempotency.v1.NotExecuted not_executed = 3 [json_name = "notExecuted"];</code>

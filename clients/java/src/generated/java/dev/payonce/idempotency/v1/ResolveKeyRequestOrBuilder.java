@@ -37,8 +37,10 @@ public interface ResolveKeyRequestOrBuilder extends
 
   /**
    * <pre>
-   * The call had no effect, and none is on its way. The key is free again:
-   * the same call will be executed as if it were the first.
+   * The call had no effect, and none is on its way. The same request will be
+   * executed as if it were the first; any other is refused for good. What a
+   * payment had reserved is free at once, and a payment that was to be
+   * created is DECLINED with the decline code `not_executed` until then.
    * </pre>
    *
    * <code>.payonce.idempotency.v1.NotExecuted not_executed = 3 [json_name = "notExecuted"];</code>
@@ -47,8 +49,10 @@ public interface ResolveKeyRequestOrBuilder extends
   boolean hasNotExecuted();
   /**
    * <pre>
-   * The call had no effect, and none is on its way. The key is free again:
-   * the same call will be executed as if it were the first.
+   * The call had no effect, and none is on its way. The same request will be
+   * executed as if it were the first; any other is refused for good. What a
+   * payment had reserved is free at once, and a payment that was to be
+   * created is DECLINED with the decline code `not_executed` until then.
    * </pre>
    *
    * <code>.payonce.idempotency.v1.NotExecuted not_executed = 3 [json_name = "notExecuted"];</code>
@@ -57,8 +61,10 @@ public interface ResolveKeyRequestOrBuilder extends
   dev.payonce.idempotency.v1.NotExecuted getNotExecuted();
   /**
    * <pre>
-   * The call had no effect, and none is on its way. The key is free again:
-   * the same call will be executed as if it were the first.
+   * The call had no effect, and none is on its way. The same request will be
+   * executed as if it were the first; any other is refused for good. What a
+   * payment had reserved is free at once, and a payment that was to be
+   * created is DECLINED with the decline code `not_executed` until then.
    * </pre>
    *
    * <code>.payonce.idempotency.v1.NotExecuted not_executed = 3 [json_name = "notExecuted"];</code>

@@ -53,7 +53,7 @@ private static final long serialVersionUID = 0L;
   private dev.payonce.idempotency.v1.Record record_;
   /**
    * <pre>
-   * Absent if the key is free again.
+   * As it is now.
    * </pre>
    *
    * <code>.payonce.idempotency.v1.Record record = 1 [json_name = "record"];</code>
@@ -65,7 +65,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Absent if the key is free again.
+   * As it is now.
    * </pre>
    *
    * <code>.payonce.idempotency.v1.Record record = 1 [json_name = "record"];</code>
@@ -77,7 +77,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Absent if the key is free again.
+   * As it is now.
    * </pre>
    *
    * <code>.payonce.idempotency.v1.Record record = 1 [json_name = "record"];</code>
@@ -409,7 +409,7 @@ private static final long serialVersionUID = 0L;
         dev.payonce.idempotency.v1.Record, dev.payonce.idempotency.v1.Record.Builder, dev.payonce.idempotency.v1.RecordOrBuilder> recordBuilder_;
     /**
      * <pre>
-     * Absent if the key is free again.
+     * As it is now.
      * </pre>
      *
      * <code>.payonce.idempotency.v1.Record record = 1 [json_name = "record"];</code>
@@ -420,7 +420,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Absent if the key is free again.
+     * As it is now.
      * </pre>
      *
      * <code>.payonce.idempotency.v1.Record record = 1 [json_name = "record"];</code>
@@ -435,7 +435,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Absent if the key is free again.
+     * As it is now.
      * </pre>
      *
      * <code>.payonce.idempotency.v1.Record record = 1 [json_name = "record"];</code>
@@ -453,7 +453,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Absent if the key is free again.
+     * As it is now.
      * </pre>
      *
      * <code>.payonce.idempotency.v1.Record record = 1 [json_name = "record"];</code>
@@ -471,7 +471,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Absent if the key is free again.
+     * As it is now.
      * </pre>
      *
      * <code>.payonce.idempotency.v1.Record record = 1 [json_name = "record"];</code>
@@ -496,7 +496,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Absent if the key is free again.
+     * As it is now.
      * </pre>
      *
      * <code>.payonce.idempotency.v1.Record record = 1 [json_name = "record"];</code>
@@ -513,7 +513,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Absent if the key is free again.
+     * As it is now.
      * </pre>
      *
      * <code>.payonce.idempotency.v1.Record record = 1 [json_name = "record"];</code>
@@ -525,7 +525,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Absent if the key is free again.
+     * As it is now.
      * </pre>
      *
      * <code>.payonce.idempotency.v1.Record record = 1 [json_name = "record"];</code>
@@ -540,7 +540,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Absent if the key is free again.
+     * As it is now.
      * </pre>
      *
      * <code>.payonce.idempotency.v1.Record record = 1 [json_name = "record"];</code>

@@ -12,7 +12,7 @@ public interface ResolveKeyResponseOrBuilder extends
 
   /**
    * <pre>
-   * Absent if the key is free again.
+   * As it is now.
    * </pre>
    *
    * <code>.payonce.idempotency.v1.Record record = 1 [json_name = "record"];</code>
@@ -21,7 +21,7 @@ public interface ResolveKeyResponseOrBuilder extends
   boolean hasRecord();
   /**
    * <pre>
-   * Absent if the key is free again.
+   * As it is now.
    * </pre>
    *
    * <code>.payonce.idempotency.v1.Record record = 1 [json_name = "record"];</code>
@@ -30,7 +30,7 @@ public interface ResolveKeyResponseOrBuilder extends
   dev.payonce.idempotency.v1.Record getRecord();
   /**
    * <pre>
-   * Absent if the key is free again.
+   * As it is now.
    * </pre>
    *
    * <code>.payonce.idempotency.v1.Record record = 1 [json_name = "record"];</code>
