@@ -63,6 +63,12 @@ export interface PlannedFault {
 }
 
 /** All faults of a run, decided before it begins: the same for the same random numbers. */
+/** What restores of the database are made of. */
+export const restoring: ReadonlySet<FaultKind> = new Set([
+  "crash of the database, and a backup",
+  "restore of the database",
+]);
+
 export function planFaults(random: Random, durationMs: number): readonly PlannedFault[] {
   const planned: PlannedFault[] = [];
   const pause = () => random.integer(MIN_PAUSE_MS, MAX_PAUSE_MS);
