@@ -62,13 +62,13 @@ export interface PlannedFault {
   readonly seed: number;
 }
 
-/** All faults of a run, decided before it begins: the same for the same random numbers. */
 /** What restores of the database are made of. */
 export const restoring: ReadonlySet<FaultKind> = new Set([
   "crash of the database, and a backup",
   "restore of the database",
 ]);
 
+/** All faults of a run, decided before it begins: the same for the same random numbers. */
 export function planFaults(random: Random, durationMs: number): readonly PlannedFault[] {
   const planned: PlannedFault[] = [];
   const pause = () => random.integer(MIN_PAUSE_MS, MAX_PAUSE_MS);
