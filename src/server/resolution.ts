@@ -1,6 +1,7 @@
 import type { Pool, PoolClient } from "pg";
 import { PaymentService } from "../gen/payonce/payments/v1/payments_pb.js";
 import { Code } from "../idempotency/code.js";
+import { CallError, Parked } from "../idempotency/errors.js";
 import type { Executor } from "../idempotency/executor.js";
 import { type RepeatableMethod, repeatableMethods } from "../idempotency/methods.js";
 import type { Outcome } from "../idempotency/outcome.js";
@@ -88,22 +89,23 @@ export function createResolver<Transaction>({
     const record = (await store.get(claim.scope))?.record;
     return record?.state === "completed" && record.fencingToken === claim.fencingToken
       ? RESOLVED
-      : { kind: "failed", message: reply.message };
+      : { kind: "failed", message: record?.unknownReason ?? reply.message };
   }
 
   /** Ends the operation behind the key, unless the processor's answer is there already. */
   async function resolvePayment(
     taken: TakenOver,
     method: RepeatableMethod<Transaction>,
-    { kind }: Resolution,
+    resolution: Resolution,
   ): Promise<Resolved> {
     const { claim } = taken;
     if (await payments.hasResult(claim.scope)) {
       await finishPayment(taken, method);
       return { kind: "failed", message: "the processor has answered: the key has its answer" };
     }
-    if (kind === "outcome") {
-      return finishPayment(taken, method);
+    if (resolution.kind === "outcome") {
+      const isApproval = resolution.outcome.code === Code.OK;
+      return finishPayment(taken, isApproval ? insisting(method) : method);
     }
     const isEnded = await payments.endAsNotExecuted(claim.scope, (transaction) =>
       store.reopenWithin(transaction, claim),
@@ -133,6 +135,29 @@ export function createResolver<Transaction>({
     return method === undefined
       ? resolveRecord(taken, resolution)
       : resolvePayment(taken, method, resolution);
+  };
+}
+
+/**
+ * The method of an operation that was executed, as is known. Where it may not
+ * even begin, the database lacks what the processor had done before: no refusal
+ * is its answer then, and since nothing may be sent for it, it stays held.
+ */
+function insisting<Transaction>({
+  policy,
+  run,
+}: RepeatableMethod<Transaction>): RepeatableMethod<Transaction> {
+  return {
+    policy,
+    async run(request, execution) {
+      try {
+        return await run(request, execution);
+      } catch (error) {
+        throw error instanceof CallError
+          ? new Parked(`what is said to be executed cannot have begun: ${error.message}`)
+          : error;
+      }
+    },
   };
 }
 

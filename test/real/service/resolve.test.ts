@@ -1,4 +1,5 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
+import pg from "pg";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import {
   RecordState,
@@ -109,6 +110,35 @@ describe("a payment that is parked", () => {
     const paymentId = response?.payment?.id ?? "";
     const entries = (await payments.listLedgerEntries({ paymentId })).response?.entries ?? [];
     expect(entries.map(({ amount }) => amount?.minorUnits)).toEqual([1_999n, -1_999n]);
+  });
+
+  it("stays held, and is not refused, where its payment lacks what it was executed on", async () => {
+    const terms = { amount: eur(1_999n), captureMethod: CaptureMethod.AUTOMATIC };
+    const created = await payments.createPayment(paymentOf("tok_visa", terms), "lacking");
+    const paymentId = created.response?.payment?.id ?? "";
+    const processorKey = processorKeyOfCall("RefundPayment", "lacking");
+    await processor.arm({ action: FaultAction.DROP_BEFORE, count: 1_000, processorKey });
+    const refund = () => payments.refundPayment({ paymentId }, "lacking");
+    await refund();
+    await untilParked("RefundPayment", "lacking");
+    const pool = new pg.Pool({ connectionString: cluster.database.url });
+    // The database is put back to where the payment was not captured yet.
+    await pool.query("DELETE FROM operations WHERE payment_id = $1 AND kind = 'refund'", [
+      paymentId,
+    ]);
+    const set = "UPDATE payments SET refunding = 0, status = $2, captured = $3 WHERE id = $1";
+    await pool.query(set, [paymentId, "AUTHORIZED", 0]);
+    const lacking = await resolve("RefundPayment", "lacking", succeeded);
+    expect(refusalOf(lacking)).toMatchObject({ reason: "RECORD_CHANGED" });
+    expect(lacking.message).toContain("cannot have begun");
+
+    await pool.query(set, [paymentId, "CAPTURED", 1_999]);
+    await pool.end();
+    const resolved = await resolve("RefundPayment", "lacking", succeeded);
+    expect(resolved.response?.record?.state).toBe(RecordState.COMPLETED);
+    const { answer } = await untilAnswered(refund);
+    expect(answer.response?.payment?.refunded).toMatchObject(eur(1_999n));
+    await processor.arm();
   });
 
   it("becomes declined when the operator found that it failed", async () => {
