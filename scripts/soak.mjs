@@ -2,7 +2,7 @@
 // and an operator among them, then what must hold after all of it. The same seed plans the same
 // faults; what a restore takes comes on top of the minutes.
 // --entry FILE runs another program as the services; --summary FILE also writes
-// { "passed": number, "failed": number } there; --without-restores leaves the restores out.
+// { "passed": number, "failed": number } there.
 import { ensureDependencies } from "./lib/prepare.mjs";
 import { ensureRedis } from "./lib/redis.mjs";
 import { projectPath } from "./lib/run.mjs";

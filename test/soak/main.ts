@@ -9,7 +9,7 @@ import { inflictAll } from "./inflict-all.js";
 import { nameOf } from "./intents.js";
 import { openJournal } from "./journal.js";
 import { startOperator } from "./operator.js";
-import { type PlannedFault, planFaults, restoring } from "./plan.js";
+import { type PlannedFault, planFaults } from "./plan.js";
 import type { Restored, Soak } from "./restore.js";
 import { drawKeyWindowMs } from "./settings.js";
 import { progressText, summaryText } from "./text.js";
@@ -21,7 +21,7 @@ const PROGRESS_INTERVAL_MS = 10_000;
 /** Traffic begins before the faults do. Milliseconds. */
 const CALM_MS = 2_000;
 
-const { minutes, seed, entry, summary, withRestores } = readArguments();
+const { minutes, seed, entry, summary } = readArguments();
 console.log(
   `soak: seed ${seed}, ${minutes} minutes; again: npm run soak -- --minutes ${minutes} --seed ${seed}`,
 );
@@ -34,9 +34,7 @@ if (summary !== undefined) {
 async function soak(): Promise<number> {
   const random = createRandom(seed);
   const keyWindowMs = drawKeyWindowMs(random);
-  const plan = planFaults(random, minutes * 60_000).filter(
-    ({ kind }) => withRestores || !restoring.has(kind),
-  );
+  const plan = planFaults(random, minutes * 60_000);
   const problems: string[] = [];
   const onProblem = (problem: string) => {
     console.log(`PROBLEM ${problem}`);
@@ -101,8 +99,6 @@ interface Arguments {
   readonly entry: string | undefined;
   /** Where to write { "passed": number, "failed": number }. */
   readonly summary: string | undefined;
-  /** Whether the database is restored among the other faults. */
-  readonly withRestores: boolean;
 }
 
 function readArguments(): Arguments {
@@ -112,7 +108,6 @@ function readArguments(): Arguments {
       seed: { type: "string" },
       entry: { type: "string" },
       summary: { type: "string" },
-      "without-restores": { type: "boolean", default: false },
     },
   });
   const minutes = Number(values.minutes);
@@ -125,6 +120,5 @@ function readArguments(): Arguments {
     seed,
     entry: values.entry && resolve(values.entry),
     summary: values.summary,
-    withRestores: !values["without-restores"],
   };
 }

@@ -78,26 +78,37 @@ export function startOperator(options: OperatorOptions): Operator {
 
   /** Says it until it is so. */
   async function isEnded(
-    { operation, idempotencyKey }: HeldRecord,
+    record: HeldRecord,
     intent: Intent,
     kind: ResolutionKind,
   ): Promise<boolean> {
     let message = "";
     const ended = await until(async () => {
-      const service = client();
-      const { response } = await service.getRecord({ name: { operation, idempotencyKey } });
-      const record = response?.record;
-      if (record?.state === RecordState.HELD) {
-        const resolved = await resolve(service, record, kind);
-        message = resolved.message;
-        return resolved.response !== undefined;
-      }
-      return record?.state === RecordState.COMPLETED || record?.state === RecordState.RELEASED;
+      const said = await say(record, kind);
+      message = said.message;
+      return said.isEnded;
     });
     if (!ended) {
       onProblem(`${nameOf(intent)}: not ended with ${kind}: ${message}`);
     }
     return ended;
+  }
+
+  /** Says it once. */
+  async function say(
+    { operation, idempotencyKey }: HeldRecord,
+    kind: ResolutionKind,
+  ): Promise<{ readonly isEnded: boolean; readonly message: string }> {
+    const service = client();
+    const { response } = await service.getRecord({ name: { operation, idempotencyKey } });
+    const record = response?.record;
+    if (record?.state === RecordState.HELD) {
+      const resolved = await resolve(service, record, kind);
+      return { isEnded: resolved.response !== undefined, message: resolved.message };
+    }
+    const isOver =
+      record?.state === RecordState.COMPLETED || record?.state === RecordState.RELEASED;
+    return { isEnded: isOver, message: `state ${record?.state}` };
   }
 
   async function follow(intent: Intent, next: NextCall): Promise<void> {
@@ -145,7 +156,8 @@ export function startOperator(options: OperatorOptions): Operator {
       );
       await Promise.all(
         done.slice(0, AT_ONCE).map(async ({ record, intent }) => {
-          if (await isEnded(record, intent, "response")) {
+          // It may build on a call that has not come again yet: the next look says it once more.
+          if ((await say(record, "response")).isEnded) {
             words.note(intent, { kind: "response", next: "the same request" });
           }
         }),

@@ -62,12 +62,6 @@ export interface PlannedFault {
   readonly seed: number;
 }
 
-/** What restores of the database are made of. */
-export const restoring: ReadonlySet<FaultKind> = new Set([
-  "crash of the database, and a backup",
-  "restore of the database",
-]);
-
 /** All faults of a run, decided before it begins: the same for the same random numbers. */
 export function planFaults(random: Random, durationMs: number): readonly PlannedFault[] {
   const planned: PlannedFault[] = [];
