@@ -1,4 +1,4 @@
-import { type Clock, systemClock } from "./clock.js";
+import { type Clock, sleep, systemClock } from "./clock.js";
 import type { Executor } from "./executor.js";
 import type { RepeatableMethod } from "./methods.js";
 import { periodically } from "./periodically.js";
@@ -9,10 +9,20 @@ import type { IdempotencyStore, TakenOver } from "./store.js";
 const INTERVAL_MS = 1_000;
 
 /**
- * Calls that one process recovers at once. A few: they compete with the calls
- * of clients, and every other process recovers as many.
+ * Calls that one process begins to recover within a second, or until they have
+ * ended: a few, for they compete with the calls of clients, and every other
+ * process recovers as many.
  */
-const MAX_RUNNING = 16;
+const MAX_STARTING = 16;
+
+/** After this long, a call that goes on only waits, for a processor or a lock. Milliseconds. */
+const STARTING_MS = 1_000;
+
+/**
+ * Calls that one process recovers at once. More than begin within the ten
+ * seconds that a processor may take, so that those that hang hold up no other.
+ */
+const MAX_RUNNING = 256;
 
 export interface RecoveryOptions<Transaction> {
   readonly store: IdempotencyStore<Transaction>;
@@ -21,7 +31,7 @@ export interface RecoveryOptions<Transaction> {
   readonly methods: ReadonlyMap<string, RepeatableMethod<Transaction>>;
   /** Default 1 s. */
   readonly intervalMs?: number;
-  /** How many calls may be recovered at once. Default 16. */
+  /** How many calls may be recovered at once. Default 256. */
   readonly maxRunning?: number;
   readonly clock?: Clock;
   /** Told of everything worth a log line or a metric. Must not throw. */
@@ -49,22 +59,57 @@ export function startRecovery<Transaction>(options: RecoveryOptions<Transaction>
   const operations = [...methods.keys()];
   // Heartbeats go by the method's own lease; until the first one any of them will do.
   const leaseMs = Math.max(...[...methods.values()].map(({ policy }) => policy.leaseMs));
-  const running = new Set<Promise<void>>();
+  /** The tenant of each call that is being recovered. */
+  const running = new Map<Promise<void>, string>();
+  /** Those of them that have just begun. */
+  const starting = new Set<Promise<void>>();
   const looking = periodically({ intervalMs, clock, work: look });
 
-  async function look(): Promise<void> {
-    const limit = maxRunning - running.size;
-    if (limit === 0) {
-      return; // a call that hangs holds one place, and its attempt is bounded
-    }
+  /** Takes over what it can, until there is no more. */
+  async function look(signal: AbortSignal): Promise<void> {
     try {
-      for (const takenOver of await store.takeOverExpired({ operations, limit, leaseMs })) {
-        const run = rerun(takenOver).finally(() => running.delete(run));
-        running.add(run);
+      while (!signal.aborted) {
+        const limit = Math.min(MAX_STARTING - starting.size, maxRunning - running.size);
+        if (limit > 0) {
+          const exceptTenants = tenantsWithoutRoom();
+          const claims = { operations, limit, leaseMs, exceptTenants };
+          const taken = await store.takeOverExpired(claims);
+          for (const takenOver of taken) {
+            begin(takenOver);
+          }
+          if (taken.length < limit) {
+            return;
+          }
+        } else if (starting.size === 0) {
+          return; // all of them hang, and their attempts are bounded
+        } else {
+          await Promise.race([...starting, sleep(clock, intervalMs, signal)]);
+        }
       }
     } catch (error) {
       onEvent({ type: "store_failed", error });
     }
+  }
+
+  /** A tenant's calls may take no more room than is left for those of others. */
+  function tenantsWithoutRoom(): readonly string[] {
+    const counts = new Map<string, number>();
+    for (const tenant of running.values()) {
+      counts.set(tenant, (counts.get(tenant) ?? 0) + 1);
+    }
+    const left = maxRunning - running.size;
+    return [...counts].filter(([, count]) => count >= left).map(([tenant]) => tenant);
+  }
+
+  function begin(takenOver: TakenOver): void {
+    const ended = new AbortController();
+    const run = rerun(takenOver).finally(() => {
+      running.delete(run);
+      ended.abort();
+    });
+    running.set(run, takenOver.claim.scope.tenant);
+    const start = sleep(clock, STARTING_MS, ended.signal).finally(() => starting.delete(start));
+    starting.add(start);
   }
 
   async function rerun({ claim, request }: TakenOver): Promise<void> {
@@ -84,7 +129,7 @@ export function startRecovery<Transaction>(options: RecoveryOptions<Transaction>
   return {
     async stop() {
       await looking.stop();
-      await Promise.all(running);
+      await Promise.all(running.keys());
     },
   };
 }

@@ -124,14 +124,16 @@ export interface IdempotencyStore<Transaction = never> {
   suspend(claim: Claim, suspension: Suspension): Promise<boolean>;
 
   /**
-   * Takes over at most `limit` claims past their lease that may be run again,
-   * those waiting longest first. Two callers never get the same claim. One that
-   * has been taken over often waits longer each time, up to five minutes more
-   * than its lease, so that a call that ends every owner leaves room for others.
+   * Takes over at most `limit` claims past their lease that may be run again, in
+   * the order of `inTurns`. Two callers never get the same claim. One that has
+   * been taken over often waits longer each time, up to five minutes more than
+   * its lease, so that a call that ends every owner leaves room for others.
    */
   takeOverExpired(options: {
     /** Only claims of these operations. */
     readonly operations: readonly string[];
+    /** No claims of these tenants. Default: of any tenant. */
+    readonly exceptTenants?: readonly string[];
     readonly limit: number;
     readonly leaseMs: number;
   }): Promise<readonly TakenOver[]>;

@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { type Clock, systemClock } from "../../idempotency/clock.js";
 import { sameRequest } from "../../idempotency/fingerprint.js";
 import type { Outcome } from "../../idempotency/outcome.js";
+import { inTurns } from "../../idempotency/recovery-turns.js";
 import type { Scope } from "../../idempotency/scope.js";
 import {
   type Claim,
@@ -245,14 +246,22 @@ export function createMemoryStore({
       return true;
     },
 
-    async takeOverExpired({ operations, limit, leaseMs }) {
-      const isDue = ({ leaseUntilMs, claim }: MemoryRecord) =>
-        leaseUntilMs + recoveryBackoffMs(claim.attempt) < clock.nowMs();
-      return [...records.values()]
-        .filter((record) => lostItsOwner(record, "rerun") && isDue(record))
-        .filter(({ claim }) => operations.includes(claim.scope.operation))
-        .sort((a, b) => a.leaseUntilMs - b.leaseUntilMs)
+    async takeOverExpired({ operations, limit, leaseMs, exceptTenants = [] }) {
+      const due = [...records.values()]
+        .filter((record) => lostItsOwner(record, "rerun"))
+        .filter(({ claim: { scope } }) => operations.includes(scope.operation))
+        .filter(({ claim: { scope } }) => !exceptTenants.includes(scope.tenant))
+        .map((record) => {
+          const { leaseUntilMs, claim } = record;
+          return { record, leaseUntilMs, tenant: claim.scope.tenant, attempts: claim.attempt };
+        })
+        .filter(
+          ({ leaseUntilMs, attempts }) =>
+            leaseUntilMs + recoveryBackoffMs(attempts) < clock.nowMs(),
+        );
+      return inTurns(due)
         .slice(0, limit)
+        .map(({ record }) => record)
         .map((record) => ({
           claim: takeOver(record, {
             claimId: randomUUID(),

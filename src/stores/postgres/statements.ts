@@ -1,3 +1,4 @@
+import { FEW_ATTEMPTS } from "../../idempotency/recovery-turns.js";
 import type { RecordState } from "../../idempotency/store.js";
 import { LOCK_TIMEOUTS_MS } from "../../runtime/database-batches.js";
 
@@ -281,16 +282,39 @@ const TAKEN_OVER_COLUMNS = `tenant, operation, idempotency_key, fingerprint_vers
 /** recoveryBackoffMs of the port. The exponent is bounded before 2 is raised to it. */
 const RECOVERY_BACKOFF = "least(2 ^ least(attempts - 1, 9) - 1, 300) * interval '1 second'";
 
+/**
+ * How many claims past their lease are looked at, from either end: the oldest
+ * and the newest. Among any number a look costs the same.
+ */
+const LOOKED_AT = 1_000;
+
+const PAST_LEASE = `SELECT tenant, scope_hash, attempts, lease_until FROM idempotency_records
+  WHERE state = 'executing' AND on_lost_owner = 'rerun' AND operation = ANY ($3)
+    AND tenant <> ALL ($4) AND lease_until < now()`;
+
+/** In the order of `inTurns`. */
 export const TAKE_OVER_EXPIRED = {
   name: "idempotency_take_over_expired",
   text: `
-WITH waiting AS (
-  SELECT tenant, scope_hash FROM idempotency_records
-  WHERE state = 'executing' AND on_lost_owner = 'rerun' AND operation = ANY ($3)
-    AND lease_until < clock_timestamp() - ${RECOVERY_BACKOFF}
-  ORDER BY lease_until
+WITH past_lease AS MATERIALIZED (
+  (${PAST_LEASE} ORDER BY lease_until DESC LIMIT ${LOOKED_AT})
+  UNION
+  (${PAST_LEASE} ORDER BY lease_until LIMIT ${LOOKED_AT})
+), ranked AS (
+  SELECT tenant, scope_hash, lease_until, attempts > ${FEW_ATTEMPTS} AS goes_on_failing,
+    row_number() OVER (PARTITION BY tenant, attempts > ${FEW_ATTEMPTS} ORDER BY lease_until) AS oldest,
+    row_number() OVER (PARTITION BY tenant, attempts > ${FEW_ATTEMPTS} ORDER BY lease_until DESC) AS newest
+  FROM past_lease
+  WHERE lease_until < now() - ${RECOVERY_BACKOFF}
+), next AS MATERIALIZED (
+  SELECT tenant, scope_hash FROM ranked
+  ORDER BY CASE WHEN goes_on_failing THEN 3 * oldest ELSE least(3 * newest - 2, 3 * oldest - 1) END,
+    lease_until
   LIMIT $1
-  FOR NO KEY UPDATE SKIP LOCKED
+), waiting AS (
+  SELECT r.tenant, r.scope_hash FROM next JOIN idempotency_records AS r USING (tenant, scope_hash)
+  WHERE ${inState("r", "executing")} AND r.lease_until < now()
+  FOR NO KEY UPDATE OF r SKIP LOCKED
 ), taken_over AS (
   UPDATE idempotency_records AS r
   SET fencing_token = nextval('idempotency_fencing_tokens'), claim_id = gen_random_uuid(),

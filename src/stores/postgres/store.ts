@@ -45,10 +45,10 @@ export function createPostgresStore(
     reopenWithin: owners.reopenWithin,
     suspend: (claim, as) => owners.endWithoutOutcome({ claim, as }),
 
-    async takeOverExpired({ operations, limit, leaseMs }) {
+    async takeOverExpired({ operations, limit, leaseMs, exceptTenants = [] }) {
       const { rows } = await pool.query<TakenOverRow>({
         ...sql.TAKE_OVER_EXPIRED,
-        values: [limit, leaseMs, operations],
+        values: [limit, leaseMs, operations, exceptTenants],
       });
       return rows.map(toTakenOver);
     },

@@ -370,6 +370,29 @@ export function storeContract(name: string, open: () => Promise<StoresUnderTest>
         expect(await first.takeOverExpired(options)).toEqual([]);
       });
 
+      it("gives every tenant a turn, and of one tenant the newest and the oldest claim", async () => {
+        const operation = `test.v1.Service/${randomUUID()}`;
+        const lose = async (tenant: string) => {
+          const request = newRequest({ leaseMs: 1 });
+          const scope = { tenant, operation, key: request.scope.key };
+          await first.claim({ ...request, scope });
+          await sleep(5);
+          return scope.key;
+        };
+        const many = [await lose("many"), await lose("many"), await lose("many")];
+        const one = await lose("one");
+        many.push(await lose("many"), await lose("many"));
+        await sleep(20);
+        const take = async (limit: number, exceptTenants: readonly string[] = []) => {
+          const options = { operations: [operation], limit, leaseMs: LONG_LEASE_MS };
+          const taken = await second.takeOverExpired({ ...options, exceptTenants });
+          return taken.map(({ claim }) => claim.scope.key).sort();
+        };
+        expect(await take(100, ["many", "one"])).toEqual([]);
+        expect(await take(3)).toEqual([many[0], one, many.at(-1)].sort());
+        expect(await take(100)).toEqual(many.slice(1, -1).sort());
+      });
+
       it("backs off from a claim that ends its owners, which a caller need not", async () => {
         const scope = { ...newRequest().scope, operation: `test.v1.Service/${randomUUID()}` };
         const request = { ...newRequest({ leaseMs: 1 }), scope };

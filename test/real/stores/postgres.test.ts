@@ -3,6 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Pool } from "pg";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { okOutcome } from "../../../src/idempotency/outcome.js";
+import { inTurns } from "../../../src/idempotency/recovery-turns.js";
 import type { ClaimRequest } from "../../../src/idempotency/store.js";
 import { claimParameters } from "../../../src/stores/postgres/claims.js";
 import {
@@ -227,6 +228,43 @@ describe("a claim that a transaction holds", () => {
     } else {
       expect(claimOf(after).attempt).toBe(2);
       expect(await store.complete(claim, answer, RETENTION_MS)).toBe(false);
+    }
+  });
+});
+
+describe("claims past their lease", () => {
+  it("are taken over in the order of inTurns", async () => {
+    const operation = `test.v1.Service/${randomUUID()}`;
+    // Long enough ago that no backoff holds them.
+    const { rows } = await pool.query<{
+      tenant: string;
+      key: string;
+      attempts: number;
+      ms: number;
+    }>(
+      `INSERT INTO idempotency_records (
+         tenant, scope_hash, operation, idempotency_key, state, fingerprint_version, fingerprint,
+         raw_hash, fencing_token, claim_id, attempts, on_lost_owner, lease_until, request)
+       SELECT 'tenant-' || n % 3, sha256(($1 || n)::bytea), $1, 'key-' || n, 'executing', 1, '', '',
+         nextval('idempotency_fencing_tokens'), gen_random_uuid(), 1 + n % 5, 'rerun',
+         now() - interval '1 hour' - n * 7919 % 211 * interval '1 second', ''
+       FROM generate_series(1, 60) AS n
+       RETURNING tenant, idempotency_key AS key, attempts,
+         extract(epoch FROM lease_until)::float8 * 1000 AS ms`,
+      [operation],
+    );
+    const claims = rows.map(({ ms, ...row }) => ({ ...row, leaseUntilMs: ms }));
+    const keysOf = (taken: readonly { readonly key: string }[]) =>
+      taken.map(({ key }) => key).sort();
+    const store = createPostgresStore(pool);
+    for (let left = inTurns(claims); left.length > 0; ) {
+      const taken = await store.takeOverExpired({
+        operations: [operation],
+        limit: 7,
+        leaseMs: LONG_LEASE_MS,
+      });
+      expect(keysOf(taken.map(({ claim }) => claim.scope))).toEqual(keysOf(left.slice(0, 7)));
+      left = inTurns(left.slice(7));
     }
   });
 });
