@@ -3,7 +3,8 @@ import type { DescService } from "@bufbuild/protobuf";
 import type { PoolClient } from "pg";
 import { InspectionService } from "../gen/payonce/idempotency/v1/inspection_pb.js";
 import { PaymentService } from "../gen/payonce/payments/v1/payments_pb.js";
-import { createExecutor } from "../idempotency/executor.js";
+import { createAdmission } from "../idempotency/admission.js";
+import { createExecutor, MAX_CALLS } from "../idempotency/executor.js";
 import type { ServiceHandlers } from "../idempotency/handlers.js";
 import { repeatableMethods } from "../idempotency/methods.js";
 import { startReaper } from "../idempotency/reaper.js";
@@ -98,7 +99,12 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     const database = await openStoreOfRecord(open);
     const firstWork = createFirstWork();
     const { records, watch } = database.value;
-    const record = createPostgresStore(records, { firstWork, lossySetting: watch.lossySetting });
+    const admission = createAdmission({ maxCalls: MAX_CALLS });
+    const record = createPostgresStore(records, {
+      firstWork,
+      lossySetting: watch.lossySetting,
+      onClaimsSent: admission.stage(),
+    });
     const gated =
       gate === undefined
         ? await openGatedStore(open, record, { watch, metrics })
@@ -107,6 +113,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     const store = gated.value;
     const executor = createExecutor({
       store,
+      admission,
       maxExecutionMs: config.idempotencyMaxExecutionMs,
       onEvent: watching(metrics.onExecutorEvent, logExecutorEvent),
     });
@@ -118,6 +125,8 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     const defaults = { leaseMs: config.idempotencyLeaseMs, retentionMs };
     const payments = createPaymentHandlers({
       pool: database.value.payments,
+      reads: database.value.reads,
+      onStepsSent: admission.stage(),
       firstWork,
       processor: wrap(processor.value),
       keyWindow: wrapWindow(
