@@ -26,12 +26,16 @@ const RESERVED_SHARE = 0.1;
  * sent within `TARGET_MS` (as in CoDel, RFC 8289). Then each tenant may have
  * fewer calls under way, until nothing waits that long; then slowly more again.
  * All tenants have the same limit, so one that sends little is not refused for
- * one that sends much. How long processors take is no sign: it is not our queue.
+ * one that sends much. How long processors take is no sign: it is not our queue,
+ * and calls that wait for them do not count towards the limit.
  */
 export interface Admission {
   /** Whether a call of the tenant is taken. One that is must `leave`. */
   enter(tenant: string): boolean;
   leave(tenant: string): void;
+  /** A call that was taken waits for another system, or does no more: then it is no work of ours. */
+  pause(tenant: string): void;
+  resume(tenant: string): void;
   /** How many calls are under way. */
   underWay(): number;
   /** A stage of the work: to be told how long the first item of each batch has waited. Milliseconds. */
@@ -46,8 +50,9 @@ export interface AdmissionOptions {
 
 export function createAdmission({ maxCalls, clock = systemClock }: AdmissionOptions): Admission {
   const reserved = Math.floor(maxCalls * RESERVED_SHARE);
-  const callsOf = new Map<string, number>();
-  let calls = 0;
+  /** What each tenant has under way: all of it, and what works. */
+  const callsOf = createCounts();
+  const workingOf = createCounts();
   /** Of one tenant's calls. */
   let limit = Number.POSITIVE_INFINITY;
   let hasRefused = false;
@@ -55,7 +60,7 @@ export function createAdmission({ maxCalls, clock = systemClock }: AdmissionOpti
   let congestedAtMs = Number.NEGATIVE_INFINITY;
 
   function decrease(): void {
-    const most = Math.max(...callsOf.values(), 0);
+    const most = workingOf.most();
     if (most <= limit) {
       // What was taken before has ended, and it was still too much.
       limit = Math.max(MIN_LIMIT, Math.floor(most * DECREASE));
@@ -91,26 +96,24 @@ export function createAdmission({ maxCalls, clock = systemClock }: AdmissionOpti
 
   return {
     enter(tenant) {
-      const own = callsOf.get(tenant) ?? 0;
-      const isFull = calls >= maxCalls || (calls >= maxCalls - reserved && own >= reserved);
-      if (isFull || own >= limit) {
+      const calls = callsOf.total();
+      const isFull =
+        calls >= maxCalls || (calls >= maxCalls - reserved && callsOf.get(tenant) >= reserved);
+      if (isFull || workingOf.get(tenant) >= limit) {
         hasRefused = true;
         return false;
       }
-      calls += 1;
-      callsOf.set(tenant, own + 1);
+      callsOf.add(tenant, 1);
+      workingOf.add(tenant, 1);
       return true;
     },
     leave(tenant) {
-      calls -= 1;
-      const own = (callsOf.get(tenant) ?? 0) - 1;
-      if (own > 0) {
-        callsOf.set(tenant, own);
-      } else {
-        callsOf.delete(tenant);
-      }
+      callsOf.add(tenant, -1);
+      workingOf.add(tenant, -1);
     },
-    underWay: () => calls,
+    pause: (tenant) => workingOf.add(tenant, -1),
+    resume: (tenant) => workingOf.add(tenant, 1),
+    underWay: callsOf.total,
     stage() {
       let sinceMs = clock.nowMs();
       let shortestMs = Number.POSITIVE_INFINITY;
@@ -123,6 +126,28 @@ export function createAdmission({ maxCalls, clock = systemClock }: AdmissionOpti
           shortestMs = Number.POSITIVE_INFINITY;
         }
       };
+    },
+  };
+}
+
+/** How many there are of each name; none of most. */
+function createCounts() {
+  const counts = new Map<string, number>();
+  let total = 0;
+  const get = (name: string) => counts.get(name) ?? 0;
+  return {
+    get,
+    total: () => total,
+    most: () => Math.max(0, ...counts.values()),
+    add(name: string, change: 1 | -1): void {
+      total += change;
+      const count = get(name) + change;
+      // Below zero while a call that has left still waits for another system.
+      if (count === 0) {
+        counts.delete(name);
+      } else {
+        counts.set(name, count);
+      }
     },
   };
 }

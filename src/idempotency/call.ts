@@ -33,6 +33,12 @@ export interface Execution<Transaction = never> {
   /** Aborted when the claim is lost or the attempt has lasted too long. Never by the client. */
   readonly signal: AbortSignal;
 
+  /**
+   * Runs work of another system, such as a call to a processor. While it lasts,
+   * the call takes no place from others of its tenant.
+   */
+  elsewhere<Result>(work: () => Promise<Result>): Promise<Result>;
+
   /** Throws what the signal's own would throw, and costs less than a signal. */
   throwIfAborted(): void;
 

@@ -111,6 +111,8 @@ export interface ClaimedCall<Transaction> {
   readonly mayBeClaimedAgain?: boolean;
   /** It gets an attempt whatever the number before: an operator brings the outcome. */
   readonly isUnbounded?: boolean;
+  /** It was admitted, and so takes a place. */
+  readonly isAdmitted?: boolean;
 }
 
 export interface Executor<Transaction> {
@@ -276,7 +278,13 @@ export function createExecutor<Transaction = never>(
     const { scope, policy } = request;
     switch (result.kind) {
       case "claimed":
-        return runClaimed({ claim: result.claim, policy, run: request.run, mayBeClaimedAgain });
+        return runClaimed({
+          claim: result.claim,
+          policy,
+          run: request.run,
+          mayBeClaimedAgain,
+          isAdmitted: true,
+        });
       case "replay":
         onEvent({ type: "replayed", scope });
         return replayedReply(result.outcome);
@@ -298,13 +306,29 @@ export function createExecutor<Transaction = never>(
     policy,
     run,
     isUnbounded = false,
+    isAdmitted = false,
   }: ClaimedCall<Transaction>): Promise<AttemptResult> {
     if (isGivingUp) {
       return GIVEN_UP; // claimed since, and for others to run
     }
     return claim.attempt > maxAttempts && !isUnbounded
       ? { kind: "parked", reason: `${maxAttempts} attempts have ended without an outcome` }
-      : attempt({ store, clock, claim, policy, maxExecutionMs, run, running });
+      : attempt({
+          ...{ store, clock, claim, policy, maxExecutionMs, run, running },
+          elsewhere: (work) => (isAdmitted ? withoutPlace(claim.scope, work) : work()),
+        });
+  }
+
+  async function withoutPlace<Result>(
+    { tenant }: Scope,
+    work: () => Promise<Result>,
+  ): Promise<Result> {
+    admission.pause(tenant);
+    try {
+      return await work();
+    } finally {
+      admission.resume(tenant);
+    }
   }
 
   async function runClaimed(call: ClaimedCall<Transaction>): Promise<Reply> {

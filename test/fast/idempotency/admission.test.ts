@@ -69,6 +69,35 @@ describe("calls of one tenant", () => {
     expect(fill("many")).toBe(16);
   });
 
+  it("are not fewer for those that wait for another system", async () => {
+    const { fill, pause, resume, leave, works } = underTest();
+    fill("many", 1_000);
+    for (let paused = 0; paused < 980; paused += 1) {
+      pause("many");
+    }
+    await works(LONG_WAIT_MS);
+    expect(fill("many")).toBe(0); // 20 work, 16 may
+    leave("many", 10);
+    expect(fill("many")).toBe(6);
+    for (let resumed = 0; resumed < 980; resumed += 1) {
+      resume("many");
+    }
+    leave("many", 996);
+    expect(fill("many")).toBe(16);
+  });
+
+  it("take no place for good where one leaves before another system has answered", async () => {
+    const { enter, pause, resume, leave, works, fill } = underTest();
+    for (let round = 0; round < 100; round += 1) {
+      enter("many");
+      pause("many");
+      leave("many");
+      resume("many");
+    }
+    await works(LONG_WAIT_MS);
+    expect(fill("many")).toBe(16);
+  });
+
   it("are bounded no more once nothing has waited for long", async () => {
     const { fill, leave, works } = underTest();
     fill("many", 100);
