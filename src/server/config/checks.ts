@@ -96,11 +96,13 @@ const COPIES_PER_KEY_WINDOW = 12;
 export function configWarnings({
   responseCacheTtlMs,
   processorKeyWindowMs,
+  misspelled,
 }: Config): readonly string[] {
   const longestMs = processorKeyWindowMs / COPIES_PER_KEY_WINDOW;
   return responseCacheTtlMs > longestMs
     ? [
+        ...misspelled,
         `RESPONSE_CACHE_TTL_MS should be at most ${Math.floor(longestMs)} ms, a twelfth of PROCESSOR_KEY_WINDOW_MS: a copy that a restore has made wrong must be gone long before the processor forgets its keys`,
       ]
-    : [];
+    : misspelled;
 }

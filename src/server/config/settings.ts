@@ -163,17 +163,25 @@ export const settings = {
   }),
 };
 
-/** The one flag that is no setting: an operator types it each time, no environment carries it on. */
+/** Flags that are no settings: an operator types them each time, no environment carries them on. */
 export const INSECURE_FLAG = "insecure";
+export const INSECURE_OPERATOR_FLAG = "insecure-operator";
 
 export type SettingName = keyof typeof settings;
 
-/** What holds after environment, flags and defaults. Durations are in milliseconds. */
-export type Config = {
+/** The values of all settings. Durations are in milliseconds. */
+export type Settings = {
   readonly [Name in SettingName]: (typeof settings)[Name]["otherwise"]["value"];
-} & {
+};
+
+/** What holds after environment, flags and defaults. */
+export type Config = Settings & {
   /** Lets a server listen beyond loopback without TLS and authentication. */
   readonly insecure: boolean;
+  /** Makes everybody an operator where nobody is authenticated. */
+  readonly insecureOperator: boolean;
+  /** A line about each name of the environment that resembles a setting which is not given. */
+  readonly misspelled: readonly string[];
   /** Where programs are looked for; the PATH of the environment. */
   readonly searchPath: string;
 };

@@ -72,6 +72,8 @@ describe("defaults", () => {
       recoveryIntervalMs: 1_000,
       logLevel: "info",
       insecure: false,
+      insecureOperator: false,
+      misspelled: [],
       searchPath: "",
     });
   });
@@ -359,15 +361,53 @@ describe("what is permitted and should be known of", () => {
 
 describe("misspelled variables", () => {
   it.each([
+    ["AUTH_TOKEN_FILE", "AUTH_TOKENS_FILE"],
+    ["AUTH_TOKENS", "AUTH_TOKENS_FILE"],
+    ["AUTH_TOKEN", "AUTH_TOKENS_FILE"],
+    ["TLS_CERT", "TLS_CERT_FILE"],
+    ["TLS_KEY", "TLS_KEY_FILE"],
+    ["TLS_CERTIFICATE_FILE", "TLS_CERT_FILE"],
+    ["TLS_CA_FILE", "TLS_CLIENT_CA_FILE"],
+    ["GRPC_LISTN", "GRPC_LISTEN"],
+    ["GRPC_LISTEN_ADDRESS", "GRPC_LISTEN"],
+    ["HTTP_ADDR", "HTTP_LISTEN"],
+    ["SANDBOX_LISTENS", "SANDBOX_LISTEN"],
+    ["PAYONCE_AUTH_TOKENS_FILE", "AUTH_TOKENS_FILE"],
+    ["DATABASE_URI", "DATABASE_URL"],
+    ["PROCESSOR_URI", "PROCESSOR_URL"],
+    ["RESPONSE_CACHE_SERCET", "RESPONSE_CACHE_SECRET"],
+  ])(
+    "%s stops the start: who may call, or where money goes, hangs on it",
+    (misspelled, intended) => {
+      expect(problems({ [misspelled]: "hunter2" })).toEqual([
+        `${misspelled} is no setting; ${intended} is`,
+      ]);
+    },
+  );
+
+  it.each([
     ["IDEMPOTENCY_LEASE", "IDEMPOTENCY_LEASE_MS"],
     ["IDEMPOTENCE_RETENTION_MS", "IDEMPOTENCY_RETENTION_MS"],
     ["PROCESSOR_TIMEOUT", "PROCESSOR_TIMEOUT_MS"],
-    ["PROCESSOR_URI", "PROCESSOR_URL"],
-    ["RESPONSE_CACHE_SERCET", "RESPONSE_CACHE_SECRET"],
-  ])("%s is refused", (misspelled, intended) => {
-    expect(problems({ [misspelled]: "1s" })).toEqual([
+    ["LOG_LEVL", "LOG_LEVEL"],
+    ["REDIS_URL", "REDIS_URLS"],
+    // Platforms put these into every environment.
+    ["PORT", "HTTP_LISTEN"],
+    ["GRPC_PORT", "GRPC_LISTEN"],
+    ["PROCESSOR_PORT", "PROCESSOR_URL"],
+    ["DATABASE_HOST", "DATABASE_URL"],
+  ])("%s is a warning", (misspelled, intended) => {
+    expect(configWarnings(read({ [misspelled]: "1s" }))).toEqual([
       `${misspelled} is no setting; ${intended} is`,
     ]);
+  });
+
+  it("are none where the setting is given as well", () => {
+    const env = { REDIS_URL: "redis://one", PORT: "80" };
+    expect(configWarnings(read({ ...env, REDIS_URLS: "one", HTTP_LISTEN: "[::1]:80" }))).toEqual(
+      [],
+    );
+    expect(configWarnings(read(env, { "redis-urls": "one" }))).toHaveLength(1);
   });
 
   it.each([
@@ -376,10 +416,25 @@ describe("misspelled variables", () => {
     "PROCESSOR_LEVEL",
     "PROCESSOR_REVISION",
     "OTEL_EXPORTER_OTLP_ENDPOINT",
-    "REDIS_URL",
+    "SSL_CERT_FILE",
+    "NODE_EXTRA_CA_CERTS",
+    "XDG_DATA_DIRS",
+    "NPM_CONFIG_LOGLEVEL",
+    "HTTP_PROXY",
+    "http_proxy",
+    // Kubernetes, beside services named auth, payonce and redis.
+    "AUTH_SERVICE_HOST",
+    "AUTH_PORT_80_TCP_ADDR",
+    "AUTH_PORT",
+    "PAYONCE_PORT",
+    "PAYONCE_SERVICE_HOST",
+    "REDIS_SERVICE_PORT",
+    "AUTH_URL",
     "PATH",
+    "PWD",
   ])("%s is another program's", (variable) => {
     expect(problems({ [variable]: "x" })).toEqual([]);
+    expect(configWarnings(read({ [variable]: "x" }))).toEqual([]);
   });
 });
 

@@ -51,7 +51,7 @@ async function refusedStart(env: Record<string, string>, args: readonly string[]
 describe("a wrong setting stops the start with one line that names it", () => {
   it.each([
     ["IDEMPOTENCY_LEASE_MS", "10", /^IDEMPOTENCY_LEASE_MS accepts a duration from 1s/],
-    ["IDEMPOTENCY_LEASE", "15s", /^IDEMPOTENCY_LEASE is no setting; IDEMPOTENCY_LEASE_MS is$/],
+    ["AUTH_TOKEN_FILE", "hunter2", /^AUTH_TOKEN_FILE is no setting; AUTH_TOKENS_FILE is$/],
     ["GRPC_LISTEN", "0.0.0.0:0", /^GRPC_LISTEN accepts only a loopback address without TLS/],
     ["HTTP_LISTEN", "here", /^HTTP_LISTEN accepts host:port/],
     ["REDIS_URLS", "127.0.0.1:1,127.0.0.1:2", /^REDIS_URLS accepts an odd number/],
