@@ -40,7 +40,10 @@ export interface ConfigSources {
  */
 export function readConfig({ env = process.env, flags = {} }: ConfigSources = {}): Config {
   const readings = settingNames.map((name) => readSetting(name, { env, flags }));
-  const labels = new Map(readings.map(({ name, label }) => [name, label]));
+  const labels = new Map<string, string>([
+    ...readings.map(({ name, label }) => [name, label] as const),
+    [INSECURE_OPERATOR_FLAG, `--${INSECURE_OPERATOR_FLAG}`],
+  ]);
   const refused = readings.filter(({ accepted }) => !accepted).map(({ name }) => name);
   const misspelled = Object.keys(env).flatMap((name) => misspelling(name) ?? []);
   const config: Config = {

@@ -16,6 +16,8 @@ export interface AuthenticatorOptions {
   readonly tokens?: Tokens | undefined;
   /** Whether the common name of a client's certificate names its tenant. */
   readonly clientCertificates: "trusted" | "ignored";
+  /** Who anybody is where neither kind of credential is configured. */
+  readonly anybody?: Caller;
 }
 
 /** Who calls, or why the call is refused. The two are told apart by `reason`. */
@@ -24,16 +26,16 @@ export type Authenticator = (credentials: Credentials) => Caller | ErrorDescript
 /**
  * Makes the function that finds out who calls. Either kind of credential is
  * enough where both are configured; one that is presented and wrong is refused,
- * whatever the other says. Where none is configured, everybody is
- * `DEFAULT_CALLER`.
+ * whatever the other says. Where none is configured, nobody is asked for any.
  */
 export function createAuthenticator({
   tokens,
   clientCertificates,
+  anybody = DEFAULT_CALLER,
 }: AuthenticatorOptions): Authenticator {
   const trustsCertificates = clientCertificates === "trusted";
   if (tokens === undefined && !trustsCertificates) {
-    return () => DEFAULT_CALLER;
+    return () => anybody;
   }
   const accepted = [
     ...(tokens === undefined ? [] : ["a bearer token"]),
@@ -59,7 +61,9 @@ export function createAuthenticator({
 /** @throws CallError with PERMISSION_DENIED unless the caller is an operator. */
 export function requireOperator({ role }: Caller): void {
   if (role === "caller") {
-    throw operatorRequired("only an operator may call this method");
+    throw operatorRequired(
+      "only an operator may call this method: a token or a client certificate says who is one, without authentication the flag --insecure-operator",
+    );
   }
 }
 

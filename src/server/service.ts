@@ -3,6 +3,7 @@ import type { DescService } from "@bufbuild/protobuf";
 import type { PoolClient } from "pg";
 import { InspectionService } from "../gen/payonce/idempotency/v1/inspection_pb.js";
 import { PaymentService } from "../gen/payonce/payments/v1/payments_pb.js";
+import { DEFAULT_CALLER } from "../idempotency/call.js";
 import { createExecutor } from "../idempotency/executor.js";
 import type { ServiceHandlers } from "../idempotency/handlers.js";
 import { repeatableMethods } from "../idempotency/methods.js";
@@ -194,8 +195,9 @@ function unchanged<Part>(part: Part): Part {
   return part;
 }
 
-async function openAuthenticator({ authTokensFile, tlsClientCaFile }: Config) {
+async function openAuthenticator({ authTokensFile, tlsClientCaFile, insecureOperator }: Config) {
   return createAuthenticator({
+    ...(insecureOperator ? { anybody: { ...DEFAULT_CALLER, role: "operator" } } : {}),
     tokens:
       authTokensFile === undefined
         ? undefined

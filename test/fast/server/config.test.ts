@@ -259,7 +259,9 @@ describe("flags", () => {
 
   it("exist for every variable", () => {
     const names = VARIABLES.map((variable) => variable.toLowerCase().replaceAll("_", "-"));
-    expect(Object.keys(configFlags()).sort()).toEqual([...names, "insecure"].sort());
+    expect(Object.keys(configFlags()).sort()).toEqual(
+      [...names, "insecure", "insecure-operator"].sort(),
+    );
   });
 
   it("leaves flags of a command's own alone", () => {
@@ -327,6 +329,22 @@ describe("rules about several settings", () => {
         expect(problems({ [variable]: address })).toEqual([]);
       },
     );
+  });
+
+  it("everybody may be an operator only on loopback and without authentication", () => {
+    const flags = { "insecure-operator": true };
+    expect(read({}).insecureOperator).toBe(false);
+    expect(read({}, flags).insecureOperator).toBe(true);
+    for (const env of [
+      { GRPC_LISTEN: "0.0.0.0:1" },
+      { HTTP_LISTEN: "10.1.2.3:1" },
+      { ...tls, ...tokens },
+      { ...tls, ...clientCa },
+    ]) {
+      expect(problems(env, { ...flags, insecure: true })).toEqual([
+        expect.stringMatching(/^--insecure-operator accepts only a service on loopback/),
+      ]);
+    }
   });
 
   it("are not reported about settings that were refused themselves", () => {

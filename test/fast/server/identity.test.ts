@@ -128,6 +128,18 @@ describe("tokens and certificates together", () => {
 });
 
 describe("without any authentication", () => {
+  it("everybody is no operator, unless the service says otherwise", () => {
+    expect(createAuthenticator({ clientCertificates: "ignored" })({})).toEqual({
+      tenant: "default",
+      role: "caller",
+    });
+    const anybody = { tenant: "default", role: "operator" } as const;
+    expect(createAuthenticator({ clientCertificates: "ignored", anybody })({})).toEqual(anybody);
+    expect(
+      createAuthenticator({ tokens, clientCertificates: "ignored", anybody })({}),
+    ).toMatchObject(unauthenticated);
+  });
+
   it("everybody is the default caller", () => {
     const authenticate = createAuthenticator({ clientCertificates: "ignored" });
     expect(authenticate({})).toEqual(DEFAULT_CALLER);

@@ -17,7 +17,7 @@ import {
   paymentOf,
   refusalOf,
 } from "../../support/payments-client.js";
-import type { ServiceProcess } from "../../support/service-process.js";
+import { type ServiceProcess, startServiceProcess } from "../../support/service-process.js";
 import { type Certificate, type CertificateAuthority, createAuthority } from "./certificates.js";
 import { payonce } from "./command-line.js";
 
@@ -269,7 +269,30 @@ describe("mutual TLS", () => {
 });
 
 describe("without authentication", () => {
-  it("a caller may inspect the keys of its tenant, which is default, and no other's", async () => {
+  it("nobody is an operator unless the flag says so, and the refusal names it", async () => {
+    const service = await startServiceProcess({
+      env: { DATABASE_URL: cluster.database.url, PROCESSOR_URL: "instant:", LOG_LEVEL: "error" },
+      args: [],
+    });
+    const anybody = open(service, {});
+    const { response } = await anybody.createPayment(paymentOf("tok_visa"), "of-no-operator");
+    expect(response?.payment?.status).toBe(CAPTURED);
+    const name = { operation: CREATE_PAYMENT, idempotencyKey: "of-no-operator" };
+    for (const result of [
+      await anybody.getRecord({ name }),
+      await anybody.listRecords({}),
+      await anybody.resolveKey({ name, fencingToken: 1n, reason: "Ada", resolution: NOT_EXECUTED }),
+    ]) {
+      expect(refusalOf(result)).toMatchObject({
+        code: Code.PERMISSION_DENIED,
+        reason: "OPERATOR_REQUIRED",
+      });
+      expect(result.message).toContain("--insecure-operator");
+    }
+    await service.stop();
+  });
+
+  it("but with --insecure-operator anybody may inspect the keys of its tenant, which is default, and no other's", async () => {
     const anybody = open(await cluster.addService(), {});
     await anybody.createPayment(paymentOf("tok_visa"), "of-anybody");
     const name = { operation: CREATE_PAYMENT, idempotencyKey: "of-anybody" };
