@@ -11,7 +11,7 @@ import {
   settings,
 } from "./config/settings.js";
 
-export { type Address, formatAddress } from "./config/address.js";
+export { type Address, formatAddress, isLoopback } from "./config/address.js";
 export { configWarnings } from "./config/checks.js";
 export { configFlags, configHelp } from "./config/help.js";
 export type { ProcessorTarget } from "./config/parsers.js";

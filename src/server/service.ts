@@ -16,6 +16,7 @@ import type { Processor } from "../payments/processor.js";
 import { createPaymentHandlers } from "../payments/service.js";
 import { paymentValidators } from "../payments/validators.js";
 import { createPostgresStore } from "../stores/postgres/index.js";
+import { accessLines } from "./access.js";
 import { createClosers } from "./closers.js";
 import { type Address, type Config, configWarnings, formatAddress } from "./config.js";
 import { openGatedStore, openProcessor, openStoreOfRecord } from "./dependencies.js";
@@ -182,6 +183,9 @@ export async function startService(options: ServiceOptions): Promise<Service> {
         `Records    ${database.what}`,
         `Gate       ${gated.what}`,
         `Processor  ${processor.what}`,
+        ...accessLines(config, [grpc.address, http.address]).map(
+          (line, index) => (index === 0 ? "Access" : "").padEnd(11) + line,
+        ),
       ],
       close,
     };
