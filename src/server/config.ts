@@ -15,7 +15,7 @@ export { type Address, formatAddress, isLoopback } from "./config/address.js";
 export { configWarnings } from "./config/checks.js";
 export { configFlags, configHelp } from "./config/help.js";
 export type { ProcessorTarget } from "./config/parsers.js";
-export type { Config, SettingName } from "./config/settings.js";
+export { type Config, INSECURE_FLAG, type SettingName } from "./config/settings.js";
 
 /** Settings that were refused. Stops the start. */
 export class ConfigError extends Error {

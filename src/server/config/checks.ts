@@ -51,6 +51,13 @@ const checks: readonly Check[] = [
   guarded("grpcListen"),
   guarded("httpListen"),
   {
+    // It has neither TLS nor authentication.
+    subject: "sandboxListen",
+    reads: ["sandboxListen"],
+    holds: ({ insecure, sandboxListen }) => insecure || isLoopback(sandboxListen.host),
+    accepts: "only a loopback address; --insecure lifts this",
+  },
+  {
     // Whoever can reach the service could end any key. With authentication the
     // flag would say nothing: everybody has the role of a token or a certificate.
     subject: INSECURE_OPERATOR_FLAG,

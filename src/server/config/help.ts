@@ -50,8 +50,8 @@ export function configHelp(names?: readonly SettingName[]): string {
     lines.map((line, index) => (index === 0 ? `  ${flag}` : "").padEnd(width) + line).join("\n"),
   );
   return [
-    "Each flag but the last two can also be set in the environment: --grpc-listen as GRPC_LISTEN.",
-    "A flag beats the environment.",
+    "Each setting is also a variable of the environment: --grpc-listen as GRPC_LISTEN.",
+    "A flag beats the environment; what is insecure is a flag alone.",
     "",
     ...table,
   ].join("\n");

@@ -23,6 +23,7 @@ const STOPPING: ReadonlySet<SettingName> = new Set<SettingName>([
   "grpcListen",
   "httpListen",
   "sandboxListen",
+  "sandboxTokenFile",
   "responseCacheSecret",
   "databaseUrl",
   "processorUrl",

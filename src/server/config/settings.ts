@@ -161,6 +161,11 @@ export const settings = {
     meaning: "where the sandbox processor listens",
     parser: listenAddress,
   }),
+  sandboxTokenFile: optional("anybody on loopback, nobody beyond it", {
+    variable: "SANDBOX_TOKEN_FILE",
+    meaning: "the bearer token that the sandbox processor's faults take, one line",
+    parser: path("file"),
+  }),
 };
 
 /** Flags that are no settings: an operator types them each time, no environment carries them on. */

@@ -33,6 +33,7 @@ const VARIABLES = [
   "AUTH_TOKENS_FILE",
   "LOG_LEVEL",
   "SANDBOX_LISTEN",
+  "SANDBOX_TOKEN_FILE",
 ];
 
 const HOUR_MS = 3_600_000;
@@ -329,6 +330,15 @@ describe("rules about several settings", () => {
         expect(problems({ [variable]: address })).toEqual([]);
       },
     );
+  });
+
+  it("the sandbox listens beyond loopback only where that is said", () => {
+    const env = { SANDBOX_LISTEN: "0.0.0.0:1", ...tls, ...tokens };
+    expect(problems(env)).toEqual([
+      "SANDBOX_LISTEN accepts only a loopback address; --insecure lifts this",
+    ]);
+    expect(problems(env, { insecure: true })).toEqual([]);
+    expect(problems({ SANDBOX_LISTEN: "[::1]:1" })).toEqual([]);
   });
 
   it("everybody may be an operator only on loopback and without authentication", () => {

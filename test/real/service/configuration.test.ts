@@ -53,6 +53,7 @@ describe("a wrong setting stops the start with one line that names it", () => {
     ["IDEMPOTENCY_LEASE_MS", "10", /^IDEMPOTENCY_LEASE_MS accepts a duration from 1s/],
     ["AUTH_TOKEN_FILE", "hunter2", /^AUTH_TOKEN_FILE is no setting; AUTH_TOKENS_FILE is$/],
     ["GRPC_LISTEN", "0.0.0.0:0", /^GRPC_LISTEN accepts only a loopback address without TLS/],
+    ["SANDBOX_LISTEN", "0.0.0.0:0", /^SANDBOX_LISTEN accepts only a loopback address/],
     ["HTTP_LISTEN", "here", /^HTTP_LISTEN accepts host:port/],
     ["REDIS_URLS", "127.0.0.1:1,127.0.0.1:2", /^REDIS_URLS accepts an odd number/],
     ["DATABASE_URL", "mysql://a:hunter2@b/c", /^DATABASE_URL accepts a URL such as postgres:/],
