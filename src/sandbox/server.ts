@@ -1,5 +1,4 @@
 import { setMaxListeners } from "node:events";
-import { mkdir } from "node:fs/promises";
 import {
   createServer,
   type Http2Server,
@@ -12,6 +11,7 @@ import { connectNodeAdapter } from "@connectrpc/connect-node";
 import { SandboxProcessorService } from "../gen/payonce/sandbox/v1/sandbox_pb.js";
 import { createConnections } from "../runtime/connections.js";
 import { lockDirectory } from "../runtime/directory-lock.js";
+import { makeDirectory } from "../runtime/make-directory.js";
 import { within } from "../runtime/within.js";
 import type { FaultAccess } from "./fault-access.js";
 import { createArmedFaults } from "./faults.js";
@@ -65,7 +65,7 @@ const streamKey = createContextKey<ServerHttp2Stream | undefined>(undefined);
  */
 export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
   const { listen, dataDir, faults = { kind: "anybody" }, log = () => undefined } = options;
-  await mkdir(dataDir, { recursive: true });
+  await makeDirectory(dataDir);
   const lock = await lockDirectory(dataDir);
   try {
     const { journal, history, settled, close: closeJournal } = await openJournal(dataDir, log);
