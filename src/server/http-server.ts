@@ -14,13 +14,11 @@ import {
 import { createConnections } from "../runtime/connections.js";
 import { formatAddress } from "./config.js";
 import { type EdgeOptions, type ListeningServer, MAX_REQUEST_BYTES } from "./edge.js";
-import type { Credentials } from "./identity.js";
+import { type Credentials, certificateOf } from "./identity.js";
 import type { Metrics } from "./metrics.js";
-import type { Tls } from "./tls.js";
+import { isForged, type Tls, tlsOptions } from "./tls.js";
 
-type Certificate = Credentials["certificate"];
-
-const certificateKey = createContextKey<Certificate>(undefined);
+const certificateKey = createContextKey<Credentials["certificate"]>(undefined);
 
 /** Serves the services over Connect, gRPC-Web and JSON, beside /healthz and /metrics. */
 export async function startHttpServer<Transaction>(
@@ -110,16 +108,14 @@ function serviceListener<Transaction>({
       }
     },
     contextValues: (request) =>
-      createContextValues().set(certificateKey, certificateOf(request.socket)),
+      createContextValues().set(certificateKey, verifiedCertificate(request.socket)),
   });
 }
 
-function certificateOf(socket: unknown): Certificate {
-  if (!(socket instanceof TLSSocket) || !socket.authorized) {
-    return undefined;
-  }
-  const { subject } = socket.getPeerCertificate();
-  return typeof subject?.CN === "string" ? { commonName: subject.CN } : undefined;
+function verifiedCertificate(socket: unknown): Credentials["certificate"] {
+  return socket instanceof TLSSocket && socket.authorized
+    ? certificateOf(socket.getPeerCertificate())
+    : undefined;
 }
 
 function createServer(
@@ -129,10 +125,13 @@ function createServer(
   if (tls === undefined) {
     return http.createServer(listener);
   }
-  const { cert, key, clientCa } = tls;
-  const clients =
-    clientCa === undefined ? {} : { ca: clientCa, requestCert: true, rejectUnauthorized: true };
-  return https.createServer({ cert, key, ...clients }, listener);
+  const server = https.createServer(tlsOptions(tls), listener);
+  server.on("secureConnection", (socket) => {
+    if (isForged(socket)) {
+      socket.destroy(); // before anything that it has sent is read
+    }
+  });
+  return server;
 }
 
 async function sendMetrics({ registry }: Metrics, response: http.ServerResponse): Promise<void> {

@@ -143,7 +143,7 @@ export const settings = {
   }),
   tlsClientCaFile: optional("no client certificates", {
     variable: "TLS_CLIENT_CA_FILE",
-    meaning: "who signs client certificates (PEM), whose common name is the tenant",
+    meaning: "who signs client certificates (PEM): common name is the tenant, OU the role",
     parser: path("file"),
   }),
   authTokensFile: optional("no bearer tokens", {

@@ -242,14 +242,73 @@ describe("mutual TLS", () => {
     expect(refusalOf(result)).toMatchObject(unauthenticated);
   });
 
-  it("a certificate of another authority, or none, gets no connection", async () => {
-    const forged = await (await createAuthority(directory, "forger")).issue("forged");
-    const withNone = open(service, { credentials: credentials.createSsl(authority.cert) });
-    for (const client of [as(forged), withNone]) {
+  it("a token alone is enough, over gRPC and HTTPS; neither is refused", async () => {
+    const withoutCertificate = (token?: string) =>
+      open(service, {
+        credentials: credentials.createSsl(authority.cert),
+        ...(token === undefined ? {} : { token }),
+      });
+    const { response } = await withoutCertificate("of-globex").createPayment(
+      paymentOf("tok_visa"),
+      "token-alone",
+    );
+    expect(response?.payment?.id).toBe(paymentIdOfKey("globex", "token-alone"));
+    expect(await postJson(service, "token-alone", { token: "of-globex" })).toMatchObject({
+      status: 200,
+      replayed: "true",
+    });
+    const refused = await withoutCertificate().createPayment(paymentOf("tok_visa"), "neither");
+    expect(refusalOf(refused)).toMatchObject(unauthenticated);
+    expect((await postJson(service, "neither")).status).toBe(401);
+  });
+
+  it("a certificate of another authority gets no connection, whatever token comes with it", async () => {
+    const forger = await mkdtemp(join(directory, "forger-"));
+    const forged = await (await createAuthority(forger, "forger")).issue("acme");
+    for (const client of [as(forged), as(forged, "of-acme")]) {
       const { code } = await client.createPayment(paymentOf("tok_visa"), "forged");
       expect(code).toBe(Code.UNAVAILABLE);
     }
-    await expect(postJson(service, "forged", { certificate: forged })).rejects.toThrow();
+    for (const identity of [{ certificate: forged }, { certificate: forged, token: "of-acme" }]) {
+      await expect(postJson(service, "forged", identity)).rejects.toThrow();
+    }
+  });
+
+  it("an organizational unit of the certificate is the role, without any token", async () => {
+    const name = { operation: CREATE_PAYMENT, idempotencyKey: "of-a-unit" };
+    await as(acme).createPayment(paymentOf("tok_visa"), name.idempotencyKey);
+    const department = await authority.issue("acme", { unit: "Payments" });
+    for (const caller of [acme, department]) {
+      expect(refusalOf(await as(caller).getRecord({ name }))).toMatchObject({
+        reason: "OPERATOR_REQUIRED",
+      });
+    }
+    const operator = await authority.issue("acme", { unit: "operator" });
+    const seen = await as(operator).getRecord({ name });
+    expect(seen.response?.record).toMatchObject({ tenant: "acme" });
+    const ofGlobex = await as(operator).listRecords({ tenant: "globex" });
+    expect(refusalOf(ofGlobex)).toMatchObject({ reason: "OPERATOR_REQUIRED" });
+    const { stdout } = await payonce([
+      ...["inspect", "--key", name.idempotencyKey, "--target", service.grpcAddress],
+      ...["--tls-ca-file", authority.certFile],
+      ...["--tls-cert-file", operator.certFile, "--tls-key-file", operator.keyFile],
+    ]);
+    expect(stdout).toMatch(/^state +completed$/m);
+    const global = await authority.issue("acme", { unit: "global_operator" });
+    expect((await as(global).listRecords({ tenant: "globex" })).code).toBe(Code.OK);
+  });
+
+  it("without tokens nobody connects who has no certificate", async () => {
+    const { AUTH_TOKENS_FILE: _, ...withoutTokens } = environment;
+    const strict = await cluster.addService({
+      ...withoutTokens,
+      TLS_CLIENT_CA_FILE: authority.certFile,
+    });
+    const stranger = open(strict, { credentials: credentials.createSsl(authority.cert) });
+    const { code } = await stranger.createPayment(paymentOf("tok_visa"), "no-certificate");
+    expect(code).toBe(Code.UNAVAILABLE);
+    await expect(postJson(strict, "no-certificate")).rejects.toThrow();
+    expect((await postJson(strict, "certificate", { certificate: acme })).status).toBe(200);
   });
 
   it("a file of authorities that is missing or holds something else stops the start", async () => {
