@@ -14,6 +14,7 @@ import {
 import { createConnections } from "../runtime/connections.js";
 import { formatAddress } from "./config.js";
 import { type EdgeOptions, type ListeningServer, MAX_REQUEST_BYTES } from "./edge.js";
+import { createHostCheck } from "./http-hosts.js";
 import { type Credentials, certificateOf } from "./identity.js";
 import type { Metrics } from "./metrics.js";
 import { isForged, type Tls, tlsOptions } from "./tls.js";
@@ -27,6 +28,7 @@ export async function startHttpServer<Transaction>(
 ): Promise<ListeningServer> {
   const { config, tls } = options;
   const services = serviceListener(options);
+  const refusalOf = createHostCheck(config);
   const connections = createConnections();
   const responses = new Set<http.ServerResponse>();
   let isStopping = false;
@@ -36,11 +38,20 @@ export async function startHttpServer<Transaction>(
     if (isStopping) {
       endConnectionAfter(response);
     }
+    if (request.url === "/healthz") {
+      // Probes call any process by whatever name it has, and it tells nothing else.
+      response.statusCode = isStopping ? 503 : 200;
+      response.setHeader("content-type", "text/plain").end(isStopping ? "stopping\n" : "ok\n");
+      return;
+    }
+    const refusal = refusalOf(request.headers);
+    if (refusal !== undefined) {
+      // In the form of Connect's errors, which is JSON for everybody else.
+      response.writeHead(403, { "content-type": "application/json" });
+      response.end(JSON.stringify({ code: "permission_denied", message: refusal }));
+      return;
+    }
     switch (request.url) {
-      case "/healthz":
-        response.statusCode = isStopping ? 503 : 200;
-        response.setHeader("content-type", "text/plain").end(isStopping ? "stopping\n" : "ok\n");
-        return;
       case "/metrics":
         void sendMetrics(metrics, response);
         return;

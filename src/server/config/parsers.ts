@@ -100,6 +100,16 @@ function redisNode(text: string): { readonly url: string; readonly server: strin
     : { url, server: formatAddress(address) };
 }
 
+/** Names that a server answers to, in lower case; an IPv6 address without brackets. */
+export const hostNames: Parser<readonly string[]> = {
+  accepts: "host names or addresses with commas between them, without scheme and port",
+  parse: (text) => {
+    const hosts = text.split(",").map((part) => parseAddress(`${part.trim()}:0`)?.host);
+    const found = hosts.filter((host) => host !== undefined);
+    return found.length === hosts.length ? found.map((host) => host.toLowerCase()) : undefined;
+  },
+};
+
 /** An amount of memory. In MiB. */
 export function mebibytes(from: number, to: number): Parser<number> {
   return {

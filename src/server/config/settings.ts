@@ -1,5 +1,6 @@
 import {
   duration,
+  hostNames,
   listenAddress,
   mebibytes,
   oneOf,
@@ -51,6 +52,11 @@ export const settings = {
     variable: "HTTP_LISTEN",
     meaning: "where HTTP listens: Connect, gRPC-Web and JSON, the console, /metrics, /healthz",
     parser: listenAddress,
+  }),
+  httpAllowedHosts: optional("localhost, 127.0.0.1, [::1] and the host of HTTP_LISTEN", {
+    variable: "HTTP_ALLOWED_HOSTS",
+    meaning: "more hosts that HTTP answers to, in Host and Origin",
+    parser: hostNames,
   }),
   databaseUrl: optional("a Postgres of its own under DATA_DIR", {
     variable: "DATABASE_URL",

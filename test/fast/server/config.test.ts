@@ -13,6 +13,7 @@ import {
 const VARIABLES = [
   "GRPC_LISTEN",
   "HTTP_LISTEN",
+  "HTTP_ALLOWED_HOSTS",
   "DATABASE_URL",
   "REDIS_URLS",
   "PROCESSOR_URL",
@@ -119,6 +120,19 @@ describe("durations", () => {
   it("a lease below a second is refused", () => {
     expect(problems({ IDEMPOTENCY_LEASE_MS: "999" })).toHaveLength(1);
     expect(read({ IDEMPOTENCY_LEASE_MS: "1000" }).idempotencyLeaseMs).toBe(1_000);
+  });
+});
+
+describe("hosts that HTTP answers to", () => {
+  it("are names and addresses, in any case", () => {
+    const { httpAllowedHosts } = read({ HTTP_ALLOWED_HOSTS: "Pay.example, 10.0.0.1,[::1]" });
+    expect(httpAllowedHosts).toEqual(["pay.example", "10.0.0.1", "::1"]);
+  });
+
+  it.each(["", "*", "a,,b", "http://a", "a:80", "a/b", "a b"])("%j is refused", (text) => {
+    expect(problems({ HTTP_ALLOWED_HOSTS: text })).toEqual([
+      "HTTP_ALLOWED_HOSTS accepts host names or addresses with commas between them, without scheme and port",
+    ]);
   });
 });
 
