@@ -42,7 +42,7 @@ import {
   type ResolverOptions,
 } from "./resolution.js";
 import { type Serving, stopServing } from "./stop.js";
-import { readTls } from "./tls.js";
+import { certificateWarnings, readTls } from "./tls.js";
 import { parseTokens } from "./tokens.js";
 
 export interface ServiceOptions {
@@ -158,10 +158,14 @@ export async function startService(options: ServiceOptions): Promise<Service> {
       service: Watched,
       handlers: ServiceHandlers<Watched, PoolClient>,
     ) => openCalls.watch(service, loggingFailures(service, handlers, log));
+    const tls = await readTls(config);
+    for (const warning of tls === undefined ? [] : certificateWarnings(tls, Date.now())) {
+      log.warn(warning);
+    }
     const edge = {
       config,
       log,
-      tls: await readTls(config),
+      tls,
       executor,
       defaults,
       authenticator: await openAuthenticator(config),

@@ -64,3 +64,25 @@ export async function readTls(
     clients: { ca, certificate: authTokensFile === undefined ? "required" : "optional" },
   };
 }
+
+const DAY_MS = 86_400_000;
+
+/** From then on a certificate should have been replaced: a renewal that fails leaves this long. */
+const SOON_DAYS = 14;
+
+/** What is wrong with the time in which the server's certificate is valid, for the log. */
+export function certificateWarnings({ cert }: Pick<Tls, "cert">, nowMs: number): readonly string[] {
+  const { validFrom, validTo } = new X509Certificate(cert);
+  const remainingDays = Math.floor((Date.parse(validTo) - nowMs) / DAY_MS);
+  if (nowMs < Date.parse(validFrom)) {
+    return [
+      `TLS_CERT_FILE: the certificate is not valid before ${validFrom}: clients refuse it until then`,
+    ];
+  }
+  if (nowMs > Date.parse(validTo)) {
+    return [`TLS_CERT_FILE: the certificate expired on ${validTo}: clients refuse it`];
+  }
+  return remainingDays < SOON_DAYS
+    ? [`TLS_CERT_FILE: the certificate expires on ${validTo}, in ${remainingDays} days`]
+    : [];
+}

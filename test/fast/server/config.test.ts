@@ -203,6 +203,9 @@ describe("REDIS_URLS", () => {
     ["a node twice", "a:1,b:1,a:1"],
     ["a node twice, the default port once in words", "redis://A,b:1,a:6379"],
     ["two databases of one node", "redis://a/0,redis://a/1,b:1"],
+    ["this machine twice, by name and address", "127.0.0.1:1,Localhost:1,b:1"],
+    ["this machine twice, by both kinds of address", "127.0.0.1,b:1,redis://[::1]"],
+    ["this machine twice, IPv4 in IPv6", "127.0.0.1:1,b:1,[::ffff:127.0.0.1]:1"],
     ["an empty list", ""],
     ["an empty entry", "a:1,,b:1"],
     ["another protocol", "http://a:1"],
@@ -210,9 +213,16 @@ describe("REDIS_URLS", () => {
     ["a path that is no database", "redis://a/queue"],
   ])("%s is refused", (_, text) => {
     expect(problems({ REDIS_URLS: text })).toEqual([
-      "REDIS_URLS accepts an odd number of different nodes with commas between them, each host:port, redis://... or rediss://...",
+      "REDIS_URLS accepts an odd number of different nodes with commas between them, each host:port, redis://... or rediss://...; localhost and 127.0.0.1 are one",
     ]);
   });
+
+  it.each(["127.0.0.1:1,localhost:2,[::1]:3", "127.0.0.1:1,127.0.0.2:1,127.0.0.3:1"])(
+    "%s are different nodes",
+    (text) => {
+      expect(read({ REDIS_URLS: text }).redisUrls).toHaveLength(3);
+    },
+  );
 });
 
 describe("secrets and paths", () => {

@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { PaymentStatus } from "../../../src/gen/payonce/payments/v1/payments_pb.js";
 import { Code } from "../../../src/idempotency/code.js";
 import { paymentIdOfKey } from "../../../src/payments/operation.js";
+import { certificateWarnings } from "../../../src/server/tls.js";
 import { tokenHash } from "../../../src/server/tokens.js";
 import { type Cluster, startCluster } from "../../support/cluster.js";
 import {
@@ -201,6 +202,32 @@ describe("TLS with bearer tokens", () => {
     expect(first).toMatchObject({ status: 200, replayed: undefined });
     const replay = await as("of-acme").createPayment(paymentOf("tok_visa"), "https");
     expect(isReplayed(replay)).toBe(true);
+  });
+});
+
+describe("the server's certificate", () => {
+  const DAY_MS = 86_400_000;
+
+  it("is warned of where it is not valid, or soon will not be", async () => {
+    const certificate = await authority.issue("server", { days: 30 });
+    const warningsIn = (days: number) =>
+      certificateWarnings(certificate, Date.now() + days * DAY_MS);
+    expect(warningsIn(0)).toEqual([]);
+    expect(warningsIn(15)).toEqual([]);
+    expect(warningsIn(20)).toEqual([
+      expect.stringMatching(/^TLS_CERT_FILE: the certificate expires on .*, in 9 days$/),
+    ]);
+    expect(warningsIn(31)).toEqual([
+      expect.stringMatching(/^TLS_CERT_FILE: the certificate expired on /),
+    ]);
+    expect(warningsIn(-1)).toEqual([
+      expect.stringMatching(/^TLS_CERT_FILE: the certificate is not valid before /),
+    ]);
+  });
+
+  it("is warned of at the start", async () => {
+    const service = await cluster.addService(environment); // its own lasts 2 days
+    expect(service.output()).toMatch(/"TLS_CERT_FILE: the certificate expires on .*, in 1 days"/);
   });
 });
 
