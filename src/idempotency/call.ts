@@ -16,8 +16,8 @@ export interface Caller {
   readonly role: Role;
 }
 
-/** Who calls where no authentication is configured: anybody, so its own tenant's keys are all it may touch. */
-export const DEFAULT_CALLER: Caller = { tenant: "default", role: "operator" };
+/** Who calls where no authentication is configured: anybody, who is no operator. */
+export const DEFAULT_CALLER: Caller = { tenant: "default", role: "caller" };
 
 /**
  * What a handler knows of the claim under which it runs. `Transaction` is the

@@ -212,6 +212,7 @@ export async function openProcessor({
     const sandbox = await startSandboxProcess({
       listen: formatAddress(config.sandboxListen),
       dataDir: join(config.dataDir, "sandbox"),
+      tokenFile: config.sandboxTokenFile,
     });
     closers.add((limitMs) => sandbox.stop(limitMs));
     address = sandbox.address;

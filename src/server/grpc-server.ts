@@ -1,3 +1,5 @@
+import type { Socket } from "node:net";
+import { createServer as createTlsServer } from "node:tls";
 import { Server, ServerCredentials } from "@grpc/grpc-js";
 import { createHealth } from "../grpc/health.js";
 import { idempotencyInterceptor, idempotent, serviceImplementation } from "../grpc/index.js";
@@ -5,8 +7,9 @@ import { reflectionServices } from "../grpc/reflection.js";
 import { createConnections } from "../runtime/connections.js";
 import { formatAddress } from "./config.js";
 import { type EdgeOptions, type ListeningServer, MAX_REQUEST_BYTES } from "./edge.js";
+import { certificateOf } from "./identity.js";
 import { type Listening, listen } from "./listening.js";
-import type { Tls } from "./tls.js";
+import { isForged, type Tls, tlsOptions } from "./tls.js";
 
 /** They have no keys, and answer whoever can connect. */
 const PASSED_THROUGH = [
@@ -42,10 +45,11 @@ export async function startGrpcServer<Transaction>(
   // grpc-js keeps its connections to itself, and waits for peers that never hang
   // up. So the connections are accepted, and at last closed, out here.
   const connections = createConnections();
-  const injector = server.createConnectionInjector(serverCredentials(options.tls));
+  const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
+  const accept = decrypting(options.tls, (socket) => injector.injectConnection(socket));
   const accepting = await bind(options, (socket) => {
     connections.add(socket);
-    injector.injectConnection(socket);
+    accept(socket);
   });
   health.serving();
   return {
@@ -65,10 +69,11 @@ function protection<Transaction>({ executor, authenticator }: EdgeOptions<Transa
     executor,
     passThrough: PASSED_THROUGH,
     authenticate(metadata, call) {
-      const subject = call.getAuthContext().sslPeerCertificate?.subject.CN;
+      // Present only where it was verified.
+      const { sslPeerCertificate } = call.getAuthContext();
       return authenticator({
         authorization: metadata.get("authorization").map(String)[0],
-        ...(typeof subject === "string" ? { certificate: { commonName: subject } } : {}),
+        certificate: sslPeerCertificate && certificateOf(sslPeerCertificate),
       });
     },
   });
@@ -86,11 +91,27 @@ async function bind(
   }
 }
 
-function serverCredentials(tls: Tls | undefined): ServerCredentials {
+/**
+ * Ends TLS before gRPC begins, where it is configured: of a client's certificate
+ * grpc-js knows only that it is required, or not asked for.
+ */
+function decrypting(
+  tls: Tls | undefined,
+  onConnection: (socket: Socket) => void,
+): (socket: Socket) => void {
   if (tls === undefined) {
-    return ServerCredentials.createInsecure();
+    return onConnection;
   }
-  const { cert, key, clientCa } = tls;
-  const pair = { cert_chain: cert, private_key: key };
-  return ServerCredentials.createSsl(clientCa ?? null, [pair], clientCa !== undefined);
+  const server = createTlsServer({ ...tlsOptions(tls), ALPNProtocols: ["h2"] });
+  server.on("secureConnection", (socket) => {
+    socket.on("error", () => {}); // a peer that breaks off
+    if (isForged(socket)) {
+      socket.destroy();
+    } else {
+      onConnection(socket);
+    }
+  });
+  return (socket) => {
+    server.emit("connection", socket);
+  };
 }

@@ -14,13 +14,12 @@ import {
 import { createConnections } from "../runtime/connections.js";
 import { formatAddress } from "./config.js";
 import { type EdgeOptions, type ListeningServer, MAX_REQUEST_BYTES } from "./edge.js";
-import type { Credentials } from "./identity.js";
+import { createHostCheck } from "./http-hosts.js";
+import { type Credentials, certificateOf } from "./identity.js";
 import type { Metrics } from "./metrics.js";
-import type { Tls } from "./tls.js";
+import { isForged, type Tls, tlsOptions } from "./tls.js";
 
-type Certificate = Credentials["certificate"];
-
-const certificateKey = createContextKey<Certificate>(undefined);
+const certificateKey = createContextKey<Credentials["certificate"]>(undefined);
 
 /** Serves the services over Connect, gRPC-Web and JSON, beside /healthz and /metrics. */
 export async function startHttpServer<Transaction>(
@@ -29,6 +28,7 @@ export async function startHttpServer<Transaction>(
 ): Promise<ListeningServer> {
   const { config, tls } = options;
   const services = serviceListener(options);
+  const refusalOf = createHostCheck(config);
   const connections = createConnections();
   const responses = new Set<http.ServerResponse>();
   let isStopping = false;
@@ -38,11 +38,20 @@ export async function startHttpServer<Transaction>(
     if (isStopping) {
       endConnectionAfter(response);
     }
+    if (request.url === "/healthz") {
+      // Probes call any process by whatever name it has, and it tells nothing else.
+      response.statusCode = isStopping ? 503 : 200;
+      response.setHeader("content-type", "text/plain").end(isStopping ? "stopping\n" : "ok\n");
+      return;
+    }
+    const refusal = refusalOf(request.headers);
+    if (refusal !== undefined) {
+      // In the form of Connect's errors, which is JSON for everybody else.
+      response.writeHead(403, { "content-type": "application/json" });
+      response.end(JSON.stringify({ code: "permission_denied", message: refusal }));
+      return;
+    }
     switch (request.url) {
-      case "/healthz":
-        response.statusCode = isStopping ? 503 : 200;
-        response.setHeader("content-type", "text/plain").end(isStopping ? "stopping\n" : "ok\n");
-        return;
       case "/metrics":
         void sendMetrics(metrics, response);
         return;
@@ -110,16 +119,14 @@ function serviceListener<Transaction>({
       }
     },
     contextValues: (request) =>
-      createContextValues().set(certificateKey, certificateOf(request.socket)),
+      createContextValues().set(certificateKey, verifiedCertificate(request.socket)),
   });
 }
 
-function certificateOf(socket: unknown): Certificate {
-  if (!(socket instanceof TLSSocket) || !socket.authorized) {
-    return undefined;
-  }
-  const { subject } = socket.getPeerCertificate();
-  return typeof subject?.CN === "string" ? { commonName: subject.CN } : undefined;
+function verifiedCertificate(socket: unknown): Credentials["certificate"] {
+  return socket instanceof TLSSocket && socket.authorized
+    ? certificateOf(socket.getPeerCertificate())
+    : undefined;
 }
 
 function createServer(
@@ -129,10 +136,13 @@ function createServer(
   if (tls === undefined) {
     return http.createServer(listener);
   }
-  const { cert, key, clientCa } = tls;
-  const clients =
-    clientCa === undefined ? {} : { ca: clientCa, requestCert: true, rejectUnauthorized: true };
-  return https.createServer({ cert, key, ...clients }, listener);
+  const server = https.createServer(tlsOptions(tls), listener);
+  server.on("secureConnection", (socket) => {
+    if (isForged(socket)) {
+      socket.destroy(); // before anything that it has sent is read
+    }
+  });
+  return server;
 }
 
 async function sendMetrics({ registry }: Metrics, response: http.ServerResponse): Promise<void> {

@@ -4,6 +4,7 @@ import type { PoolClient } from "pg";
 import { InspectionService } from "../gen/payonce/idempotency/v1/inspection_pb.js";
 import { PaymentService } from "../gen/payonce/payments/v1/payments_pb.js";
 import { createAdmission } from "../idempotency/admission.js";
+import { DEFAULT_CALLER } from "../idempotency/call.js";
 import { createExecutor, MAX_CALLS } from "../idempotency/executor.js";
 import type { ServiceHandlers } from "../idempotency/handlers.js";
 import { repeatableMethods } from "../idempotency/methods.js";
@@ -16,6 +17,7 @@ import type { Processor } from "../payments/processor.js";
 import { createPaymentHandlers } from "../payments/service.js";
 import { paymentValidators } from "../payments/validators.js";
 import { createPostgresStore } from "../stores/postgres/index.js";
+import { accessLines } from "./access.js";
 import { createClosers } from "./closers.js";
 import { type Address, type Config, configWarnings, formatAddress } from "./config.js";
 import { openGatedStore, openProcessor, openStoreOfRecord } from "./dependencies.js";
@@ -34,14 +36,15 @@ import type { Logger } from "./log.js";
 import { createMetrics } from "./metrics.js";
 import { naming } from "./naming.js";
 import { createOpenCalls } from "./open-calls.js";
-import {
+
   createResolver,
   heldPayments,
   type ResolveHeld,
   type ResolverOptions,
 } from "./resolution.js";
+
 import { type Serving, stopServing } from "./stop.js";
-import { readTls } from "./tls.js";
+import { certificateWarnings, readTls } from "./tls.js";
 import { parseTokens } from "./tokens.js";
 
 export interface ServiceOptions {
@@ -165,10 +168,14 @@ export async function startService(options: ServiceOptions): Promise<Service> {
       service: Watched,
       handlers: ServiceHandlers<Watched, PoolClient>,
     ) => openCalls.watch(service, loggingFailures(service, handlers, log));
+    const tls = await readTls(config);
+    for (const warning of tls === undefined ? [] : certificateWarnings(tls, Date.now())) {
+      log.warn(warning);
+    }
     const edge = {
       config,
       log,
-      tls: await readTls(config),
+      tls,
       executor,
       defaults,
       authenticator: await openAuthenticator(config),
@@ -190,6 +197,9 @@ export async function startService(options: ServiceOptions): Promise<Service> {
         `Records    ${database.what}`,
         `Gate       ${gated.what}`,
         `Processor  ${processor.what}`,
+        ...accessLines(config, [grpc.address, http.address]).map(
+          (line, index) => (index === 0 ? "Access" : "").padEnd(11) + line,
+        ),
       ],
       close,
     };
@@ -203,8 +213,9 @@ function unchanged<Part>(part: Part): Part {
   return part;
 }
 
-async function openAuthenticator({ authTokensFile, tlsClientCaFile }: Config) {
+async function openAuthenticator({ authTokensFile, tlsClientCaFile, insecureOperator }: Config) {
   return createAuthenticator({
+    ...(insecureOperator ? { anybody: { ...DEFAULT_CALLER, role: "operator" } } : {}),
     tokens:
       authTokensFile === undefined
         ? undefined

@@ -1,7 +1,8 @@
 import { execFile } from "node:child_process";
 import { userInfo } from "node:os";
+import { basename } from "node:path";
 import { promisify } from "node:util";
-import type { Command } from "./server-process.js";
+import { type Command, reasonIn } from "./server-process.js";
 
 const execute = promisify(execFile);
 
@@ -83,9 +84,16 @@ async function canReach(
   }
 }
 
-/** Runs a program to its end. Throws with its output when it fails. */
+/** Runs a program to its end. @throws with the reason among its output when it fails. */
 export async function run({ file, args, ...ids }: Command): Promise<void> {
-  await execute(file, args, { ...ids, env: { LC_ALL: "C", TZ: "UTC" } });
+  try {
+    await execute(file, args, { ...ids, env: { LC_ALL: "C", TZ: "UTC" } });
+  } catch (error) {
+    const output = error instanceof Error && "stderr" in error ? String(error.stderr) : "";
+    throw new Error(`${basename(file)} failed: ${reasonIn(output.split("\n")) ?? error}`, {
+      cause: error,
+    });
+  }
 }
 
 async function findOrCreateUser(): Promise<UserIds> {
