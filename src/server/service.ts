@@ -36,13 +36,12 @@ import type { Logger } from "./log.js";
 import { createMetrics } from "./metrics.js";
 import { naming } from "./naming.js";
 import { createOpenCalls } from "./open-calls.js";
-
+import {
   createResolver,
   heldPayments,
   type ResolveHeld,
   type ResolverOptions,
 } from "./resolution.js";
-
 import { type Serving, stopServing } from "./stop.js";
 import { certificateWarnings, readTls } from "./tls.js";
 import { parseTokens } from "./tokens.js";
