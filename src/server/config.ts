@@ -45,15 +45,17 @@ export function readConfig({ env = process.env, flags = {} }: ConfigSources = {}
     [INSECURE_OPERATOR_FLAG, `--${INSECURE_OPERATOR_FLAG}`],
   ]);
   const refused = readings.filter(({ accepted }) => !accepted).map(({ name }) => name);
-  const misspelled = Object.keys(env).flatMap((name) => misspelling(name) ?? []);
+  // Where the setting is given as well nothing was missed: platforms have
+  // DATABASE_PUBLIC_URL beside DATABASE_URL.
+  const misspelled = Object.keys(env)
+    .flatMap((name) => misspelling(name) ?? [])
+    .filter(({ intended }) => !isGiven(intended, { env, flags }));
   const config: Config = {
     // Each value comes from the table's row of that name, whence Config has its type.
     ...(Object.fromEntries(readings.map(({ name, value }) => [name, value])) as Settings),
     insecure: flags[INSECURE_FLAG] === true,
     insecureOperator: flags[INSECURE_OPERATOR_FLAG] === true,
-    misspelled: misspelled
-      .filter(({ effect, intended }) => effect === "warns" && !isGiven(intended, { env, flags }))
-      .map(misspellingText),
+    misspelled: misspelled.filter(({ effect }) => effect === "warns").map(misspellingText),
     searchPath: env.PATH ?? "",
   };
   const problems = [

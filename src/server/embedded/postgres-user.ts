@@ -100,8 +100,17 @@ async function findOrCreateUser(): Promise<UserIds> {
   try {
     return await findUser();
   } catch {
-    await execute("useradd", ["--system", "--user-group", "--no-create-home", USER_NAME]);
-    return await findUser();
+    try {
+      await execute("useradd", ["--system", "--user-group", "--no-create-home", USER_NAME]);
+      return await findUser();
+    } catch (cause) {
+      const reason = cause instanceof Error ? cause.message.split("\n", 1)[0] : cause;
+      throw new Error(
+        `DATA_DIR: started by root, the embedded Postgres runs as the user "${USER_NAME}", who ` +
+          `cannot be found or made (${reason}). Start the service as an ordinary user, or set DATABASE_URL`,
+        { cause },
+      );
+    }
   }
 }
 

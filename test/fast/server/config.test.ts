@@ -460,6 +460,9 @@ describe("misspelled variables", () => {
       [],
     );
     expect(configWarnings(read(env, { "redis-urls": "one" }))).toHaveLength(1);
+    const urls = { DATABASE_URL: "postgres://a/b", DATABASE_PUBLIC_URL: "postgres://c/b" };
+    expect(problems(urls)).toEqual([]);
+    expect(problems({ DATABASE_PUBLIC_URL: urls.DATABASE_PUBLIC_URL })).toHaveLength(1);
   });
 
   it.each([

@@ -1,6 +1,6 @@
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer, type Server } from "node:net";
-import { tmpdir } from "node:os";
+import { tmpdir, userInfo } from "node:os";
 import { dirname, join } from "node:path";
 import pg from "pg";
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
@@ -163,6 +163,11 @@ describe("what the service cannot use stops the start with one line that names t
       expect(line).toMatch(reason);
       expect(code).toBe(1);
     }
+  });
+
+  it.skipIf(userInfo().uid !== 0)("a root that cannot make its Postgres a user", async () => {
+    const { line } = await refusedStart({ DATABASE_URL: null, PATH: directory });
+    expect(line).toMatch(/^DATA_DIR: started by root, .* \(spawn useradd ENOENT\)/);
   });
 
   it("a DATA_DIR whose Postgres is broken", async () => {
