@@ -31,8 +31,11 @@ export interface Operator {
   readonly endedWindows: ReadonlySet<string>;
   /** Runs with the operator away. */
   withoutOperator<Result>(work: () => Promise<Result>): Promise<Result>;
-  /** Ends the held keys that the processor has an effect of: nothing can be on its way for them. */
-  endDone(): Promise<void>;
+  /**
+   * Ends the held keys of which it is known already what came of them: those that
+   * the processor has an effect of, and those that were ended before a restore.
+   */
+  endKnown(): Promise<void>;
   /** From now on no key is to be executed again, and nothing is broken any more. */
   finish(): void;
   stop(): Promise<void>;
@@ -149,16 +152,17 @@ export function startOperator(options: OperatorOptions): Operator {
     resolutions: words.said,
     endedWindows: held.endedWindows,
     withoutOperator: (work) => lock.exclusively(work),
-    async endDone() {
+    async endKnown() {
       await journal.refresh();
-      const done = (await held.read(client())).filter(
-        ({ intent }) => journal.effectsOf(intent.processorKey).length > 0,
-      );
+      const isKnown = ({ intent, isSettled }: HeldKey) =>
+        journal.effectsOf(intent.processorKey).length > 0 || (isSettled && words.wasSaidOf(intent));
+      const known = (await held.read(client())).filter(isKnown);
       await Promise.all(
-        done.slice(0, AT_ONCE).map(async ({ record, intent }) => {
+        known.slice(0, AT_ONCE).map(async ({ record, intent }) => {
+          const { kind } = words.draw(intent);
           // It may build on a call that has not come again yet: the next look says it once more.
-          if ((await say(record, "response")).isEnded) {
-            words.note(intent, { kind: "response", next: "the same request" });
+          if ((await say(record, kind)).isEnded) {
+            words.note(intent, { kind, next: "the same request" });
           }
         }),
       );

@@ -97,7 +97,7 @@ async function catchUp(soak: Soak, catching: CatchingUp): Promise<void> {
   );
   await askAll(soak, shuffled(repeated, random), { random, isOver: isOrdered });
   for (;;) {
-    await operator.endDone();
+    await operator.endKnown();
     await journal.refresh();
     const { missing, busyPayments } = await compare(soak);
     const nowMs = performance.now();

@@ -16,6 +16,8 @@ export interface Word {
 export interface Words {
   /** Something that is true by the journal as it is now, and what is to follow. */
   draw(intent: Intent): Word;
+  /** Whether something was said of it before: a restore may have lost that. */
+  wasSaidOf(intent: Intent): boolean;
   /** It is so now. */
   note(intent: Intent, word: Word): void;
   /** How often each was said. */
@@ -42,7 +44,11 @@ export function createWords({
       return "response";
     }
     const kind = random.pick(["error", "not_executed"] as const);
-    return failed.has(processorKey) || reopened.has(processorKey) ? "error" : kind;
+    return wasSaidOf({ processorKey }) ? "error" : kind;
+  }
+
+  function wasSaidOf({ processorKey }: Pick<Intent, "processorKey">): boolean {
+    return failed.has(processorKey) || reopened.has(processorKey);
   }
 
   function drawNext({ isGivenUp, isContested }: Intent, kind: ResolutionKind): NextCall {
@@ -60,6 +66,7 @@ export function createWords({
       const kind = drawKind(intent);
       return { kind, next: drawNext(intent, kind) };
     },
+    wasSaidOf,
     note({ processorKey }, { kind, next }) {
       const name = `${kind}, then ${next}`;
       said.set(name, (said.get(name) ?? 0) + 1);
