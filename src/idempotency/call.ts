@@ -14,6 +14,10 @@ export type Role = (typeof roles)[number];
 export interface Caller {
   readonly tenant: string;
   readonly role: Role;
+  /** By what it was recognised, for a log; absent where nobody is asked who they are. Never a secret. */
+  readonly identity?: string;
+  /** From where it calls, as the transport knows it: address and port. */
+  readonly peer?: string;
 }
 
 /** Who calls where no authentication is configured: anybody, who is no operator. */

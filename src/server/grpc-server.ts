@@ -74,6 +74,7 @@ function protection<Transaction>({ executor, authenticator }: EdgeOptions<Transa
       return authenticator({
         authorization: metadata.get("authorization").map(String)[0],
         certificate: sslPeerCertificate && certificateOf(sslPeerCertificate),
+        peer: call.getPeer(),
       });
     },
   });

@@ -20,6 +20,7 @@ import type { Metrics } from "./metrics.js";
 import { isForged, type Tls, tlsOptions } from "./tls.js";
 
 const certificateKey = createContextKey<Credentials["certificate"]>(undefined);
+const peerKey = createContextKey<string | undefined>(undefined);
 
 /** Serves the services over Connect, gRPC-Web and JSON, beside /healthz and /metrics. */
 export async function startHttpServer<Transaction>(
@@ -103,6 +104,7 @@ function serviceListener<Transaction>({
     authenticator({
       authorization: requestHeader.get("authorization") ?? undefined,
       certificate: values.get(certificateKey),
+      peer: values.get(peerKey),
     });
   return connectNodeListener({
     router: ROUTER_OPTIONS,
@@ -119,7 +121,9 @@ function serviceListener<Transaction>({
       }
     },
     contextValues: (request) =>
-      createContextValues().set(certificateKey, verifiedCertificate(request.socket)),
+      createContextValues()
+        .set(certificateKey, verifiedCertificate(request.socket))
+        .set(peerKey, `${request.socket.remoteAddress}:${request.socket.remotePort}`),
   });
 }
 

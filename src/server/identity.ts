@@ -10,6 +10,8 @@ export interface Credentials {
   readonly authorization?: string | undefined;
   /** The client's certificate, once the transport has verified who signed it. */
   readonly certificate?: ClientCertificate | undefined;
+  /** From where: address and port. */
+  readonly peer?: string | undefined;
 }
 
 /** What the subject of a client's certificate says. */
@@ -55,14 +57,14 @@ export function createAuthenticator({
 }: AuthenticatorOptions): Authenticator {
   const trustsCertificates = clientCertificates === "trusted";
   if (tokens === undefined && !trustsCertificates) {
-    return () => anybody;
+    return ({ peer }) => from(peer, anybody);
   }
   const accepted = [
     ...(tokens === undefined ? [] : ["a bearer token"]),
     ...(trustsCertificates ? ["a client certificate"] : []),
   ].join(" or ");
 
-  return ({ authorization, certificate }) => {
+  return ({ authorization, certificate, peer }) => {
     const byToken =
       tokens === undefined || authorization === undefined
         ? undefined
@@ -71,11 +73,19 @@ export function createAuthenticator({
       trustsCertificates && certificate !== undefined
         ? callerByCertificate(certificate)
         : undefined;
-    return (
+    return from(
+      peer,
       combine(byToken, byCertificate) ??
-      unauthenticated(`this service accepts only callers with ${accepted}`)
+        unauthenticated(`this service accepts only callers with ${accepted}`),
     );
   };
+}
+
+function from<Found extends Caller | ErrorDescription>(
+  peer: string | undefined,
+  found: Found,
+): Found {
+  return "reason" in found || peer === undefined ? found : { ...found, peer };
 }
 
 /** @throws CallError with PERMISSION_DENIED unless the caller is an operator. */
@@ -136,15 +146,26 @@ function callerByToken(tokens: Tokens, authorization: string): Caller | ErrorDes
   }
   // A lookup's time depends on the hash, which nobody can steer towards a
   // token's hash; so it tells nothing of the tokens.
-  return tokens.get(tokenHash(token)) ?? unauthenticated("the bearer token is not known");
+  const hash = tokenHash(token);
+  const caller = tokens.get(hash);
+  return caller === undefined
+    ? unauthenticated("the bearer token is not known")
+    : { ...caller, identity: `token ${hash.slice(0, SHOWN_DIGITS)}` };
 }
+
+/** Of a token's hash: enough to tell which line of the tokens file it is. */
+const SHOWN_DIGITS = 12;
 
 // A unit that is no role is a department, as in most certificates. Of two roles
 // neither is meant more than the other, so neither counts.
 function callerByCertificate({ commonName, units }: ClientCertificate): Caller | ErrorDescription {
   const [role = "caller", ...others] = units.filter(isRole);
   return isTenant(commonName)
-    ? { tenant: commonName, role: others.length === 0 ? role : "caller" }
+    ? {
+        tenant: commonName,
+        role: others.length === 0 ? role : "caller",
+        identity: `certificate ${commonName}`,
+      }
     : unauthenticated(`a client certificate's common name accepts a tenant: ${TENANT_ACCEPTS}`);
 }
 

@@ -39,7 +39,7 @@ export function createInspectionHandlers<Transaction>({
   readonly store: IdempotencyStore<Transaction>;
   readonly resolveHeld: ResolveHeld;
   readonly log: Logger;
-}): ServiceHandlers<typeof InspectionService, Transaction> {
+}): Omit<ServiceHandlers<typeof InspectionService, Transaction>, "listOperatorActs"> {
   async function find(scope: Scope) {
     const found = await store.get(scope);
     if (found === undefined) {
@@ -53,7 +53,7 @@ export function createInspectionHandlers<Transaction>({
     return found;
   }
 
-  const handlers: ServiceHandlers<typeof InspectionService, Transaction> = {
+  const handlers: ReturnType<typeof createInspectionHandlers<Transaction>> = {
     async getRecord({ name }, { caller }) {
       requireOperator(caller);
       const { record, events } = await find(toScope(name, caller));
@@ -118,7 +118,7 @@ function toScope(name: RecordName | undefined, caller: Caller): Scope {
   };
 }
 
-function pageSizeOf(asked: number): number {
+export function pageSizeOf(asked: number): number {
   if (asked < 0 || asked > MAX_PAGE_SIZE) {
     throw invalidField("page_size", `page_size must be 0 to ${MAX_PAGE_SIZE}`);
   }
@@ -211,7 +211,7 @@ function toTimestamp(timeMs: number) {
   return timestampFromMs(Math.floor(timeMs)); // the database counts microseconds
 }
 
-function invalidField(field: string, message: string): CallError {
+export function invalidField(field: string, message: string): CallError {
   return new CallError({
     code: Code.INVALID_ARGUMENT,
     reason: "FIELD_INVALID",

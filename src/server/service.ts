@@ -16,7 +16,7 @@ import { createKeyWindow, type KeyWindow } from "../payments/key-window.js";
 import type { Processor } from "../payments/processor.js";
 import { createPaymentHandlers } from "../payments/service.js";
 import { paymentValidators } from "../payments/validators.js";
-import { createPostgresStore } from "../stores/postgres/index.js";
+import { createOperatorActs, createPostgresStore } from "../stores/postgres/index.js";
 import { accessLines } from "./access.js";
 import { createClosers } from "./closers.js";
 import { type Address, type Config, configWarnings, formatAddress } from "./config.js";
@@ -36,6 +36,7 @@ import type { Logger } from "./log.js";
 import { createMetrics } from "./metrics.js";
 import { naming } from "./naming.js";
 import { createOpenCalls } from "./open-calls.js";
+import { recordingActs } from "./operator-acts.js";
 import {
   createResolver,
   heldPayments,
@@ -153,7 +154,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
       onEvent: watching(metrics.onReaperEvent, logReaperEvent),
     });
     serving.rounds.push(reaper);
-    const inspection = createInspectionHandlers({
+    const inspected = createInspectionHandlers({
       store,
       resolveHeld: resolver({
         store,
@@ -163,6 +164,8 @@ export async function startService(options: ServiceOptions): Promise<Service> {
       }),
       log,
     });
+    const acts = createOperatorActs(database.value.reads);
+    const inspection = recordingActs({ acts, log }, inspected);
     const watched = <Watched extends DescService>(
       service: Watched,
       handlers: ServiceHandlers<Watched, PoolClient>,

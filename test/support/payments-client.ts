@@ -71,6 +71,7 @@ export function openPayments(target: string, options: PaymentsClientOptions = {}
     getRecord: caller(InspectionService.method.getRecord),
     listRecords: caller(InspectionService.method.listRecords),
     resolveKey: caller(InspectionService.method.resolveKey),
+    listOperatorActs: caller(InspectionService.method.listOperatorActs),
     close: () => client.close(),
   };
 }

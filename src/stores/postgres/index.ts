@@ -4,6 +4,12 @@ export { assertDurable, type DatabaseOptions, openDatabase } from "./database.js
 export { type Deployment, readDeployment, startNewGeneration } from "./deployment.js";
 export { migrate, pendingMigrations } from "./migrate.js";
 export { idempotencyMigrations, type Migration } from "./migrations.js";
+export {
+  type Act,
+  createOperatorActs,
+  type OperatorActs,
+  type RecordedAct,
+} from "./operator-acts.js";
 export { createPostgresStore, type PostgresStoreOptions } from "./store.js";
 export {
   type DeploymentEvent,

@@ -20,7 +20,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file payonce/idempotency/v1/inspection.proto.
  */
 export const file_payonce_idempotency_v1_inspection: GenFile = /*@__PURE__*/
-  fileDesc("CidwYXlvbmNlL2lkZW1wb3RlbmN5L3YxL2luc3BlY3Rpb24ucHJvdG8SFnBheW9uY2UuaWRlbXBvdGVuY3kudjEiSAoKUmVjb3JkTmFtZRIOCgZ0ZW5hbnQYASABKAkSEQoJb3BlcmF0aW9uGAIgASgJEhcKD2lkZW1wb3RlbmN5X2tleRgDIAEoCSJEChBHZXRSZWNvcmRSZXF1ZXN0EjAKBG5hbWUYASABKAsyIi5wYXlvbmNlLmlkZW1wb3RlbmN5LnYxLlJlY29yZE5hbWUieAoRR2V0UmVjb3JkUmVzcG9uc2USLgoGcmVjb3JkGAEgASgLMh4ucGF5b25jZS5pZGVtcG90ZW5jeS52MS5SZWNvcmQSMwoGZXZlbnRzGAIgAygLMiMucGF5b25jZS5pZGVtcG90ZW5jeS52MS5SZWNvcmRFdmVudCKSAQoSTGlzdFJlY29yZHNSZXF1ZXN0Eg4KBnRlbmFudBgBIAEoCRIRCglvcGVyYXRpb24YAiABKAkSMgoFc3RhdGUYAyABKA4yIy5wYXlvbmNlLmlkZW1wb3RlbmN5LnYxLlJlY29yZFN0YXRlEhEKCXBhZ2Vfc2l6ZRgEIAEoBRISCgpwYWdlX3Rva2VuGAUgASgJIl8KE0xpc3RSZWNvcmRzUmVzcG9uc2USLwoHcmVjb3JkcxgBIAMoCzIeLnBheW9uY2UuaWRlbXBvdGVuY3kudjEuUmVjb3JkEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSLwAQoRUmVzb2x2ZUtleVJlcXVlc3QSMAoEbmFtZRgBIAEoCzIiLnBheW9uY2UuaWRlbXBvdGVuY3kudjEuUmVjb3JkTmFtZRIVCg1mZW5jaW5nX3Rva2VuGAIgASgDEjsKDG5vdF9leGVjdXRlZBgDIAEoCzIjLnBheW9uY2UuaWRlbXBvdGVuY3kudjEuTm90RXhlY3V0ZWRIABISCghyZXNwb25zZRgEIAEoDEgAEiMKBWVycm9yGAUgASgLMhIuZ29vZ2xlLnJwYy5TdGF0dXNIABIOCgZyZWFzb24YBiABKAlCDAoKcmVzb2x1dGlvbiINCgtOb3RFeGVjdXRlZCJEChJSZXNvbHZlS2V5UmVzcG9uc2USLgoGcmVjb3JkGAEgASgLMh4ucGF5b25jZS5pZGVtcG90ZW5jeS52MS5SZWNvcmQipAQKBlJlY29yZBIOCgZ0ZW5hbnQYASABKAkSEQoJb3BlcmF0aW9uGAIgASgJEhcKD2lkZW1wb3RlbmN5X2tleRgDIAEoCRIyCgVzdGF0ZRgEIAEoDjIjLnBheW9uY2UuaWRlbXBvdGVuY3kudjEuUmVjb3JkU3RhdGUSOAoLZmluZ2VycHJpbnQYBSABKAsyIy5wYXlvbmNlLmlkZW1wb3RlbmN5LnYxLkZpbmdlcnByaW50EhUKDWZlbmNpbmdfdG9rZW4YBiABKAMSEAoIYXR0ZW1wdHMYByABKAUSLwoLY3JlYXRlX3RpbWUYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCmNsYWltX3RpbWUYCSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjIKD2xlYXNlX3JlbWFpbmluZxgKIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIxCg1jb21wbGV0ZV90aW1lGAsgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgtleHBpcmVfdGltZRgMIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASNgoHb3V0Y29tZRgNIAEoCzIlLnBheW9uY2UuaWRlbXBvdGVuY3kudjEuU3RvcmVkT3V0Y29tZRIWCg51bmtub3duX3JlYXNvbhgOIAEoCSKVAQoLUmVjb3JkRXZlbnQSKAoEdGltZRgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASNQoEdHlwZRgCIAEoDjInLnBheW9uY2UuaWRlbXBvdGVuY3kudjEuUmVjb3JkRXZlbnRUeXBlEhUKDWZlbmNpbmdfdG9rZW4YAyABKAMSDgoGZGV0YWlsGAQgASgJKq8BCgtSZWNvcmRTdGF0ZRIcChhSRUNPUkRfU1RBVEVfVU5TUEVDSUZJRUQQABIaChZSRUNPUkRfU1RBVEVfRVhFQ1VUSU5HEAESFQoRUkVDT1JEX1NUQVRFX0hFTEQQAhIaChZSRUNPUkRfU1RBVEVfQ09NUExFVEVEEAMSGAoUUkVDT1JEX1NUQVRFX0VYUElSRUQQBBIZChVSRUNPUkRfU1RBVEVfUkVMRUFTRUQQBSqdAQoPUmVjb3JkRXZlbnRUeXBlEiEKHVJFQ09SRF9FVkVOVF9UWVBFX1VOU1BFQ0lGSUVEEAASIAocUkVDT1JEX0VWRU5UX1RZUEVfVEFLRU5fT1ZFUhABEiUKIVJFQ09SRF9FVkVOVF9UWVBFX09VVENPTUVfVU5LTk9XThACEh4KGlJFQ09SRF9FVkVOVF9UWVBFX1JFU09MVkVEEAMy1AIKEUluc3BlY3Rpb25TZXJ2aWNlEmUKCUdldFJlY29yZBIoLnBheW9uY2UuaWRlbXBvdGVuY3kudjEuR2V0UmVjb3JkUmVxdWVzdBopLnBheW9uY2UuaWRlbXBvdGVuY3kudjEuR2V0UmVjb3JkUmVzcG9uc2UiA5ACARJrCgtMaXN0UmVjb3JkcxIqLnBheW9uY2UuaWRlbXBvdGVuY3kudjEuTGlzdFJlY29yZHNSZXF1ZXN0GisucGF5b25jZS5pZGVtcG90ZW5jeS52MS5MaXN0UmVjb3Jkc1Jlc3BvbnNlIgOQAgESawoKUmVzb2x2ZUtleRIpLnBheW9uY2UuaWRlbXBvdGVuY3kudjEuUmVzb2x2ZUtleVJlcXVlc3QaKi5wYXlvbmNlLmlkZW1wb3RlbmN5LnYxLlJlc29sdmVLZXlSZXNwb25zZSIGwqoZAggAYgZwcm90bzM", [file_google_protobuf_duration, file_google_protobuf_timestamp, file_google_rpc_status, file_payonce_idempotency_v1_options, file_payonce_idempotency_v1_outcome]);
+  fileDesc("CidwYXlvbmNlL2lkZW1wb3RlbmN5L3YxL2luc3BlY3Rpb24ucHJvdG8SFnBheW9uY2UuaWRlbXBvdGVuY3kudjEiSAoKUmVjb3JkTmFtZRIOCgZ0ZW5hbnQYASABKAkSEQoJb3BlcmF0aW9uGAIgASgJEhcKD2lkZW1wb3RlbmN5X2tleRgDIAEoCSJEChBHZXRSZWNvcmRSZXF1ZXN0EjAKBG5hbWUYASABKAsyIi5wYXlvbmNlLmlkZW1wb3RlbmN5LnYxLlJlY29yZE5hbWUieAoRR2V0UmVjb3JkUmVzcG9uc2USLgoGcmVjb3JkGAEgASgLMh4ucGF5b25jZS5pZGVtcG90ZW5jeS52MS5SZWNvcmQSMwoGZXZlbnRzGAIgAygLMiMucGF5b25jZS5pZGVtcG90ZW5jeS52MS5SZWNvcmRFdmVudCKSAQoSTGlzdFJlY29yZHNSZXF1ZXN0Eg4KBnRlbmFudBgBIAEoCRIRCglvcGVyYXRpb24YAiABKAkSMgoFc3RhdGUYAyABKA4yIy5wYXlvbmNlLmlkZW1wb3RlbmN5LnYxLlJlY29yZFN0YXRlEhEKCXBhZ2Vfc2l6ZRgEIAEoBRISCgpwYWdlX3Rva2VuGAUgASgJIl8KE0xpc3RSZWNvcmRzUmVzcG9uc2USLwoHcmVjb3JkcxgBIAMoCzIeLnBheW9uY2UuaWRlbXBvdGVuY3kudjEuUmVjb3JkEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSLwAQoRUmVzb2x2ZUtleVJlcXVlc3QSMAoEbmFtZRgBIAEoCzIiLnBheW9uY2UuaWRlbXBvdGVuY3kudjEuUmVjb3JkTmFtZRIVCg1mZW5jaW5nX3Rva2VuGAIgASgDEjsKDG5vdF9leGVjdXRlZBgDIAEoCzIjLnBheW9uY2UuaWRlbXBvdGVuY3kudjEuTm90RXhlY3V0ZWRIABISCghyZXNwb25zZRgEIAEoDEgAEiMKBWVycm9yGAUgASgLMhIuZ29vZ2xlLnJwYy5TdGF0dXNIABIOCgZyZWFzb24YBiABKAlCDAoKcmVzb2x1dGlvbiINCgtOb3RFeGVjdXRlZCJEChJSZXNvbHZlS2V5UmVzcG9uc2USLgoGcmVjb3JkGAEgASgLMh4ucGF5b25jZS5pZGVtcG90ZW5jeS52MS5SZWNvcmQipAQKBlJlY29yZBIOCgZ0ZW5hbnQYASABKAkSEQoJb3BlcmF0aW9uGAIgASgJEhcKD2lkZW1wb3RlbmN5X2tleRgDIAEoCRIyCgVzdGF0ZRgEIAEoDjIjLnBheW9uY2UuaWRlbXBvdGVuY3kudjEuUmVjb3JkU3RhdGUSOAoLZmluZ2VycHJpbnQYBSABKAsyIy5wYXlvbmNlLmlkZW1wb3RlbmN5LnYxLkZpbmdlcnByaW50EhUKDWZlbmNpbmdfdG9rZW4YBiABKAMSEAoIYXR0ZW1wdHMYByABKAUSLwoLY3JlYXRlX3RpbWUYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCmNsYWltX3RpbWUYCSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjIKD2xlYXNlX3JlbWFpbmluZxgKIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIxCg1jb21wbGV0ZV90aW1lGAsgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgtleHBpcmVfdGltZRgMIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASNgoHb3V0Y29tZRgNIAEoCzIlLnBheW9uY2UuaWRlbXBvdGVuY3kudjEuU3RvcmVkT3V0Y29tZRIWCg51bmtub3duX3JlYXNvbhgOIAEoCSKVAQoLUmVjb3JkRXZlbnQSKAoEdGltZRgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASNQoEdHlwZRgCIAEoDjInLnBheW9uY2UuaWRlbXBvdGVuY3kudjEuUmVjb3JkRXZlbnRUeXBlEhUKDWZlbmNpbmdfdG9rZW4YAyABKAMSDgoGZGV0YWlsGAQgASgJIlAKF0xpc3RPcGVyYXRvckFjdHNSZXF1ZXN0Eg4KBnRlbmFudBgBIAEoCRIRCglwYWdlX3NpemUYAiABKAUSEgoKcGFnZV90b2tlbhgDIAEoCSJmChhMaXN0T3BlcmF0b3JBY3RzUmVzcG9uc2USMQoEYWN0cxgBIAMoCzIjLnBheW9uY2UuaWRlbXBvdGVuY3kudjEuT3BlcmF0b3JBY3QSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIv4BCgtPcGVyYXRvckFjdBIoCgR0aW1lGAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIQCghpZGVudGl0eRgCIAEoCRIMCgRyb2xlGAMgASgJEhcKD29wZXJhdG9yX3RlbmFudBgEIAEoCRIMCgRwZWVyGAUgASgJEg4KBm1ldGhvZBgGIAEoCRIOCgZ0ZW5hbnQYByABKAkSEQoJb3BlcmF0aW9uGAggASgJEhcKD2lkZW1wb3RlbmN5X2tleRgJIAEoCRISCgpyZXNvbHV0aW9uGAogASgJEg4KBnJlYXNvbhgLIAEoCRIOCgZyZXN1bHQYDCABKAkqrwEKC1JlY29yZFN0YXRlEhwKGFJFQ09SRF9TVEFURV9VTlNQRUNJRklFRBAAEhoKFlJFQ09SRF9TVEFURV9FWEVDVVRJTkcQARIVChFSRUNPUkRfU1RBVEVfSEVMRBACEhoKFlJFQ09SRF9TVEFURV9DT01QTEVURUQQAxIYChRSRUNPUkRfU1RBVEVfRVhQSVJFRBAEEhkKFVJFQ09SRF9TVEFURV9SRUxFQVNFRBAFKp0BCg9SZWNvcmRFdmVudFR5cGUSIQodUkVDT1JEX0VWRU5UX1RZUEVfVU5TUEVDSUZJRUQQABIgChxSRUNPUkRfRVZFTlRfVFlQRV9UQUtFTl9PVkVSEAESJQohUkVDT1JEX0VWRU5UX1RZUEVfT1VUQ09NRV9VTktOT1dOEAISHgoaUkVDT1JEX0VWRU5UX1RZUEVfUkVTT0xWRUQQAzLQAwoRSW5zcGVjdGlvblNlcnZpY2USZQoJR2V0UmVjb3JkEigucGF5b25jZS5pZGVtcG90ZW5jeS52MS5HZXRSZWNvcmRSZXF1ZXN0GikucGF5b25jZS5pZGVtcG90ZW5jeS52MS5HZXRSZWNvcmRSZXNwb25zZSIDkAIBEmsKC0xpc3RSZWNvcmRzEioucGF5b25jZS5pZGVtcG90ZW5jeS52MS5MaXN0UmVjb3Jkc1JlcXVlc3QaKy5wYXlvbmNlLmlkZW1wb3RlbmN5LnYxLkxpc3RSZWNvcmRzUmVzcG9uc2UiA5ACARJrCgpSZXNvbHZlS2V5EikucGF5b25jZS5pZGVtcG90ZW5jeS52MS5SZXNvbHZlS2V5UmVxdWVzdBoqLnBheW9uY2UuaWRlbXBvdGVuY3kudjEuUmVzb2x2ZUtleVJlc3BvbnNlIgbCqhkCCAASegoQTGlzdE9wZXJhdG9yQWN0cxIvLnBheW9uY2UuaWRlbXBvdGVuY3kudjEuTGlzdE9wZXJhdG9yQWN0c1JlcXVlc3QaMC5wYXlvbmNlLmlkZW1wb3RlbmN5LnYxLkxpc3RPcGVyYXRvckFjdHNSZXNwb25zZSIDkAIBYgZwcm90bzM", [file_google_protobuf_duration, file_google_protobuf_timestamp, file_google_rpc_status, file_payonce_idempotency_v1_options, file_payonce_idempotency_v1_outcome]);
 
 /**
  * Names one key. Keys of different tenants or operations are different keys.
@@ -396,6 +396,153 @@ export const RecordEventSchema: GenMessage<RecordEvent> = /*@__PURE__*/
   messageDesc(file_payonce_idempotency_v1_inspection, 9);
 
 /**
+ * @generated from message payonce.idempotency.v1.ListOperatorActsRequest
+ */
+export type ListOperatorActsRequest = Message<"payonce.idempotency.v1.ListOperatorActsRequest"> & {
+  /**
+   * Absent: the tenant of the caller.
+   *
+   * @generated from field: string tenant = 1;
+   */
+  tenant: string;
+
+  /**
+   * 1 to 1000. Absent: 50.
+   *
+   * @generated from field: int32 page_size = 2;
+   */
+  pageSize: number;
+
+  /**
+   * @generated from field: string page_token = 3;
+   */
+  pageToken: string;
+};
+
+/**
+ * Describes the message payonce.idempotency.v1.ListOperatorActsRequest.
+ * Use `create(ListOperatorActsRequestSchema)` to create a new message.
+ */
+export const ListOperatorActsRequestSchema: GenMessage<ListOperatorActsRequest> = /*@__PURE__*/
+  messageDesc(file_payonce_idempotency_v1_inspection, 10);
+
+/**
+ * @generated from message payonce.idempotency.v1.ListOperatorActsResponse
+ */
+export type ListOperatorActsResponse = Message<"payonce.idempotency.v1.ListOperatorActsResponse"> & {
+  /**
+   * @generated from field: repeated payonce.idempotency.v1.OperatorAct acts = 1;
+   */
+  acts: OperatorAct[];
+
+  /**
+   * Empty on the last page.
+   *
+   * @generated from field: string next_page_token = 2;
+   */
+  nextPageToken: string;
+};
+
+/**
+ * Describes the message payonce.idempotency.v1.ListOperatorActsResponse.
+ * Use `create(ListOperatorActsResponseSchema)` to create a new message.
+ */
+export const ListOperatorActsResponseSchema: GenMessage<ListOperatorActsResponse> = /*@__PURE__*/
+  messageDesc(file_payonce_idempotency_v1_inspection, 11);
+
+/**
+ * What one operator asked for.
+ *
+ * @generated from message payonce.idempotency.v1.OperatorAct
+ */
+export type OperatorAct = Message<"payonce.idempotency.v1.OperatorAct"> & {
+  /**
+   * @generated from field: google.protobuf.Timestamp time = 1;
+   */
+  time?: Timestamp | undefined;
+
+  /**
+   * Who asked: the beginning of the SHA-256 of its token, the common name of
+   * its certificate, or nobody in particular without authentication.
+   *
+   * @generated from field: string identity = 2;
+   */
+  identity: string;
+
+  /**
+   * The role and the tenant that it has.
+   *
+   * @generated from field: string role = 3;
+   */
+  role: string;
+
+  /**
+   * @generated from field: string operator_tenant = 4;
+   */
+  operatorTenant: string;
+
+  /**
+   * From where it called: address and port, as the service saw them.
+   *
+   * @generated from field: string peer = 5;
+   */
+  peer: string;
+
+  /**
+   * The method of this service, such as `ResolveKey`.
+   *
+   * @generated from field: string method = 6;
+   */
+  method: string;
+
+  /**
+   * Whose keys it was about.
+   *
+   * @generated from field: string tenant = 7;
+   */
+  tenant: string;
+
+  /**
+   * The key, where it was about one. A list may be narrowed to an operation.
+   *
+   * @generated from field: string operation = 8;
+   */
+  operation: string;
+
+  /**
+   * @generated from field: string idempotency_key = 9;
+   */
+  idempotencyKey: string;
+
+  /**
+   * Of ResolveKey: what was said, and why.
+   *
+   * @generated from field: string resolution = 10;
+   */
+  resolution: string;
+
+  /**
+   * @generated from field: string reason = 11;
+   */
+  reason: string;
+
+  /**
+   * `OK`, or the reason of the refusal. Empty while it is not known: the
+   * service ended before it was.
+   *
+   * @generated from field: string result = 12;
+   */
+  result: string;
+};
+
+/**
+ * Describes the message payonce.idempotency.v1.OperatorAct.
+ * Use `create(OperatorActSchema)` to create a new message.
+ */
+export const OperatorActSchema: GenMessage<OperatorAct> = /*@__PURE__*/
+  messageDesc(file_payonce_idempotency_v1_inspection, 12);
+
+/**
  * @generated from enum payonce.idempotency.v1.RecordState
  */
 export enum RecordState {
@@ -521,6 +668,18 @@ export const InspectionService: GenService<{
     methodKind: "unary";
     input: typeof ResolveKeyRequestSchema;
     output: typeof ResolveKeyResponseSchema;
+  },
+  /**
+   * What operators have asked for of one tenant's keys, the newest first: every
+   * call of this service that was not refused for the caller's role is written
+   * down before it is carried out. Nothing is ever deleted.
+   *
+   * @generated from rpc payonce.idempotency.v1.InspectionService.ListOperatorActs
+   */
+  listOperatorActs: {
+    methodKind: "unary";
+    input: typeof ListOperatorActsRequestSchema;
+    output: typeof ListOperatorActsResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_payonce_idempotency_v1_inspection, 0);

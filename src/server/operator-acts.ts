@@ -1,0 +1,132 @@
+import { timestampFromMs } from "@bufbuild/protobuf/wkt";
+import type { InspectionService } from "../gen/payonce/idempotency/v1/inspection_pb.js";
+import type { CallContext, Caller } from "../idempotency/call.js";
+import { CallError } from "../idempotency/errors.js";
+import type { ServiceHandlers } from "../idempotency/handlers.js";
+import type { Act, OperatorActs, RecordedAct } from "../stores/postgres/index.js";
+import { operatedTenant, requireOperator } from "./identity.js";
+import { invalidField, pageSizeOf } from "./inspection.js";
+import type { Logger } from "./log.js";
+
+type Handlers<Transaction> = ServiceHandlers<typeof InspectionService, Transaction>;
+
+/** What an act is about, apart from who acts. */
+type About = Pick<Act, "operation" | "key" | "resolution" | "reason">;
+
+const ABOUT_NO_KEY: About = { operation: "", key: "", resolution: "", reason: "" };
+
+/** Of each text that is written down. Characters. */
+const MAX_TEXT_LENGTH = 1_000;
+
+export interface RecordingOptions {
+  readonly acts: OperatorActs;
+  readonly log: Logger;
+}
+
+/**
+ * Writes down what operators ask for before it is carried out, and then what
+ * came of it. What cannot be written down is not carried out. Who is no
+ * operator, or not of the tenant that it names, writes nothing.
+ */
+export function recordingActs<Transaction>(
+  { acts, log }: RecordingOptions,
+  handlers: Omit<Handlers<Transaction>, "listOperatorActs">,
+): Handlers<Transaction> {
+  type Context = CallContext<Transaction>;
+
+  function recorded<Request, Response>(
+    method: string,
+    handler: (request: Request, context: Context) => Promise<Response>,
+    aboutOf: (request: Request) => Partial<About> & { readonly tenant: string },
+  ): (request: Request, context: Context) => Promise<Response> {
+    return async (request, context) => {
+      const { caller } = context;
+      requireOperator(caller);
+      const { tenant, ...about } = aboutOf(request);
+      const act = { ...ABOUT_NO_KEY, ...about, method, tenant: operatedTenant(caller, tenant) };
+      const id = await acts.begin(storable({ ...act, ...whoIs(caller) }));
+      let result = "INTERNAL";
+      try {
+        const response = await handler(request, context);
+        result = "OK";
+        return response;
+      } catch (error) {
+        if (error instanceof CallError) {
+          result = error.description.reason;
+        }
+        throw error;
+      } finally {
+        await acts.end(id, result).catch((error: unknown) => {
+          log.error(
+            { error: String(error), act: String(id) },
+            "the result of an operator's act was not written down",
+          );
+        });
+      }
+    };
+  }
+
+  return {
+    getRecord: recorded("GetRecord", handlers.getRecord.bind(handlers), ({ name }) => ({
+      tenant: name?.tenant ?? "",
+      operation: name?.operation ?? "",
+      key: name?.idempotencyKey ?? "",
+    })),
+    listRecords: recorded("ListRecords", handlers.listRecords.bind(handlers), (request) => ({
+      tenant: request.tenant,
+      operation: request.operation,
+    })),
+    resolveKey: recorded("ResolveKey", handlers.resolveKey.bind(handlers), (request) => ({
+      tenant: request.name?.tenant ?? "",
+      operation: request.name?.operation ?? "",
+      key: request.name?.idempotencyKey ?? "",
+      resolution: request.resolution.case ?? "",
+      reason: request.reason,
+    })),
+    listOperatorActs: recorded(
+      "ListOperatorActs",
+      async (request, { caller }) => {
+        const limit = pageSizeOf(request.pageSize);
+        const found = await acts.list({
+          tenant: operatedTenant(caller, request.tenant),
+          before: readPageToken(request.pageToken),
+          limit: limit + 1,
+        });
+        const page = found.slice(0, limit);
+        const last = found.length > limit ? page.at(-1) : undefined;
+        return {
+          acts: page.map(toMessage),
+          nextPageToken: last === undefined ? "" : String(last.id),
+        };
+      },
+      ({ tenant }) => ({ tenant }),
+    ),
+  };
+}
+
+function whoIs({ tenant, role, identity = "anybody", peer = "" }: Caller) {
+  return { identity, role, operatorTenant: tenant, peer };
+}
+
+/** Requests are looked at later; what they hold is written down as far as a database takes it. */
+function storable(act: Act): Act {
+  const texts = Object.entries(act).map(([name, text]) => [
+    name,
+    String(text).replaceAll("\0", " ").slice(0, MAX_TEXT_LENGTH).toWellFormed(),
+  ]);
+  return Object.fromEntries(texts) as Act; // its fields are texts, all of them
+}
+
+function readPageToken(token: string): bigint | undefined {
+  if (token === "") {
+    return undefined;
+  }
+  if (!/^[0-9]{1,18}$/.test(token)) {
+    throw invalidField("page_token", "page_token must be one that an earlier page returned");
+  }
+  return BigInt(token);
+}
+
+function toMessage({ timeMs, key, result = "", id: _, ...act }: RecordedAct) {
+  return { ...act, time: timestampFromMs(Math.floor(timeMs)), idempotencyKey: key, result };
+}
