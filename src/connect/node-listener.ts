@@ -1,4 +1,4 @@
-import type { RequestListener } from "node:http";
+import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
 import { Code, ConnectError, createConnectRouter } from "@connectrpc/connect";
 import type { UniversalHandler } from "@connectrpc/connect/protocol";
 import {
@@ -42,12 +42,11 @@ export function connectNodeListener({
       response.writeHead(404).end();
       return;
     }
-    const received = universalRequestFromNodeRequest(
-      request,
-      response,
-      undefined,
-      contextValues?.(request),
-    );
+    const received = readable(request, response);
+    if (received === undefined) {
+      response.writeHead(400, { connection: "close" }).end();
+      return;
+    }
     const guarded = { ...received, body: bodyOf(handler, received) };
     handler(guarded)
       .then((answer) => universalResponseToNodeResponse(answer, response))
@@ -58,6 +57,20 @@ export function connectNodeListener({
         }
       });
   };
+
+  /** Undefined where the Host header is none: what is thrown here would end the process. */
+  function readable(request: IncomingMessage, response: ServerResponse) {
+    try {
+      return universalRequestFromNodeRequest(
+        request,
+        response,
+        undefined,
+        contextValues?.(request),
+      );
+    } catch {
+      return undefined;
+    }
+  }
 
   function bodyOf(
     { method }: UniversalHandler,
