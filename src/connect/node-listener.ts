@@ -15,8 +15,15 @@ export interface NodeListenerOptions
   readonly router: Omit<ConnectNodeAdapterOptions, "contextValues" | "requestGate" | "routes">;
   /** How large a request may be, also once it is decompressed. Bytes. */
   readonly maxRequestBytes: number;
+  /** Told of a request whose body is to be read; the result, of its parts and its end. */
+  readonly onReceiving?: (request: IncomingMessage) => ReceivedBody;
   /** Told of a handler that fails to answer at all. */
   readonly onFailure: (error: unknown) => void;
+}
+
+export interface ReceivedBody {
+  received(bytes: number): void;
+  end(): void;
 }
 
 /** `connectNodeAdapter`, whose requests are looked through before they are decoded. */
@@ -26,6 +33,7 @@ export function connectNodeListener({
   requestGate,
   router: routerOptions,
   maxRequestBytes,
+  onReceiving,
   onFailure,
 }: NodeListenerOptions): RequestListener {
   const router = createConnectRouter({
@@ -47,7 +55,7 @@ export function connectNodeListener({
       response.writeHead(400, { connection: "close" }).end();
       return;
     }
-    const guarded = { ...received, body: bodyOf(handler, received) };
+    const guarded = { ...received, body: bodyOf(handler, received, request) };
     handler(guarded)
       .then((answer) => universalResponseToNodeResponse(answer, response))
       .catch((error) => {
@@ -75,11 +83,34 @@ export function connectNodeListener({
   function bodyOf(
     { method }: UniversalHandler,
     received: ReturnType<typeof universalRequestFromNodeRequest>,
+    request: IncomingMessage,
   ) {
     const { body } = received;
     return received.method === "POST" && isStream(body)
-      ? guardedBody(received, body, { desc: method.input, maxBytes: maxRequestBytes })
+      ? guardedBody(
+          received,
+          counted(body, () => onReceiving?.(request)),
+          {
+            desc: method.input,
+            maxBytes: maxRequestBytes,
+          },
+        )
       : body;
+  }
+}
+
+async function* counted(
+  body: AsyncIterable<Uint8Array>,
+  begin: () => ReceivedBody | undefined,
+): AsyncIterable<Uint8Array> {
+  const counter = begin();
+  try {
+    for await (const part of body) {
+      counter?.received(part.length);
+      yield part;
+    }
+  } finally {
+    counter?.end();
   }
 }
 

@@ -13,26 +13,41 @@ import {
 } from "../connect/index.js";
 import { createConnections } from "../runtime/connections.js";
 import { formatAddress } from "./config.js";
-import { type EdgeOptions, type ListeningServer, MAX_REQUEST_BYTES } from "./edge.js";
+import {
+  type EdgeOptions,
+  type ListeningServer,
+  MAX_REQUEST_BYTES,
+  UNFINISHED_BYTES,
+} from "./edge.js";
 import type { Credentials } from "./identity.js";
 import type { Metrics } from "./metrics.js";
-import type { Tls } from "./tls.js";
+import { createUnfinishedRequests, type UnfinishedRequests } from "./unfinished-requests.js";
 
 type Certificate = Credentials["certificate"];
 
 const certificateKey = createContextKey<Certificate>(undefined);
+
+/** How often Node looks for requests that are late, at least. Milliseconds. */
+const LONGEST_CHECKING_MS = 5_000;
 
 /** Serves the services over Connect, gRPC-Web and JSON, beside /healthz and /metrics. */
 export async function startHttpServer<Transaction>(
   options: EdgeOptions<Transaction>,
   metrics: Metrics,
 ): Promise<ListeningServer> {
-  const { config, tls } = options;
-  const services = serviceListener(options);
-  const connections = createConnections();
+  const { config } = options;
+  const unfinished = createUnfinishedRequests({
+    ...UNFINISHED_BYTES,
+    timeoutMs: config.requestTimeoutMs,
+  });
+  const services = serviceListener(options, unfinished);
+  const connections = createConnections({
+    max: config.maxConnections,
+    maxPerPeer: config.maxConnectionsPerPeer,
+  });
   const responses = new Set<http.ServerResponse>();
   let isStopping = false;
-  const server = createServer(tls, (request, response) => {
+  const server = createServer(options, (request, response) => {
     responses.add(response);
     response.once("close", () => responses.delete(response));
     if (isStopping) {
@@ -65,7 +80,7 @@ export async function startHttpServer<Transaction>(
     address,
     stop() {
       isStopping = true;
-      const closed = new Promise((resolve) => server.close(resolve));
+      const closed = new Promise((resolve) => server.close(resolve)).finally(unfinished.stop);
       server.closeIdleConnections();
       for (const response of responses) {
         endConnectionAfter(response);
@@ -83,13 +98,10 @@ function endConnectionAfter(response: http.ServerResponse): void {
   }
 }
 
-function serviceListener<Transaction>({
-  services,
-  executor,
-  defaults,
-  authenticator,
-  log,
-}: EdgeOptions<Transaction>): http.RequestListener {
+function serviceListener<Transaction>(
+  { services, executor, defaults, authenticator, log }: EdgeOptions<Transaction>,
+  unfinished: UnfinishedRequests,
+): http.RequestListener {
   const authenticate = ({ requestHeader, values }: HandlerContext) =>
     authenticator({
       authorization: requestHeader.get("authorization") ?? undefined,
@@ -100,6 +112,7 @@ function serviceListener<Transaction>({
     maxRequestBytes: MAX_REQUEST_BYTES,
     onFailure: (error) => log.error({ error: String(error) }, "an HTTP call was not answered"),
     requestGate: authenticationGate(authenticate),
+    onReceiving: ({ socket }) => unfinished.begin(socket, () => socket.destroy()),
     routes(router) {
       for (const { service, handlers, validators } of services) {
         const implementation = serviceImplementation(service, handlers);
@@ -123,16 +136,25 @@ function certificateOf(socket: unknown): Certificate {
 }
 
 function createServer(
-  tls: Tls | undefined,
+  { tls, config }: Pick<EdgeOptions<unknown>, "tls" | "config">,
   listener: http.RequestListener,
 ): http.Server | https.Server {
+  const { requestTimeoutMs } = config;
+  const limits: http.ServerOptions = {
+    requestTimeout: requestTimeoutMs,
+    headersTimeout: requestTimeoutMs,
+    connectionsCheckingInterval: Math.min(requestTimeoutMs, LONGEST_CHECKING_MS),
+  };
   if (tls === undefined) {
-    return http.createServer(listener);
+    return http.createServer(limits, listener);
   }
   const { cert, key, clientCa } = tls;
   const clients =
     clientCa === undefined ? {} : { ca: clientCa, requestCert: true, rejectUnauthorized: true };
-  return https.createServer({ cert, key, ...clients }, listener);
+  return https.createServer(
+    { ...limits, handshakeTimeout: requestTimeoutMs, cert, key, ...clients },
+    listener,
+  );
 }
 
 async function sendMetrics({ registry }: Metrics, response: http.ServerResponse): Promise<void> {

@@ -1,8 +1,9 @@
 import { once } from "node:events";
 import { type ClientHttp2Session, connect, type OutgoingHttpHeaders } from "node:http2";
-import { fromBinary } from "@bufbuild/protobuf";
+import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { ErrorInfoSchema } from "../../src/gen/google/rpc/error_details_pb.js";
 import { StatusSchema } from "../../src/gen/google/rpc/status_pb.js";
+import { CreatePaymentRequestSchema } from "../../src/gen/payonce/payments/v1/payments_pb.js";
 
 export const CREATE_PAYMENT = "/payonce.payments.v1.PaymentService/CreatePayment";
 
@@ -47,7 +48,13 @@ export function framed(message: Uint8Array, flag = 0): Buffer {
 }
 
 /** A CreatePayment of 1 EUR, serialized. */
-export const PAYMENT = Buffer.from("0a070a0345555210641a08746f6b5f76697361", "hex");
+export const PAYMENT = toBinary(
+  CreatePaymentRequestSchema,
+  create(CreatePaymentRequestSchema, {
+    amount: { currencyCode: "EUR", minorUnits: 100n },
+    paymentMethod: "tok_visa",
+  }),
+);
 
 /** Sends one call as it is given, and waits for its answer or its reset. */
 export function callRaw(
