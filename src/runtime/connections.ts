@@ -8,7 +8,7 @@ import type { Socket } from "node:net";
 export interface Connections {
   /** For a server's event `connection`. False if it is one too many, and was closed. */
   readonly add: (socket: Socket) => boolean;
-  /** This peer has sent a request; before that its connection is closed after `silentMs`. */
+  /** This peer has begun a request; before that its connection is closed after `silentMs`. */
   heardFrom(peer: Peer): void;
   count(): number;
   /** Closes all of them, whatever their peers do. */

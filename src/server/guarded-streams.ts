@@ -18,7 +18,7 @@ import type { GivenUp, UnfinishedRequests } from "./unfinished-requests.js";
 
 export interface StreamGuard {
   readonly unfinished: UnfinishedRequests;
-  /** A peer has sent its first complete request. */
+  /** A peer has begun its first request. */
   readonly onFirstRequest: (peer: Peer) => void;
 }
 
@@ -60,11 +60,8 @@ export function guardStreams(server: Server, guard: StreamGuard): void {
     }
     watch(stream, received, guard.unfinished);
     if (!heard.has(session)) {
-      const { remoteAddress, remotePort } = session.socket; // may be gone later
-      stream.once("end", () => {
-        heard.add(session);
-        guard.onFirstRequest({ remoteAddress, remotePort });
-      });
+      heard.add(session);
+      guard.onFirstRequest(session.socket);
     }
     const headers = withoutUnprintable(received);
     for (const handle of handlers) {

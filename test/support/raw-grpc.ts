@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import { type ClientHttp2Session, connect, type OutgoingHttpHeaders } from "node:http2";
+import { connect as connectTcp } from "node:net";
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { ErrorInfoSchema } from "../../src/gen/google/rpc/error_details_pb.js";
 import { StatusSchema } from "../../src/gen/google/rpc/status_pb.js";
@@ -32,8 +33,15 @@ export interface RawCall {
 }
 
 /** An HTTP/2 connection to a gRPC server, without a client that knows the rules. */
-export async function connectRaw(address: string): Promise<ClientHttp2Session> {
-  const session = connect(`http://${address}`);
+export async function connectRaw(
+  address: string,
+  localAddress = "127.0.0.1",
+): Promise<ClientHttp2Session> {
+  const { hostname, port } = new URL(`http://${address}`);
+  const session = connect(`http://${address}`, {
+    maxSessionMemory: 4_096, // MiB; of its own queue, or it would reset the streams itself
+    createConnection: () => connectTcp({ host: hostname, port: Number(port), localAddress }),
+  });
   session.on("error", () => {}); // it may be cut off
   await once(session, "remoteSettings");
   return session;
@@ -85,10 +93,13 @@ export function callRaw(
   }
   return new Promise((resolve, reject) => {
     const limit = setTimeout(() => reject(new Error("no answer")), ANSWER_LIMIT_MS);
-    stream.once("close", () => {
+    const settle = () => {
       clearTimeout(limit);
       resolve(answerOf(received, stream.rstCode ?? 0));
-    });
+    };
+    stream.once("close", settle);
+    // Reset with NO_ERROR, Node's side of a stream stays open until all of the request is sent.
+    stream.once("end", () => setImmediate(settle));
   });
 }
 
