@@ -22,6 +22,12 @@ const PASSED_THROUGH = [
   "grpc.reflection.v1alpha.ServerReflection",
 ];
 
+/**
+ * How many times as long as a request a connection may take to begin its first
+ * one. Twice, so that a busy process does not close what it has yet to read.
+ */
+const SILENT_TIMEOUTS = 2;
+
 /** After how long a connection without calls is closed, with a word to its peer. Milliseconds. */
 const IDLE_CONNECTION_MS = 5 * 60_000;
 
@@ -57,7 +63,7 @@ export async function startGrpcServer<Transaction>(
   const connections = createConnections({
     max: config.maxConnections,
     maxPerPeer: config.maxConnectionsPerPeer,
-    silentMs: config.requestTimeoutMs,
+    silentMs: SILENT_TIMEOUTS * config.requestTimeoutMs,
   });
   const injector = server.createConnectionInjector(serverCredentials(options.tls));
   const unfinished = createUnfinishedRequests({

@@ -169,7 +169,8 @@ export const settings = {
   }),
   requestTimeoutMs: withDefault("30s", {
     variable: "REQUEST_TIMEOUT_MS",
-    meaning: "how long a request may take to be complete, and a new connection to begin one",
+    meaning:
+      "how long a request may take to be complete, and twice that a new connection to begin one",
     parser: duration("100ms", LONGEST_TIMER),
   }),
   logLevel: withDefault("info", {

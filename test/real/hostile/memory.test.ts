@@ -1,5 +1,4 @@
 import { randomUUID } from "node:crypto";
-import { once } from "node:events";
 import { readFile } from "node:fs/promises";
 import { connect, type Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -137,7 +136,7 @@ describe("requests that are never completed", () => {
         sockets.map(async (socket) => {
           socket.write(head);
           socket.write(body);
-          await once(socket, "close");
+          await closed(socket);
         }),
       ),
     );
@@ -150,6 +149,10 @@ function openSocket(address: string): Socket {
   socket.on("error", () => {}); // it is to be cut off
   socket.resume();
   return socket;
+}
+
+function closed(socket: Socket): Promise<void> {
+  return new Promise((resolve) => socket.once("close", () => resolve()));
 }
 
 describe.each(["grpcAddress", "httpAddress"] as const)("connections to the %s", (port) => {
@@ -167,6 +170,6 @@ it("a connection that speaks HTTP/2 but asks nothing is closed", async () => {
   const socket = openSocket(service.grpcAddress);
   socket.write(HTTP2_PREFACE);
   const start = performance.now();
-  await once(socket, "close");
+  await closed(socket);
   expect(performance.now() - start).toBeLessThan(3 * REQUEST_TIMEOUT_MS);
 });
