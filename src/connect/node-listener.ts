@@ -1,6 +1,6 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
 import { Code, ConnectError, createConnectRouter } from "@connectrpc/connect";
-import type { UniversalHandler } from "@connectrpc/connect/protocol";
+import type { UniversalHandler, UniversalServerRequest } from "@connectrpc/connect/protocol";
 import {
   type ConnectNodeAdapterOptions,
   compressionBrotli,
@@ -8,7 +8,7 @@ import {
   universalRequestFromNodeRequest,
   universalResponseToNodeResponse,
 } from "@connectrpc/connect-node";
-import { guardedBody } from "./guarded-body.js";
+import { guardedBody, withKnownEncoding } from "./guarded-body.js";
 
 export interface NodeListenerOptions
   extends Pick<ConnectNodeAdapterOptions, "contextValues" | "requestGate" | "routes"> {
@@ -55,7 +55,7 @@ export function connectNodeListener({
       response.writeHead(400, { connection: "close" }).end();
       return;
     }
-    const guarded = { ...received, body: bodyOf(handler, received, request) };
+    const guarded = guardedRequest(handler, received, request);
     handler(guarded)
       .then((answer) => universalResponseToNodeResponse(answer, response))
       .catch((error) => {
@@ -80,22 +80,23 @@ export function connectNodeListener({
     }
   }
 
-  function bodyOf(
+  function guardedRequest(
     { method }: UniversalHandler,
-    received: ReturnType<typeof universalRequestFromNodeRequest>,
+    received: UniversalServerRequest,
     request: IncomingMessage,
-  ) {
-    const { body } = received;
+  ): UniversalServerRequest {
+    const { body, header } = received;
     return received.method === "POST" && isStream(body)
-      ? guardedBody(
-          received,
-          counted(body, () => onReceiving?.(request)),
-          {
-            desc: method.input,
-            maxBytes: maxRequestBytes,
-          },
-        )
-      : body;
+      ? {
+          ...received,
+          header: withKnownEncoding(header),
+          body: guardedBody(
+            received,
+            counted(body, () => onReceiving?.(request)),
+            { desc: method.input, maxBytes: maxRequestBytes },
+          ),
+        }
+      : received;
   }
 }
 

@@ -13,7 +13,7 @@ import { type ErrorDescription, refusal } from "../idempotency/errors.js";
 import { refusedReply } from "../idempotency/reply.js";
 import { requestInvalid } from "../idempotency/serve.js";
 import type { Peer } from "../runtime/connections.js";
-import { createFlagCheck, headersProblem, withoutUnprintable } from "./strict-grpc.js";
+import { createFlagCheck, headersProblem, readableHeaders } from "./strict-grpc.js";
 import type { GivenUp, UnfinishedRequests } from "./unfinished-requests.js";
 
 export interface StreamGuard {
@@ -63,7 +63,7 @@ export function guardStreams(server: Server, guard: StreamGuard): void {
       heard.add(session);
       guard.onFirstRequest(session.socket);
     }
-    const headers = withoutUnprintable(received);
+    const headers = readableHeaders(received);
     for (const handle of handlers) {
       handle.call(http2Server, stream, headers);
     }

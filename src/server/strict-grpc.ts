@@ -7,6 +7,11 @@ import { KEY_METADATA } from "../idempotency/key.js";
 
 const TIMEOUT = /^\d{1,8}[HMSmun]$/;
 
+/** Nobody waits for longer. grpc-js counts to 24 days; what is longer would be over at once. */
+const LONGEST_TIMEOUT = "24H";
+const LONGEST_TIMEOUT_SECONDS = 24 * 3_600;
+const UNIT_SECONDS: Readonly<Record<string, number>> = { H: 3_600, M: 60, S: 1 };
+
 /** What metadata can have: printable ASCII. */
 const PRINTABLE = /^[\x20-\x7e]*$/;
 
@@ -23,6 +28,16 @@ export function headersProblem(headers: IncomingHttpHeaders): string | undefined
     return "grpc-timeout accepts 1 to 8 digits and one of H, M, S, m, u, n";
   }
   return undefined;
+}
+
+/** The same headers as grpc-js can take them. */
+export function readableHeaders(headers: IncomingHttpHeaders): IncomingHttpHeaders {
+  const readable = withoutUnprintable(headers);
+  const timeout = String(readable["grpc-timeout"] ?? "");
+  const seconds = Number.parseInt(timeout, 10) * (UNIT_SECONDS[timeout.slice(-1)] ?? 0);
+  return seconds > LONGEST_TIMEOUT_SECONDS
+    ? { ...readable, "grpc-timeout": LONGEST_TIMEOUT }
+    : readable;
 }
 
 /**

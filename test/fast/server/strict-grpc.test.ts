@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import {
   createFlagCheck,
   headersProblem,
-  withoutUnprintable,
+  readableHeaders,
 } from "../../../src/server/strict-grpc.js";
 import { PROPERTY_TIMEOUT_MS } from "../../fixtures/property.js";
 import { framed } from "../../support/raw-grpc.js";
@@ -35,9 +35,22 @@ describe("the headers of a call", () => {
 
   it("lose what metadata cannot have, and a key becomes one that is not valid", () => {
     const headers = { ...correct, a: "plain", b: "\t", c: "é", "d-bin": "é" };
-    expect(withoutUnprintable(headers)).toEqual({ ...correct, a: "plain", "d-bin": "é" });
-    expect(withoutUnprintable({ "idempotency-key": "k\x7f" })).toEqual({ "idempotency-key": "" });
-    expect(withoutUnprintable(correct)).toBe(correct);
+    expect(readableHeaders(headers)).toEqual({ ...correct, a: "plain", "d-bin": "é" });
+    expect(readableHeaders({ "idempotency-key": "k\x7f" })).toEqual({ "idempotency-key": "" });
+    expect(readableHeaders(correct)).toBe(correct);
+  });
+});
+
+describe("a timeout", () => {
+  it.each([
+    ["99999999H", "24H"],
+    ["99999999S", "24H"],
+    ["00000025H", "24H"],
+    ["00000001S", "00000001S"],
+    ["86400S", "86400S"],
+    ["99999999m", "99999999m"],
+  ])("%s is taken as %s", (sent, taken) => {
+    expect(readableHeaders({ "grpc-timeout": sent })).toEqual({ "grpc-timeout": taken });
   });
 });
 

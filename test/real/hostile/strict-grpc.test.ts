@@ -26,6 +26,7 @@ const header = (name: string, value: string | undefined): RawCall => ({
 describe("a correct call", () => {
   it.each<[string, RawCall]>([
     ["in full", header("grpc-timeout", "20S")],
+    ["with a timeout of years", header("grpc-timeout", "99999999M")],
     [
       "compressed",
       { headers: { ...key(), "grpc-encoding": "gzip" }, body: framed(gzipSync(PAYMENT), 1) },
