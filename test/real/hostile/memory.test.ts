@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Code } from "../../../src/idempotency/code.js";
 import { type Cluster, startCluster } from "../../support/cluster.js";
 import { openPayments, type PaymentsClient, paymentOf } from "../../support/payments-client.js";
-import { callRaw, connectRaw, type RawAnswer } from "../../support/raw-grpc.js";
+import { callRaw, connectRaw, type RawAnswer } from "../../support/hostile-grpc.js";
 import { type ServiceProcess, waitUntil } from "../../support/service-process.js";
 import { HTTP2_PREFACE } from "../../support/silent-peers.js";
 

@@ -4,7 +4,7 @@ import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Code } from "../../../src/idempotency/code.js";
 import { type Cluster, startCluster } from "../../support/cluster.js";
-import { callRaw, connectRaw, framed, PAYMENT, type RawCall } from "../../support/raw-grpc.js";
+import { callRaw, connectRaw, framed, PAYMENT, type RawCall } from "../../support/hostile-grpc.js";
 
 let cluster: Cluster;
 let session: ClientHttp2Session;
