@@ -27,6 +27,7 @@ export async function startPaymentService(options: PaymentServiceOptions): Promi
       PROCESSOR_URL: "instant:",
       LOG_LEVEL: "error",
     },
+    args: [], // builds before do not know today's flags
     ...(entry === undefined ? {} : { entry }),
   });
   const guarded = guard({ pid: service.pid, directory });

@@ -7,7 +7,7 @@ import {
 } from "../../src/gen/payonce/payments/v1/payments_pb.js";
 import { KEY_METADATA } from "../../src/idempotency/key.js";
 
-const PATH = `/${PaymentService.typeName}/CreatePayment`;
+export const CREATE_PAYMENT = `/${PaymentService.typeName}/CreatePayment`;
 
 /**
  * The bytes of a request, filled up to a length. Every call carries those that
@@ -73,7 +73,7 @@ function send(client: Client, key: string, request: Buffer): Promise<Attempt> {
   metadata.set(KEY_METADATA, key);
   return new Promise((resolve) => {
     let isReplayed = false;
-    const call = client.makeUnaryRequest(PATH, asIs, asIs, request, metadata, (error) =>
+    const call = client.makeUnaryRequest(CREATE_PAYMENT, asIs, asIs, request, metadata, (error) =>
       resolve(error === null ? { isReplayed } : { isReplayed, error }),
     );
     call.on("metadata", (headers: Metadata) => {
@@ -82,7 +82,7 @@ function send(client: Client, key: string, request: Buffer): Promise<Attempt> {
   });
 }
 
-function asIs(bytes: Buffer): Buffer {
+export function asIs(bytes: Buffer): Buffer {
   return bytes;
 }
 

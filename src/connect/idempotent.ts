@@ -121,6 +121,7 @@ function executedOnce<Transaction>(options: ProtectedMethod<Transaction>): Unary
         }
         return run(options, { request, context, caller, execution });
       },
+      isAbandoned: () => context.signal.aborted,
       signal: context.signal,
     });
     const reply = await untilDeadline(context, served, () => passed);

@@ -218,6 +218,7 @@ class ProtectedCall<Transaction> extends ServerInterceptingCall {
       bytes,
       validate: method.validate,
       run: (execution) => this.#run(execution, request, listener),
+      isAbandoned: () => abandoned.isAborted,
       get signal() {
         return abandoned.signal;
       },

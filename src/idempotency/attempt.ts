@@ -40,6 +40,8 @@ export interface AttemptOptions<Transaction> {
   /** How long heartbeats may keep the claim alive. Milliseconds. */
   readonly maxExecutionMs: number;
   readonly run: Run<Transaction>;
+  /** See `Execution`. */
+  readonly elsewhere: Execution<Transaction>["elsewhere"];
   /** Holds, while the attempt lasts, what gives it up. */
   readonly running: Set<() => void>;
 }
@@ -82,7 +84,7 @@ export function attempt<Transaction>(options: AttemptOptions<Transaction>): Prom
 
 /** Keeps the claim alive while its outcome is stored: that may have to wait for others. */
 export async function extendingWhile<Transaction, Result>(
-  options: Omit<AttemptOptions<Transaction>, "run" | "running">,
+  options: Omit<AttemptOptions<Transaction>, "run" | "running" | "elsewhere">,
   stored: Outcome,
   during: () => Promise<Result>,
 ): Promise<Result> {
@@ -101,7 +103,7 @@ interface Completion {
 }
 
 async function runHandler<Transaction>(
-  { store, claim, policy, run }: AttemptOptions<Transaction>,
+  { store, claim, policy, run, elsewhere }: AttemptOptions<Transaction>,
   completion: Completion,
   abort: LazyAbort,
 ): Promise<AttemptResult> {
@@ -113,6 +115,7 @@ async function runHandler<Transaction>(
     get signal() {
       return abort.signal;
     },
+    elsewhere,
     throwIfAborted: () => abort.throwIfAborted(),
     async assertOwner(transaction) {
       if (!(await store.ownsWithin(transaction, claim))) {
@@ -183,7 +186,7 @@ function startHeartbeat<Transaction>(
     claim,
     policy,
     maxExecutionMs,
-  }: Omit<AttemptOptions<Transaction>, "run" | "running">,
+  }: Omit<AttemptOptions<Transaction>, "run" | "running" | "elsewhere">,
   completion: Completion,
   giveUp: (result: AttemptResult) => void,
 ): () => Promise<void> {

@@ -16,8 +16,8 @@ export interface Caller {
   readonly role: Role;
 }
 
-/** Who calls where no authentication is configured: anybody, so its own tenant's keys are all it may touch. */
-export const DEFAULT_CALLER: Caller = { tenant: "default", role: "operator" };
+/** Who calls where no authentication is configured: anybody, who is no operator. */
+export const DEFAULT_CALLER: Caller = { tenant: "default", role: "caller" };
 
 /**
  * What a handler knows of the claim under which it runs. `Transaction` is the
@@ -32,6 +32,12 @@ export interface Execution<Transaction = never> {
   readonly attempt: number;
   /** Aborted when the claim is lost or the attempt has lasted too long. Never by the client. */
   readonly signal: AbortSignal;
+
+  /**
+   * Runs work of another system, such as a call to a processor. While it lasts,
+   * the call takes no place from others of its tenant.
+   */
+  elsewhere<Result>(work: () => Promise<Result>): Promise<Result>;
 
   /** Throws what the signal's own would throw, and costs less than a signal. */
   throwIfAborted(): void;

@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { setMaxListeners } from "node:events";
+import { type Admission, createAdmission } from "./admission.js";
 import { type AttemptResult, attempt, extendingWhile, GIVEN_UP, type Run } from "./attempt.js";
 import { type Clock, sleep, systemClock } from "./clock.js";
 import { type ErrorDescription, type RefusalReason, StoreOverloaded } from "./errors.js";
@@ -20,7 +21,7 @@ const MAX_EXECUTION_MS = 60_000;
  * Calls that may be under way at once. Each holds its request and a timer, a
  * few kilobytes; past this many, waiting costs the callers more than a retry.
  */
-const MAX_CALLS = 10_000;
+export const MAX_CALLS = 10_000;
 
 /**
  * How many attempts a claim may have without an outcome before it is held for
@@ -45,6 +46,8 @@ export interface ExecutorOptions<Transaction> {
   readonly maxExecutionMs?: number;
   /** How many calls may be under way at once. Default 10,000. */
   readonly maxCalls?: number;
+  /** Instead of `maxCalls`: decides which calls are taken, from what the store's stages tell it. */
+  readonly admission?: Admission;
   /** After how many attempts without an outcome a claim is held for an operator. Default 200. */
   readonly maxAttempts?: number;
   /**
@@ -81,6 +84,8 @@ export interface ExecuteRequest<Transaction> {
   readonly run: Run<Transaction>;
   /** Aborted when nobody waits for the reply. Ends waiting, never an attempt. */
   readonly signal: AbortSignal;
+  /** Whether the signal is aborted, where that is known without making one. Nothing is begun then. */
+  readonly isAbandoned?: () => boolean;
 }
 
 /** What came of asking for a claim. */
@@ -106,6 +111,8 @@ export interface ClaimedCall<Transaction> {
   readonly mayBeClaimedAgain?: boolean;
   /** It gets an attempt whatever the number before: an operator brings the outcome. */
   readonly isUnbounded?: boolean;
+  /** It was admitted, and so takes a place. */
+  readonly isAdmitted?: boolean;
 }
 
 export interface Executor<Transaction> {
@@ -147,6 +154,7 @@ export function createExecutor<Transaction = never>(
 ): Executor<Transaction> {
   const { store, clock = systemClock, newClaimId = randomUUID } = options;
   const { maxExecutionMs = MAX_EXECUTION_MS, maxCalls = MAX_CALLS } = options;
+  const { admission = createAdmission({ maxCalls, clock }) } = options;
   const { maxAttempts = MAX_ATTEMPTS, maxCallBytes = MAX_CALL_BYTES } = options;
   const { onEvent = () => {} } = options;
   const durations = createUsualDurations();
@@ -166,10 +174,17 @@ export function createExecutor<Transaction = never>(
     if (stopping.signal.aborted) {
       return refusals.stopping(request.scope);
     }
+    const { scope } = request;
     const { length: requestBytes } = request.request;
-    return calls >= maxCalls || (callBytes > 0 && callBytes + requestBytes > maxCallBytes)
-      ? refusals.overloaded(request.scope)
-      : holding(requestBytes, () => counted(request.scope, claimAndAnswer, request));
+    const isFull = callBytes > 0 && callBytes + requestBytes > maxCallBytes;
+    if (isFull || request.isAbandoned?.() || !admission.enter(scope.tenant)) {
+      return refusals.overloaded(scope);
+    }
+    try {
+      return await holding(requestBytes, () => counted(scope, claimAndAnswer, request));
+    } finally {
+      admission.leave(scope.tenant);
+    }
   }
 
   /** Counts what a call holds meanwhile. */
@@ -217,6 +232,7 @@ export function createExecutor<Transaction = never>(
       fingerprint,
       request: request.request,
       ...(message === undefined ? {} : { message }),
+      ...(request.isAbandoned === undefined ? {} : { isAbandoned: request.isAbandoned }),
       onLostOwner: policy.onLostOwner,
       leaseMs: policy.leaseMs,
     };
@@ -262,7 +278,13 @@ export function createExecutor<Transaction = never>(
     const { scope, policy } = request;
     switch (result.kind) {
       case "claimed":
-        return runClaimed({ claim: result.claim, policy, run: request.run, mayBeClaimedAgain });
+        return runClaimed({
+          claim: result.claim,
+          policy,
+          run: request.run,
+          mayBeClaimedAgain,
+          isAdmitted: true,
+        });
       case "replay":
         onEvent({ type: "replayed", scope });
         return replayedReply(result.outcome);
@@ -284,13 +306,29 @@ export function createExecutor<Transaction = never>(
     policy,
     run,
     isUnbounded = false,
+    isAdmitted = false,
   }: ClaimedCall<Transaction>): Promise<AttemptResult> {
     if (isGivingUp) {
       return GIVEN_UP; // claimed since, and for others to run
     }
     return claim.attempt > maxAttempts && !isUnbounded
       ? { kind: "parked", reason: `${maxAttempts} attempts have ended without an outcome` }
-      : attempt({ store, clock, claim, policy, maxExecutionMs, run, running });
+      : attempt({
+          ...{ store, clock, claim, policy, maxExecutionMs, run, running },
+          elsewhere: (work) => (isAdmitted ? withoutPlace(claim.scope, work) : work()),
+        });
+  }
+
+  async function withoutPlace<Result>(
+    { tenant }: Scope,
+    work: () => Promise<Result>,
+  ): Promise<Result> {
+    admission.pause(tenant);
+    try {
+      return await work();
+    } finally {
+      admission.resume(tenant);
+    }
   }
 
   async function runClaimed(call: ClaimedCall<Transaction>): Promise<Reply> {

@@ -16,6 +16,11 @@ export class LazyAbort {
     return this.#controller.signal;
   }
 
+  /** What the signal's own would tell. */
+  get isAborted(): boolean {
+    return this.#isAborted;
+  }
+
   /** What the signal's own would do. */
   throwIfAborted(): void {
     if (this.#isAborted) {

@@ -20,6 +20,13 @@ export function stopping(
   return refusal("STORE_UNAVAILABLE", message, { retryDelayMs: STOPPING_RETRY_DELAY_MS });
 }
 
+/** For a call that was not begun, as too many are under way. */
+export function overloaded(): ErrorDescription {
+  return refusal("OVERLOADED", "too many calls are under way", {
+    retryDelayMs: OVERLOAD_RETRY_DELAY_MS,
+  });
+}
+
 export type InProgress = ClaimResult & { readonly kind: "in_progress" };
 
 /** What callers are told instead of an answer: the words, and when to come back. */
@@ -49,10 +56,10 @@ export function createRefusals({
   return {
     delayUntilAnswer,
 
-    overloaded: (scope: Scope) =>
-      refuse(scope, "OVERLOADED", "too many calls are under way", {
-        retryDelayMs: OVERLOAD_RETRY_DELAY_MS,
-      }),
+    overloaded(scope: Scope): Reply {
+      onRefused(scope, "OVERLOADED");
+      return refusedReply(overloaded());
+    },
 
     stopping(scope: Scope): Reply {
       onRefused(scope, "STORE_UNAVAILABLE");

@@ -67,10 +67,12 @@ export async function perform<Response extends DescMessage>(
   }
   // An owner that slept may have lost its claim by now; then it sends nothing.
   execution.throwIfAborted();
-  const answer = await ask(processor, begun, {
-    isFirstSending: begun.isNew && !lostRows.arePossible(),
-    isAmountImplied: () => isAmountImplied(readIntent()),
-  });
+  const answer = await execution.elsewhere(() =>
+    ask(processor, begun, {
+      isFirstSending: begun.isNew && !lostRows.arePossible(),
+      isAmountImplied: () => isAmountImplied(readIntent()),
+    }),
+  );
   if (answer.kind === "unknown") {
     await steps.markUnknown({ execution, operation });
     const unknown = new ProcessorUnknown(answer.cause);

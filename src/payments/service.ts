@@ -45,6 +45,10 @@ export interface Dependencies extends Pick<Performing, "processor" | "keyWindow"
    * been. Milliseconds; undefined where it never was. Default: never.
    */
   readonly restoredAgoMs?: () => number | undefined;
+  /** For what changes nothing: no flood of it may hold up payments. Default: `pool`. */
+  readonly reads?: Pool;
+  /** Told of each batch of steps that goes, how long the first of them has waited. Milliseconds. */
+  readonly onStepsSent?: (waitedMs: number) => void;
   /** Looks whether it was put back just now. Default: there is nothing to see. */
   readonly lookForRestore?: () => Promise<void>;
 }
@@ -52,6 +56,8 @@ export interface Dependencies extends Pick<Performing, "processor" | "keyWindow"
 /** Payments over Postgres and a processor. Every method sees only the caller's tenant. */
 export function createPaymentHandlers({
   pool,
+  reads = pool,
+  onStepsSent,
   processor,
   keyWindow,
   firstWork = createFirstWork(keyWindow.readMoment),
@@ -64,7 +70,7 @@ export function createPaymentHandlers({
     restoredAgoMs,
     lookForRestore,
   });
-  const steps = createSteps(pool, keyWindow.readMoment);
+  const steps = createSteps(pool, keyWindow.readMoment, onStepsSent);
   const performing: Performing = { firstWork, steps, processor, keyWindow, lostRows };
   return {
     createPayment: async (request, context) =>
@@ -111,7 +117,7 @@ export function createPaymentHandlers({
 
     getPayment: async ({ lookup }, { caller: { tenant } }) => {
       const id = readLookup(lookup, tenant);
-      const payment = await read(() => findPayment(pool, { tenant, id }));
+      const payment = await read(() => findPayment(reads, { tenant, id }));
       if (payment === undefined) {
         throw isPaymentId(id) && (await read(lostRows.areFound))
           ? notKnownYet()
@@ -130,7 +136,7 @@ export function createPaymentHandlers({
         ...(merchantReference === "" ? {} : { merchantReference }),
         ...(status === undefined ? {} : { status }),
       };
-      const rows = await read(() => listPayments(pool, narrowed, page));
+      const rows = await read(() => listPayments(reads, narrowed, page));
       const cut = cutPage(rows, page, { filter, cursorOf: ({ sequence }) => sequence });
       return {
         payments: cut.rows.map(({ payment }) => paymentMessage(payment)),
@@ -143,12 +149,12 @@ export function createPaymentHandlers({
       const filter = ["ledger_entries", tenant, paymentId ?? ""];
       const page = readPage(request, filter);
       const narrowed = { tenant, ...(paymentId === undefined ? {} : { paymentId }) };
-      const rows = await read(() => listLedgerEntries(pool, narrowed, page));
+      const rows = await read(() => listLedgerEntries(reads, narrowed, page));
       const cut = cutPage(rows, page, { filter, cursorOf: ({ id }) => id });
       return { entries: cut.rows.map(ledgerEntryMessage), nextPageToken: cut.nextPageToken };
     },
 
-    streamPaymentEvents: createEventStreams(pool),
+    streamPaymentEvents: createEventStreams(reads),
   };
 }
 

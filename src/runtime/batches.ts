@@ -20,7 +20,7 @@ export function settled<Result>(compute: () => Result): Settled<Result> {
  */
 export type Turn = "together" | "alone" | "patiently";
 
-/** Too much waits already. The item was not sent, nor will it be. */
+/** Too much waits already, or for too long, or nobody wants it any more. The item was not sent, nor will it be. */
 export class QueueFull extends Error {
   override readonly name = "QueueFull";
 }
@@ -28,7 +28,7 @@ export class QueueFull extends Error {
 export interface Batches<Item, Result> {
   /**
    * Resolves with the item's own result.
-   * @throws QueueFull if too many items wait, or too large ones.
+   * @throws QueueFull if too many items wait, or too large ones, or for too long.
    */
   add(item: Item): Promise<Result>;
 }
@@ -73,6 +73,17 @@ export interface BatchesOptions<Item, Result> {
     readonly isSame: (waiting: Item, added: Item) => boolean;
     readonly follow: (result: Result, added: Item) => Result;
   };
+  /**
+   * Who an item is for. Where more wait than a batch takes, those for one and
+   * those for another have turns. Default: the first that came goes first.
+   */
+  readonly partyOf?: (item: Item) => string;
+  /** Whether an item that waits still has to be sent. Default: it has. */
+  readonly isWanted?: (item: Item) => boolean;
+  /** How long an item may wait. Past it the caller is told. Default: any time. Milliseconds. */
+  readonly maxWaitMs?: number;
+  /** Told of each batch that goes, how long the first of its items has waited. Milliseconds. */
+  readonly onSent?: (waitedMs: number) => void;
   /** Calls back soon, after what has just arrived. Default `setImmediate`. */
   readonly soon?: (callback: () => void) => void;
 }
@@ -81,6 +92,7 @@ interface Waiting<Item, Result> {
   readonly item: Item;
   readonly subject: string;
   readonly sizeBytes: number;
+  readonly addedAtMs: number;
   /** How many turns it gets for having to wait. */
   turnsLeft: number;
   readonly resolve: (result: Result) => void;
@@ -103,6 +115,8 @@ export function createBatches<Item, Result>(
   const { sizeOf = () => 0, maxBatchBytes = Number.POSITIVE_INFINITY } = options;
   const { maxWaitingBytes = Number.POSITIVE_INFINITY } = options;
   const { mayRepeat = () => false, soon = setImmediate } = options;
+  const { partyOf, isWanted, maxWaitMs, onSent } = options;
+  const isTimed = maxWaitMs !== undefined || onSent !== undefined;
   type Entry = Waiting<Item, Result>;
 
   let waiting: Entry[] = [];
@@ -121,7 +135,11 @@ export function createBatches<Item, Result>(
   function add(item: Item): Promise<Result> {
     const subject = subjectOf(item);
     const newest = newestOf.get(subject);
-    if (share !== undefined && newest !== undefined && share.isSame(newest.item, item)) {
+    if (
+      newest !== undefined &&
+      share?.isSame(newest.item, item) &&
+      isWanted?.(newest.item) !== false
+    ) {
       return newest.result.then((result) => share.follow(result, item));
     }
     if (waiting.length + alone.waiting() + large.waiting() + patient.waiting() >= maxWaiting) {
@@ -134,7 +152,17 @@ export function createBatches<Item, Result>(
     heldBytes += sizeBytes;
     const { promise, resolve, reject } = withResolvers<Result>();
     const turnsLeft = patience?.turns ?? 0;
-    const entry = { item, subject, sizeBytes, turnsLeft, resolve, reject, result: promise };
+    const addedAtMs = isTimed ? performance.now() : 0;
+    const entry = {
+      item,
+      subject,
+      sizeBytes,
+      addedAtMs,
+      turnsLeft,
+      resolve,
+      reject,
+      result: promise,
+    };
     waiting.push(entry);
     newestOf.set(subject, entry);
     startSoon();
@@ -153,15 +181,45 @@ export function createBatches<Item, Result>(
 
   function start(): void {
     while (lanesBusy < lanes) {
+      dropUnwanted();
       const batch = take();
-      if (batch.length === 0) {
+      const [first] = batch;
+      if (first === undefined) {
         return;
       }
+      onSent?.(performance.now() - first.addedAtMs);
       lanesBusy += 1;
       void runBatch(batch, "together").finally(() => {
         lanesBusy -= 1;
         start();
       });
+    }
+  }
+
+  /** Of those that wait, nothing is sent that nobody waits for, or that has waited too long. */
+  function dropUnwanted(): void {
+    if (isWanted === undefined && maxWaitMs === undefined) {
+      return;
+    }
+    const oldestMs = performance.now() - (maxWaitMs ?? Number.POSITIVE_INFINITY);
+    const isDropped = ({ item, addedAtMs }: Entry) =>
+      addedAtMs < oldestMs || !(isWanted?.(item) ?? true);
+    const dropped = new Set(waiting.filter(isDropped));
+    if (dropped.size === 0) {
+      return;
+    }
+    waiting = waiting.filter((entry) => !dropped.has(entry));
+    for (const entry of dropped) {
+      forget(entry);
+      heldBytes -= entry.sizeBytes;
+      entry.reject(new QueueFull("it waited too long, or for nobody"));
+    }
+  }
+
+  /** No later item shares its result any more. */
+  function forget(entry: Entry): void {
+    if (newestOf.get(entry.subject) === entry) {
+      newestOf.delete(entry.subject);
     }
   }
 
@@ -174,7 +232,7 @@ export function createBatches<Item, Result>(
     const left: Entry[] = [];
     const tooLarge: Entry[] = [];
     let batchBytes = 0;
-    for (const entry of waiting) {
+    for (const entry of inOrder()) {
       const isLarge = entry.sizeBytes > maxBatchBytes;
       const fits = batch.length < maxBatchSize && batchBytes + entry.sizeBytes <= maxBatchBytes;
       if (underWay.has(entry.subject) || !(isLarge || fits)) {
@@ -182,9 +240,7 @@ export function createBatches<Item, Result>(
         continue;
       }
       underWay.add(entry.subject);
-      if (newestOf.get(entry.subject) === entry) {
-        newestOf.delete(entry.subject);
-      }
+      forget(entry);
       if (isLarge) {
         tooLarge.push(entry);
       } else {
@@ -195,6 +251,23 @@ export function createBatches<Item, Result>(
     waiting = left;
     large.add(tooLarge);
     return batch;
+  }
+
+  /** As they came; where more wait than fit, the parties have turns. */
+  function inOrder(): readonly Entry[] {
+    if (partyOf === undefined || waiting.length <= maxBatchSize) {
+      return waiting;
+    }
+    const counts = new Map<string, number>();
+    return waiting
+      .map((entry) => {
+        const party = partyOf(entry.item);
+        const turn = counts.get(party) ?? 0;
+        counts.set(party, turn + 1);
+        return { entry, turn };
+      })
+      .sort((a, b) => a.turn - b.turn)
+      .map(({ entry }) => entry);
   }
 
   async function runBatch(batch: readonly Entry[], turn: Turn): Promise<void> {

@@ -1,5 +1,4 @@
 import { setMaxListeners } from "node:events";
-import { mkdir } from "node:fs/promises";
 import {
   createServer,
   type Http2Server,
@@ -12,7 +11,9 @@ import { connectNodeAdapter } from "@connectrpc/connect-node";
 import { SandboxProcessorService } from "../gen/payonce/sandbox/v1/sandbox_pb.js";
 import { createConnections } from "../runtime/connections.js";
 import { lockDirectory } from "../runtime/directory-lock.js";
+import { makeDirectory } from "../runtime/make-directory.js";
 import { within } from "../runtime/within.js";
+import type { FaultAccess } from "./fault-access.js";
 import { createArmedFaults } from "./faults.js";
 import type { InterruptedCall } from "./interruptions.js";
 import { openJournal } from "./journal.js";
@@ -24,7 +25,18 @@ export interface SandboxOptions {
   readonly listen: { readonly host: string; readonly port: number };
   /** Holds the journal. Created if missing; serves one process at a time. */
   readonly dataDir: string;
+  /** Who may arm faults; anybody unless given. */
+  readonly faults?: FaultAccess;
   readonly log?: (line: string) => void;
+}
+
+/** The address cannot be bound. */
+export class ListenError extends Error {
+  override readonly name = "ListenError";
+
+  constructor(address: string, cause: Error) {
+    super(`cannot listen on ${address}: ${cause.message}`, { cause });
+  }
 }
 
 export interface Sandbox {
@@ -48,12 +60,12 @@ const streamKey = createContextKey<ServerHttp2Stream | undefined>(undefined);
 /**
  * Starts the sandbox processor: gRPC over cleartext HTTP/2.
  *
- * @throws if the data directory is in use, a journal line is malformed, or the
- * address cannot be bound.
+ * @throws ListenError if the address cannot be bound, and another error if the
+ * data directory is in use or a journal line is malformed.
  */
 export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
-  const { listen, dataDir, log = () => undefined } = options;
-  await mkdir(dataDir, { recursive: true });
+  const { listen, dataDir, faults = { kind: "anybody" }, log = () => undefined } = options;
+  await makeDirectory(dataDir);
   const lock = await lockDirectory(dataDir);
   try {
     const { journal, history, settled, close: closeJournal } = await openJournal(dataDir, log);
@@ -63,6 +75,7 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
     const service = createService({
       processor: createProcessor({ journal, history, now: () => new Date() }),
       faults: createArmedFaults(),
+      faultAccess: faults,
       toCall: (context) => toCall(context, shutdown.signal),
     });
     const listener = connectNodeAdapter({
@@ -85,7 +98,7 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
     server.on("connection", connections.add);
     const address = await bind(server, listen).catch(async (error) => {
       await closeJournal();
-      throw error;
+      throw new ListenError(formatListen(listen, listen.port), error);
     });
     log(`sandbox processor on ${address}, ${history.effects.length} effects in ${dataDir}`);
     return {
@@ -133,7 +146,11 @@ async function bind(server: Http2Server, listen: SandboxOptions["listen"]): Prom
   });
   // A server that listens on a port has an address with a port.
   const { port } = server.address() as AddressInfo;
-  return listen.host.includes(":") ? `[${listen.host}]:${port}` : `${listen.host}:${port}`;
+  return formatListen(listen, port);
+}
+
+function formatListen({ host }: SandboxOptions["listen"], port: number): string {
+  return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
 /** Accepts no connection and no call any more. Resolves once every client has hung up: never, where one does not. */

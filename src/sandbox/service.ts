@@ -14,6 +14,7 @@ import {
   fromVoid,
   invalidArgument,
 } from "./effect-request.js";
+import { checkFaultAccess, type FaultAccess } from "./fault-access.js";
 import type { ArmedFaults } from "./faults.js";
 import { type InterruptedCall, interrupt } from "./interruptions.js";
 import type { Decision, Processor } from "./processor.js";
@@ -22,6 +23,8 @@ import { requestOf, type Verdict } from "./verdict.js";
 export interface ServiceOptions {
   readonly processor: Processor;
   readonly faults: ArmedFaults;
+  /** Who may arm faults. */
+  readonly faultAccess: FaultAccess;
   /** What is known of a call's transport. */
   readonly toCall: (context: HandlerContext) => InterruptedCall;
 }
@@ -33,7 +36,7 @@ const PAGE_SIZE_LIMIT = 10_000;
 export function createService(
   options: ServiceOptions,
 ): ServiceImpl<typeof SandboxProcessorService> {
-  const { processor, faults, toCall } = options;
+  const { processor, faults, faultAccess, toCall } = options;
   let calls = 0;
   const callsByKey = new Map<string, number>();
 
@@ -123,7 +126,8 @@ export function createService(
       return { effects: [...effects], calls: BigInt(calls) };
     },
 
-    setFaults(request) {
+    setFaults(request, { requestHeader }) {
+      checkFaultAccess(faultAccess, requestHeader.get("authorization"));
       faults.arm(request.faults);
       return {};
     },

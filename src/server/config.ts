@@ -1,19 +1,21 @@
 import { brokenChecks } from "./config/checks.js";
-import { intendedVariable } from "./config/misspelled.js";
+import { type Misspelling, misspelling } from "./config/misspelled.js";
 import {
   type Config,
   flagOf,
   INSECURE_FLAG,
+  INSECURE_OPERATOR_FLAG,
   type SettingName,
+  type Settings,
   settingNames,
   settings,
 } from "./config/settings.js";
 
-export { type Address, formatAddress } from "./config/address.js";
+export { type Address, formatAddress, isLoopback } from "./config/address.js";
 export { configWarnings } from "./config/checks.js";
 export { configFlags, configHelp } from "./config/help.js";
 export type { ProcessorTarget } from "./config/parsers.js";
-export type { Config, SettingName } from "./config/settings.js";
+export { type Config, INSECURE_FLAG, type SettingName } from "./config/settings.js";
 
 /** Settings that were refused. Stops the start. */
 export class ConfigError extends Error {
@@ -38,15 +40,26 @@ export interface ConfigSources {
  */
 export function readConfig({ env = process.env, flags = {} }: ConfigSources = {}): Config {
   const readings = settingNames.map((name) => readSetting(name, { env, flags }));
-  const labels = new Map(readings.map(({ name, label }) => [name, label]));
+  const labels = new Map<string, string>([
+    ...readings.map(({ name, label }) => [name, label] as const),
+    [INSECURE_OPERATOR_FLAG, `--${INSECURE_OPERATOR_FLAG}`],
+  ]);
   const refused = readings.filter(({ accepted }) => !accepted).map(({ name }) => name);
-  const config = {
-    ...Object.fromEntries(readings.map(({ name, value }) => [name, value])),
+  // Where the setting is given as well nothing was missed: platforms have
+  // DATABASE_PUBLIC_URL beside DATABASE_URL.
+  const misspelled = Object.keys(env)
+    .flatMap((name) => misspelling(name) ?? [])
+    .filter(({ intended }) => !isGiven(intended, { env, flags }));
+  const config: Config = {
+    // Each value comes from the table's row of that name, whence Config has its type.
+    ...(Object.fromEntries(readings.map(({ name, value }) => [name, value])) as Settings),
     insecure: flags[INSECURE_FLAG] === true,
+    insecureOperator: flags[INSECURE_OPERATOR_FLAG] === true,
+    misspelled: misspelled.filter(({ effect }) => effect === "warns").map(misspellingText),
     searchPath: env.PATH ?? "",
-  } as Config; // each value comes from the table's row of that name, whence Config has its type
+  };
   const problems = [
-    ...Object.keys(env).flatMap(misspelling),
+    ...misspelled.filter(({ effect }) => effect === "stops").map(misspellingText),
     ...refused.map((name) => `${labels.get(name)} accepts ${settings[name].parser.accepts}`),
     ...brokenChecks(config, new Set(refused)).map(
       ({ subject, accepts }) => `${labels.get(subject)} accepts ${accepts}`,
@@ -81,8 +94,10 @@ function readSetting(name: SettingName, { env, flags }: Required<ConfigSources>)
   return { name, label, accepted: value !== undefined, value: value ?? otherwise.value };
 }
 
-function misspelling(name: string): string[] {
-  const variables = settingNames.map((known) => settings[known].variable);
-  const intended = intendedVariable(name, variables);
-  return intended === undefined ? [] : [`${name} is no setting; ${intended} is`];
+function isGiven(variable: string, { env, flags }: Required<ConfigSources>): boolean {
+  return (flags[flagOf(variable)] ?? env[variable]) !== undefined;
+}
+
+function misspellingText({ name, intended }: Misspelling): string {
+  return `${name} is no setting; ${intended} is`;
 }

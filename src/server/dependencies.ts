@@ -37,6 +37,9 @@ const MEBIBYTE = 1024 * 1024;
  */
 const OWNERS_WAIT_MS = 30_000;
 
+/** For reads: a flood of them takes this much of the database, and no more. */
+const READ_CONNECTIONS = 4;
+
 /** The schema of the whole service. */
 const migrations = [...idempotencyMigrations, ...paymentMigrations];
 
@@ -58,6 +61,8 @@ export interface Database {
   readonly records: Pool;
   /** For the work of those that own a claim: no flood of duplicates may hold it up. */
   readonly payments: Pool;
+  /** For what changes nothing. */
+  readonly reads: Pool;
   /** Which deployment it is, and whether it keeps what it confirms. */
   readonly watch: DeploymentWatch;
 }
@@ -81,6 +86,7 @@ export async function openStoreOfRecord({
   }
   const records = openPool(url, { log, closers });
   const payments = openPool(url, { log, closers, connectTimeoutMs: OWNERS_WAIT_MS });
+  const reads = openPool(url, { log, closers, maxConnections: READ_CONNECTIONS });
   const applied = await prepareDatabase(records);
   if (applied.length > 0) {
     log.info({ applied }, "migrated the database");
@@ -89,7 +95,7 @@ export async function openStoreOfRecord({
     watchDeployment(records, { onEvent: (event) => logDeploymentEvent(log, event) }),
   );
   closers.add(() => watch.stop());
-  return { value: { records, payments, watch }, what };
+  return { value: { records, payments, reads, watch }, what };
 }
 
 /**
@@ -206,6 +212,7 @@ export async function openProcessor({
     const sandbox = await startSandboxProcess({
       listen: formatAddress(config.sandboxListen),
       dataDir: join(config.dataDir, "sandbox"),
+      tokenFile: config.sandboxTokenFile,
     });
     closers.add((limitMs) => sandbox.stop(limitMs));
     address = sandbox.address;

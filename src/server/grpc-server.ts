@@ -1,3 +1,5 @@
+import type { Socket } from "node:net";
+import { createServer as createTlsServer } from "node:tls";
 import { Server, ServerCredentials } from "@grpc/grpc-js";
 import { createHealth } from "../grpc/health.js";
 import { idempotencyInterceptor, idempotent, serviceImplementation } from "../grpc/index.js";
@@ -11,8 +13,9 @@ import {
   UNFINISHED_BYTES,
 } from "./edge.js";
 import { guardStreams } from "./guarded-streams.js";
+import { certificateOf } from "./identity.js";
 import { type Listening, listen } from "./listening.js";
-import type { Tls } from "./tls.js";
+import { isForged, type Tls, tlsOptions } from "./tls.js";
 import { createUnfinishedRequests } from "./unfinished-requests.js";
 
 /** They have no keys, and answer whoever can connect. */
@@ -65,15 +68,16 @@ export async function startGrpcServer<Transaction>(
     maxPerPeer: config.maxConnectionsPerPeer,
     silentMs: SILENT_TIMEOUTS * config.requestTimeoutMs,
   });
-  const injector = server.createConnectionInjector(serverCredentials(options.tls));
+  const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
   const unfinished = createUnfinishedRequests({
     ...UNFINISHED_BYTES,
     timeoutMs: config.requestTimeoutMs,
   });
   guardStreams(server, { unfinished, onFirstRequest: connections.heardFrom });
+  const accept = decrypting(options.tls, (socket) => injector.injectConnection(socket));
   const accepting = await bind(options, (socket) => {
     if (connections.add(socket)) {
-      injector.injectConnection(socket);
+      accept(socket);
     }
   });
   health.serving();
@@ -94,10 +98,11 @@ function protection<Transaction>({ executor, authenticator }: EdgeOptions<Transa
     executor,
     passThrough: PASSED_THROUGH,
     authenticate(metadata, call) {
-      const subject = call.getAuthContext().sslPeerCertificate?.subject.CN;
+      // Present only where it was verified.
+      const { sslPeerCertificate } = call.getAuthContext();
       return authenticator({
         authorization: metadata.get("authorization").map(String)[0],
-        ...(typeof subject === "string" ? { certificate: { commonName: subject } } : {}),
+        certificate: sslPeerCertificate && certificateOf(sslPeerCertificate),
       });
     },
   });
@@ -115,11 +120,27 @@ async function bind(
   }
 }
 
-function serverCredentials(tls: Tls | undefined): ServerCredentials {
+/**
+ * Ends TLS before gRPC begins, where it is configured: of a client's certificate
+ * grpc-js knows only that it is required, or not asked for.
+ */
+function decrypting(
+  tls: Tls | undefined,
+  onConnection: (socket: Socket) => void,
+): (socket: Socket) => void {
   if (tls === undefined) {
-    return ServerCredentials.createInsecure();
+    return onConnection;
   }
-  const { cert, key, clientCa } = tls;
-  const pair = { cert_chain: cert, private_key: key };
-  return ServerCredentials.createSsl(clientCa ?? null, [pair], clientCa !== undefined);
+  const server = createTlsServer({ ...tlsOptions(tls), ALPNProtocols: ["h2"] });
+  server.on("secureConnection", (socket) => {
+    socket.on("error", () => {}); // a peer that breaks off
+    if (isForged(socket)) {
+      socket.destroy();
+    } else {
+      onConnection(socket);
+    }
+  });
+  return (socket) => {
+    server.emit("connection", socket);
+  };
 }

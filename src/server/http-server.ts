@@ -19,13 +19,13 @@ import {
   MAX_REQUEST_BYTES,
   UNFINISHED_BYTES,
 } from "./edge.js";
-import type { Credentials } from "./identity.js";
+import { createHostCheck } from "./http-hosts.js";
+import { type Credentials, certificateOf } from "./identity.js";
 import type { Metrics } from "./metrics.js";
+import { isForged, tlsOptions } from "./tls.js";
 import { createUnfinishedRequests, type UnfinishedRequests } from "./unfinished-requests.js";
 
-type Certificate = Credentials["certificate"];
-
-const certificateKey = createContextKey<Certificate>(undefined);
+const certificateKey = createContextKey<Credentials["certificate"]>(undefined);
 
 /** How often Node looks for requests that are late, at least. Milliseconds. */
 const LONGEST_CHECKING_MS = 5_000;
@@ -41,6 +41,7 @@ export async function startHttpServer<Transaction>(
     timeoutMs: config.requestTimeoutMs,
   });
   const services = serviceListener(options, unfinished);
+  const refusalOf = createHostCheck(config);
   const connections = createConnections({
     max: config.maxConnections,
     maxPerPeer: config.maxConnectionsPerPeer,
@@ -53,11 +54,20 @@ export async function startHttpServer<Transaction>(
     if (isStopping) {
       endConnectionAfter(response);
     }
+    if (request.url === "/healthz") {
+      // Probes call any process by whatever name it has, and it tells nothing else.
+      response.statusCode = isStopping ? 503 : 200;
+      response.setHeader("content-type", "text/plain").end(isStopping ? "stopping\n" : "ok\n");
+      return;
+    }
+    const refusal = refusalOf(request.headers);
+    if (refusal !== undefined) {
+      // In the form of Connect's errors, which is JSON for everybody else.
+      response.writeHead(403, { "content-type": "application/json" });
+      response.end(JSON.stringify({ code: "permission_denied", message: refusal }));
+      return;
+    }
     switch (request.url) {
-      case "/healthz":
-        response.statusCode = isStopping ? 503 : 200;
-        response.setHeader("content-type", "text/plain").end(isStopping ? "stopping\n" : "ok\n");
-        return;
       case "/metrics":
         void sendMetrics(metrics, response);
         return;
@@ -123,16 +133,14 @@ function serviceListener<Transaction>(
       }
     },
     contextValues: (request) =>
-      createContextValues().set(certificateKey, certificateOf(request.socket)),
+      createContextValues().set(certificateKey, verifiedCertificate(request.socket)),
   });
 }
 
-function certificateOf(socket: unknown): Certificate {
-  if (!(socket instanceof TLSSocket) || !socket.authorized) {
-    return undefined;
-  }
-  const { subject } = socket.getPeerCertificate();
-  return typeof subject?.CN === "string" ? { commonName: subject.CN } : undefined;
+function verifiedCertificate(socket: unknown): Credentials["certificate"] {
+  return socket instanceof TLSSocket && socket.authorized
+    ? certificateOf(socket.getPeerCertificate())
+    : undefined;
 }
 
 function createServer(
@@ -148,13 +156,16 @@ function createServer(
   if (tls === undefined) {
     return http.createServer(limits, listener);
   }
-  const { cert, key, clientCa } = tls;
-  const clients =
-    clientCa === undefined ? {} : { ca: clientCa, requestCert: true, rejectUnauthorized: true };
-  return https.createServer(
-    { ...limits, handshakeTimeout: requestTimeoutMs, cert, key, ...clients },
+  const server = https.createServer(
+    { ...limits, handshakeTimeout: requestTimeoutMs, ...tlsOptions(tls) },
     listener,
   );
+  server.on("secureConnection", (socket) => {
+    if (isForged(socket)) {
+      socket.destroy(); // before anything that it has sent is read
+    }
+  });
+  return server;
 }
 
 async function sendMetrics({ registry }: Metrics, response: http.ServerResponse): Promise<void> {

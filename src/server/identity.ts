@@ -1,14 +1,34 @@
+import type { PeerCertificate } from "node:tls";
 import { type Caller, DEFAULT_CALLER } from "../idempotency/call.js";
 import { Code } from "../idempotency/code.js";
 import { CallError, type ErrorDescription } from "../idempotency/errors.js";
-import { isTenant, TENANT_ACCEPTS, type Tokens, tokenHash } from "./tokens.js";
+import { isRole, isTenant, TENANT_ACCEPTS, type Tokens, tokenHash } from "./tokens.js";
 
 /** What a transport knows of who calls. */
 export interface Credentials {
   /** The metadata entry, or HTTP header, `authorization`. */
   readonly authorization?: string | undefined;
   /** The client's certificate, once the transport has verified who signed it. */
-  readonly certificate?: { readonly commonName: string } | undefined;
+  readonly certificate?: ClientCertificate | undefined;
+}
+
+/** What the subject of a client's certificate says. */
+export interface ClientCertificate {
+  readonly commonName: string;
+  /** Its organizational units (OU). */
+  readonly units: readonly string[];
+}
+
+/** The certificate of a verified peer; undefined where its subject has not exactly one common name. */
+export function certificateOf(
+  certificate: Partial<PeerCertificate> | null,
+): ClientCertificate | undefined {
+  // Attributes that are there twice come as a list, which the types do not say.
+  const subject: { CN?: unknown; OU?: unknown } = certificate?.subject ?? {};
+  const { CN: commonName, OU: units = [] } = subject;
+  return typeof commonName === "string"
+    ? { commonName, units: [units].flat().map(String) }
+    : undefined;
 }
 
 export interface AuthenticatorOptions {
@@ -16,6 +36,8 @@ export interface AuthenticatorOptions {
   readonly tokens?: Tokens | undefined;
   /** Whether the common name of a client's certificate names its tenant. */
   readonly clientCertificates: "trusted" | "ignored";
+  /** Who anybody is where neither kind of credential is configured. */
+  readonly anybody?: Caller;
 }
 
 /** Who calls, or why the call is refused. The two are told apart by `reason`. */
@@ -24,16 +46,16 @@ export type Authenticator = (credentials: Credentials) => Caller | ErrorDescript
 /**
  * Makes the function that finds out who calls. Either kind of credential is
  * enough where both are configured; one that is presented and wrong is refused,
- * whatever the other says. Where none is configured, everybody is
- * `DEFAULT_CALLER`.
+ * whatever the other says. Where none is configured, nobody is asked for any.
  */
 export function createAuthenticator({
   tokens,
   clientCertificates,
+  anybody = DEFAULT_CALLER,
 }: AuthenticatorOptions): Authenticator {
   const trustsCertificates = clientCertificates === "trusted";
   if (tokens === undefined && !trustsCertificates) {
-    return () => DEFAULT_CALLER;
+    return () => anybody;
   }
   const accepted = [
     ...(tokens === undefined ? [] : ["a bearer token"]),
@@ -47,7 +69,7 @@ export function createAuthenticator({
         : callerByToken(tokens, authorization);
     const byCertificate =
       trustsCertificates && certificate !== undefined
-        ? callerByCertificate(certificate.commonName)
+        ? callerByCertificate(certificate)
         : undefined;
     return (
       combine(byToken, byCertificate) ??
@@ -59,7 +81,9 @@ export function createAuthenticator({
 /** @throws CallError with PERMISSION_DENIED unless the caller is an operator. */
 export function requireOperator({ role }: Caller): void {
   if (role === "caller") {
-    throw operatorRequired("only an operator may call this method");
+    throw operatorRequired(
+      "only an operator may call this method: a token or a client certificate says who is one, without authentication the flag --insecure-operator",
+    );
   }
 }
 
@@ -98,7 +122,7 @@ function combine(byToken: Finding, byCertificate: Finding): Finding {
   if ("reason" in byCertificate) {
     return byCertificate;
   }
-  // Of one tenant, the token decides: only it can tell an operator.
+  // Of one tenant, the token decides: it is the one that was sent for this call.
   return byToken.tenant === byCertificate.tenant ? byToken : IDENTITY_CONFLICT;
 }
 
@@ -115,9 +139,12 @@ function callerByToken(tokens: Tokens, authorization: string): Caller | ErrorDes
   return tokens.get(tokenHash(token)) ?? unauthenticated("the bearer token is not known");
 }
 
-function callerByCertificate(commonName: string): Caller | ErrorDescription {
+// A unit that is no role is a department, as in most certificates. Of two roles
+// neither is meant more than the other, so neither counts.
+function callerByCertificate({ commonName, units }: ClientCertificate): Caller | ErrorDescription {
+  const [role = "caller", ...others] = units.filter(isRole);
   return isTenant(commonName)
-    ? { tenant: commonName, role: "caller" }
+    ? { tenant: commonName, role: others.length === 0 ? role : "caller" }
     : unauthenticated(`a client certificate's common name accepts a tenant: ${TENANT_ACCEPTS}`);
 }
 

@@ -1,8 +1,9 @@
 import type { DescService } from "@bufbuild/protobuf";
+import { type Admission, createAdmission } from "../idempotency/admission.js";
 import type { CallContext } from "../idempotency/call.js";
 import { CallError } from "../idempotency/errors.js";
 import type { ServiceHandlers } from "../idempotency/handlers.js";
-import { stopping } from "../idempotency/refusals.js";
+import { overloaded, stopping } from "../idempotency/refusals.js";
 
 /**
  * The calls that run under no key, over every transport: reads, streams, and
@@ -22,28 +23,62 @@ export interface OpenCalls {
   count(): { readonly calls: number; readonly streams: number };
 }
 
+/** Each waits for a connection to the database, of which reads have few. */
+const MAX_CALLS = 256;
+
+/** Each asks the database for what is new, again and again. */
+const MAX_STREAMS = 1_000;
+
 const STREAM_ENDED =
   "this server is stopping; open the stream again, after the id of the last event that it sent";
 
 type UnaryHandler = (request: unknown, context: CallContext<unknown>) => Promise<unknown>;
 type StreamHandler = (request: unknown, context: CallContext<unknown>) => AsyncIterable<unknown>;
 
-export function createOpenCalls(): OpenCalls {
+export interface OpenCallsOptions {
+  /** How many calls may be under way. Default 256. */
+  readonly maxCalls?: number;
+  /** How many streams may be open. Default 1,000. */
+  readonly maxStreams?: number;
+}
+
+export function createOpenCalls({
+  maxCalls = MAX_CALLS,
+  maxStreams = MAX_STREAMS,
+}: OpenCallsOptions = {}): OpenCalls {
+  const callPlaces = createAdmission({ maxCalls });
+  const streamPlaces = createAdmission({ maxCalls: maxStreams });
   const calls = new Set<Promise<unknown>>();
   const streams = new Set<() => void>();
   let isStopping = false;
 
+  /** @throws CallError with UNAVAILABLE or RESOURCE_EXHAUSTED if there is no place for a call. */
+  function enter(places: Admission, tenant: string): void {
+    if (isStopping) {
+      throw new CallError(stopping());
+    }
+    if (!places.enter(tenant)) {
+      throw new CallError(overloaded());
+    }
+  }
+
+  async function counted(call: Promise<unknown>): Promise<unknown> {
+    calls.add(call);
+    try {
+      return await call;
+    } finally {
+      calls.delete(call);
+    }
+  }
+
   function unary(handler: UnaryHandler): UnaryHandler {
     const watched: UnaryHandler = async (request, context) => {
-      if (isStopping) {
-        throw new CallError(stopping());
-      }
-      const call = handler(request, context);
-      calls.add(call);
+      const { tenant } = context.caller;
+      enter(callPlaces, tenant);
       try {
-        return await call;
+        return await counted(handler(request, context));
       } finally {
-        calls.delete(call);
+        callPlaces.leave(tenant);
       }
     };
     return (request, context) =>
@@ -52,9 +87,8 @@ export function createOpenCalls(): OpenCalls {
 
   function serverStreaming(handler: StreamHandler): StreamHandler {
     return async function* (request, context) {
-      if (isStopping) {
-        throw new CallError(stopping());
-      }
+      const { tenant } = context.caller;
+      enter(streamPlaces, tenant);
       const ending = new AbortController();
       const end = () => ending.abort();
       const { signal, ...known } = context;
@@ -67,6 +101,7 @@ export function createOpenCalls(): OpenCalls {
         yield* handler(request, { ...known, signal: ending.signal });
       } finally {
         streams.delete(end);
+        streamPlaces.leave(tenant);
         signal.removeEventListener("abort", end);
       }
       if (isStopping) {

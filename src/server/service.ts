@@ -3,7 +3,9 @@ import type { DescService } from "@bufbuild/protobuf";
 import type { PoolClient } from "pg";
 import { InspectionService } from "../gen/payonce/idempotency/v1/inspection_pb.js";
 import { PaymentService } from "../gen/payonce/payments/v1/payments_pb.js";
-import { createExecutor } from "../idempotency/executor.js";
+import { createAdmission } from "../idempotency/admission.js";
+import { DEFAULT_CALLER } from "../idempotency/call.js";
+import { createExecutor, MAX_CALLS } from "../idempotency/executor.js";
 import type { ServiceHandlers } from "../idempotency/handlers.js";
 import { repeatableMethods } from "../idempotency/methods.js";
 import { startReaper } from "../idempotency/reaper.js";
@@ -15,6 +17,7 @@ import type { Processor } from "../payments/processor.js";
 import { createPaymentHandlers } from "../payments/service.js";
 import { paymentValidators } from "../payments/validators.js";
 import { createPostgresStore } from "../stores/postgres/index.js";
+import { accessLines } from "./access.js";
 import { createClosers } from "./closers.js";
 import { type Address, type Config, configWarnings, formatAddress } from "./config.js";
 import { openGatedStore, openProcessor, openStoreOfRecord } from "./dependencies.js";
@@ -40,7 +43,7 @@ import {
   type ResolverOptions,
 } from "./resolution.js";
 import { type Serving, stopServing } from "./stop.js";
-import { readTls } from "./tls.js";
+import { certificateWarnings, readTls } from "./tls.js";
 import { parseTokens } from "./tokens.js";
 
 export interface ServiceOptions {
@@ -98,7 +101,12 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     const database = await openStoreOfRecord(open);
     const firstWork = createFirstWork();
     const { records, watch } = database.value;
-    const record = createPostgresStore(records, { firstWork, lossySetting: watch.lossySetting });
+    const admission = createAdmission({ maxCalls: MAX_CALLS });
+    const record = createPostgresStore(records, {
+      firstWork,
+      lossySetting: watch.lossySetting,
+      onClaimsSent: admission.stage(),
+    });
     const gated =
       gate === undefined
         ? await openGatedStore(open, record, { watch, metrics })
@@ -107,6 +115,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     const store = gated.value;
     const executor = createExecutor({
       store,
+      admission,
       maxExecutionMs: config.idempotencyMaxExecutionMs,
       onEvent: watching(metrics.onExecutorEvent, logExecutorEvent),
     });
@@ -118,6 +127,8 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     const defaults = { leaseMs: config.idempotencyLeaseMs, retentionMs };
     const payments = createPaymentHandlers({
       pool: database.value.payments,
+      reads: database.value.reads,
+      onStepsSent: admission.stage(),
       firstWork,
       processor: wrap(processor.value),
       keyWindow: wrapWindow(
@@ -156,10 +167,14 @@ export async function startService(options: ServiceOptions): Promise<Service> {
       service: Watched,
       handlers: ServiceHandlers<Watched, PoolClient>,
     ) => openCalls.watch(service, loggingFailures(service, handlers, log));
+    const tls = await readTls(config);
+    for (const warning of tls === undefined ? [] : certificateWarnings(tls, Date.now())) {
+      log.warn(warning);
+    }
     const edge = {
       config,
       log,
-      tls: await readTls(config),
+      tls,
       executor,
       defaults,
       authenticator: await openAuthenticator(config),
@@ -181,6 +196,9 @@ export async function startService(options: ServiceOptions): Promise<Service> {
         `Records    ${database.what}`,
         `Gate       ${gated.what}`,
         `Processor  ${processor.what}`,
+        ...accessLines(config, [grpc.address, http.address]).map(
+          (line, index) => (index === 0 ? "Access" : "").padEnd(11) + line,
+        ),
       ],
       close,
     };
@@ -194,8 +212,9 @@ function unchanged<Part>(part: Part): Part {
   return part;
 }
 
-async function openAuthenticator({ authTokensFile, tlsClientCaFile }: Config) {
+async function openAuthenticator({ authTokensFile, tlsClientCaFile, insecureOperator }: Config) {
   return createAuthenticator({
+    ...(insecureOperator ? { anybody: { ...DEFAULT_CALLER, role: "operator" } } : {}),
     tokens:
       authTokensFile === undefined
         ? undefined

@@ -98,7 +98,7 @@ function parseEntry(entry: unknown): Entry | string {
   return { hash: sha256.toLowerCase(), caller: { tenant, role } };
 }
 
-function isRole(value: unknown): value is Role {
+export function isRole(value: unknown): value is Role {
   return roles.some((role) => role === value);
 }
 

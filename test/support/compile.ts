@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { mkdir, rename, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type Plugin, rolldown } from "rolldown";
@@ -20,6 +20,14 @@ export function compiledEntry(typescriptFile: string): Promise<string> {
   const compiling = compiled.get(typescriptFile) ?? compile(typescriptFile);
   compiled.set(typescriptFile, compiling);
   return compiling;
+}
+
+/** Puts the program of the service's own sandbox where a compiled service looks for it: beside itself. */
+export async function compileOwnSandbox(): Promise<void> {
+  const entry = new URL("../../src/server/embedded/sandbox-entry.ts", import.meta.url);
+  const unfinished = join(OUTPUT_FOLDER, `sandbox-entry.${process.pid}`);
+  await copyFile(await compiledEntry(fileURLToPath(entry)), unfinished);
+  await rename(unfinished, join(OUTPUT_FOLDER, "sandbox-entry.js"));
 }
 
 const compiled = new Map<string, Promise<string>>();

@@ -24,14 +24,17 @@ export interface ServiceProcessOptions {
   readonly env: Readonly<Record<string, string>>;
   /** The program, if not the command line itself: a TypeScript file under test/. */
   readonly entry?: string;
+  /** Flags; where none are given, everybody is an operator if nobody is authenticated. */
+  readonly args?: readonly string[];
 }
 
 /** Starts `payonce serve` as a process of its own, on free ports, and waits until it is ready. */
 export async function startServiceProcess({
   env,
   entry = fileURLToPath(new URL("../../src/cli.ts", import.meta.url)),
+  args = isAuthenticated(env) ? [] : ["--insecure-operator"],
 }: ServiceProcessOptions): Promise<ServiceProcess> {
-  const child = spawn(process.execPath, [await compiledEntry(entry), "serve"], {
+  const child = spawn(process.execPath, [await compiledEntry(entry), "serve", ...args], {
     env: { PATH: "", GRPC_LISTEN: "127.0.0.1:0", HTTP_LISTEN: "127.0.0.1:0", ...env },
     stdio: ["ignore", "pipe", "pipe"],
   });
@@ -56,6 +59,10 @@ export async function startServiceProcess({
       await exited;
     },
   };
+}
+
+function isAuthenticated(env: ServiceProcessOptions["env"]): boolean {
+  return "AUTH_TOKENS_FILE" in env || "TLS_CLIENT_CA_FILE" in env;
 }
 
 /** Polls until the condition holds. Fails after the limit. */

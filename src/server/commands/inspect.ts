@@ -7,7 +7,7 @@ import {
   RecordState,
 } from "../../gen/payonce/idempotency/v1/inspection_pb.js";
 import { callUnary } from "../../grpc/client.js";
-import { serviceCredentials, TLS_CA_FLAG } from "./client.js";
+import { serviceCredentials, tlsFlags } from "./client.js";
 import { addressFlag, type Command, type Flags, textFlag, UsageError } from "./command.js";
 import { recordLine, recordText } from "./inspect-text.js";
 
@@ -33,6 +33,8 @@ export const inspect: Command = {
   --target      the service to ask, host:port (default: ${DEFAULT_TARGET})
   --token       an operator's bearer token, where the service wants one
   --tls-ca-file who signed the service's certificate (PEM); without it TLS is not used
+  --tls-cert-file, --tls-key-file
+                an operator's client certificate and its key (PEM), where the service wants one
   --json        prints JSON`,
   options: {
     key: { type: "string" },
@@ -41,7 +43,7 @@ export const inspect: Command = {
     tenant: { type: "string" },
     target: { type: "string" },
     token: { type: "string" },
-    [TLS_CA_FLAG]: { type: "string" },
+    ...tlsFlags,
     json: { type: "boolean" },
   },
   async run(flags) {

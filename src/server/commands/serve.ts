@@ -1,4 +1,5 @@
-import { type Address, configFlags, configHelp, formatAddress, readConfig } from "../config.js";
+import { configFlags, configHelp, readConfig } from "../config.js";
+import { firstCall, variablesOf } from "../first-call.js";
 import { createLogger, logGrpc } from "../log.js";
 import { startService } from "../service.js";
 import { exitAfter, untilStopped } from "../stop-signal.js";
@@ -14,20 +15,24 @@ export const serve: Command = {
     logGrpc(log);
     const service = await startService({ config, log });
     const stopped = untilStopped(); // before anybody is told that it runs, and may stop it
-    console.log(readyMessage(service.summary, service.grpcAddress));
+    console.log(readyMessage(service.summary, firstCall(config, service.grpcAddress)));
     await stopped;
     log.info("stopping: no new calls, those under way are finished");
     exitAfter(await service.close());
   },
 };
 
-function readyMessage(summary: readonly string[], grpc: Address): string {
-  const request = `{"amount": {"currency_code": "EUR", "minor_units": "1999"}, "payment_method": "tok_visa"}`;
+function readyMessage(summary: readonly string[], call: string): string {
+  const variables = variablesOf(call);
   return `payonce is ready
-${summary.map((line) => `  ${line}`).join("\n")}
+${indented(summary)}
 
 Send this twice. The second answer is the first one, with idempotency-replayed: true
 
-  grpcurl -plaintext -v -H 'idempotency-key: order-1' -d '${request}' ${formatAddress(grpc)} payonce.payments.v1.PaymentService/CreatePayment
-`;
+  ${call}
+${variables.length === 0 ? "" : `\nSet before:\n${indented(variables)}\n`}`;
+}
+
+function indented(lines: readonly string[]): string {
+  return lines.map((line) => `  ${line}`).join("\n");
 }

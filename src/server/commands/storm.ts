@@ -2,7 +2,7 @@ import { Code } from "../../idempotency/code.js";
 import { parseAddress } from "../config/address.js";
 import { createProgressBar } from "../storm/progress.js";
 import { type StormReport, storm as sendStorm } from "../storm/storm.js";
-import { serviceCredentials, TLS_CA_FLAG } from "./client.js";
+import { serviceCredentials, tlsFlags } from "./client.js";
 import {
   addressFlag,
   type Command,
@@ -25,6 +25,8 @@ export const storm: Command = {
   --payment-method  a token of the sandbox processor (default: tok_visa)
   --token           a bearer token, where the service wants one
   --tls-ca-file     who signed the services' certificate (PEM); without it TLS is not used
+  --tls-cert-file, --tls-key-file
+                    a client certificate and its key (PEM), where the services want one
   --timeout-seconds how long callers keep retrying (default: 120)
 
 Exits with 1 unless every key had exactly one effect and every caller got its key's answer.`,
@@ -35,7 +37,7 @@ Exits with 1 unless every key had exactly one effect and every caller got its ke
     keys: { type: "string" },
     "payment-method": { type: "string" },
     token: { type: "string" },
-    [TLS_CA_FLAG]: { type: "string" },
+    ...tlsFlags,
     "timeout-seconds": { type: "string" },
   },
   async run(flags) {

@@ -1,11 +1,11 @@
 import { sendableMs } from "../../payments/key-window.js";
 import { isLoopback } from "./address.js";
-import type { Config, SettingName } from "./settings.js";
+import { type Config, INSECURE_OPERATOR_FLAG, type SettingName } from "./settings.js";
 
 /** A rule about several settings at once. */
 interface Check {
-  /** The setting that a violation is reported under. */
-  readonly subject: SettingName;
+  /** The setting, or the flag, that a violation is reported under. */
+  readonly subject: SettingName | typeof INSECURE_OPERATOR_FLAG;
   /** The rule is asked only where all of these were accepted. */
   readonly reads: readonly SettingName[];
   readonly holds: (config: Config) => boolean;
@@ -50,6 +50,27 @@ const checks: readonly Check[] = [
   },
   guarded("grpcListen"),
   guarded("httpListen"),
+  {
+    // It has neither TLS nor authentication.
+    subject: "sandboxListen",
+    reads: ["sandboxListen"],
+    holds: ({ insecure, sandboxListen }) => insecure || isLoopback(sandboxListen.host),
+    accepts: "only a loopback address; --insecure lifts this",
+  },
+  {
+    // Whoever can reach the service could end any key. With authentication the
+    // flag would say nothing: everybody has the role of a token or a certificate.
+    subject: INSECURE_OPERATOR_FLAG,
+    reads: ["grpcListen", "httpListen", "authTokensFile", "tlsClientCaFile"],
+    holds: ({ insecureOperator, grpcListen, httpListen, authTokensFile, tlsClientCaFile }) =>
+      !insecureOperator ||
+      (isLoopback(grpcListen.host) &&
+        isLoopback(httpListen.host) &&
+        authTokensFile === undefined &&
+        tlsClientCaFile === undefined),
+    accepts:
+      "only a service on loopback (GRPC_LISTEN, HTTP_LISTEN) without authentication (AUTH_TOKENS_FILE, TLS_CLIENT_CA_FILE)",
+  },
   {
     // An attempt that may not last as long as its first lease is never extended.
     subject: "idempotencyMaxExecutionMs",
@@ -96,11 +117,13 @@ const COPIES_PER_KEY_WINDOW = 12;
 export function configWarnings({
   responseCacheTtlMs,
   processorKeyWindowMs,
+  misspelled,
 }: Config): readonly string[] {
   const longestMs = processorKeyWindowMs / COPIES_PER_KEY_WINDOW;
   return responseCacheTtlMs > longestMs
     ? [
+        ...misspelled,
         `RESPONSE_CACHE_TTL_MS should be at most ${Math.floor(longestMs)} ms, a twelfth of PROCESSOR_KEY_WINDOW_MS: a copy that a restore has made wrong must be gone long before the processor forgets its keys`,
       ]
-    : [];
+    : misspelled;
 }

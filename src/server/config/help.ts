@@ -1,4 +1,20 @@
-import { flagOf, INSECURE_FLAG, type SettingName, settingNames, settings } from "./settings.js";
+import {
+  flagOf,
+  INSECURE_FLAG,
+  INSECURE_OPERATOR_FLAG,
+  type SettingName,
+  settingNames,
+  settings,
+} from "./settings.js";
+
+/** Flags that are no settings, with what they do. */
+const INSECURE_FLAGS: readonly (readonly [flag: string, meaning: string])[] = [
+  [INSECURE_FLAG, "lets a server listen beyond loopback without TLS and authentication"],
+  [
+    INSECURE_OPERATOR_FLAG,
+    "makes everybody an operator; only on loopback and without authentication",
+  ],
+];
 
 /** Flags as `parseArgs` of node:util takes them in `options`; all of them unless named. */
 export function configFlags(
@@ -9,7 +25,9 @@ export function configFlags(
   );
   return {
     ...Object.fromEntries(flags),
-    ...(names === undefined ? { [INSECURE_FLAG]: { type: "boolean" } } : {}),
+    ...(names === undefined
+      ? Object.fromEntries(INSECURE_FLAGS.map(([flag]) => [flag, { type: "boolean" }] as const))
+      : {}),
   };
 }
 
@@ -25,18 +43,15 @@ export function configHelp(names?: readonly SettingName[]): string {
     ];
   });
   if (names === undefined) {
-    rows.push([
-      `--${INSECURE_FLAG}`,
-      "lets a server listen beyond loopback without TLS and authentication",
-    ]);
+    rows.push(...INSECURE_FLAGS.map(([flag, meaning]) => [`--${flag}`, meaning]));
   }
   const width = Math.max(...rows.map(([flag = ""]) => flag.length)) + 4;
   const table = rows.map(([flag = "", ...lines]) =>
     lines.map((line, index) => (index === 0 ? `  ${flag}` : "").padEnd(width) + line).join("\n"),
   );
   return [
-    "Each flag but --insecure can also be set in the environment: --grpc-listen as GRPC_LISTEN.",
-    "A flag beats the environment.",
+    "Each setting is also a variable of the environment: --grpc-listen as GRPC_LISTEN.",
+    "A flag beats the environment; what is insecure is a flag alone.",
     "",
     ...table,
   ].join("\n");

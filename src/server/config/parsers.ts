@@ -74,7 +74,7 @@ const REDIS_PORT = "6379";
 export const redisUrls: Parser<readonly string[]> = {
   // One more node than an odd count survives no more failures.
   accepts:
-    "an odd number of different nodes with commas between them, each host:port, redis://... or rediss://...",
+    "an odd number of different nodes with commas between them, each host:port, redis://... or rediss://...; localhost and 127.0.0.1 are one",
   parse: (text) => {
     const nodes = text.split(",").map((part) => redisNode(part.trim()));
     const found = nodes.filter((node) => node !== undefined);
@@ -97,8 +97,30 @@ function redisNode(text: string): { readonly url: string; readonly server: strin
   const isPlain = /^(\/\d*)?$/.test(pathname) && search === "" && hash === "";
   return address === undefined || address.port === 0 || !isPlain
     ? undefined
-    : { url, server: formatAddress(address) };
+    : { url, server: formatAddress({ ...address, host: oneName(address.host) }) };
 }
+
+/** Names of this machine's own address. Other addresses of 127.0.0.0/8 may have servers of their own. */
+const OWN_NAMES: ReadonlySet<string> = new Set([
+  "localhost",
+  "127.0.0.1",
+  "::1",
+  "::ffff:7f00:1", // 127.0.0.1 as URL writes it in IPv6
+]);
+
+function oneName(host: string): string {
+  return OWN_NAMES.has(host) ? "localhost" : host;
+}
+
+/** Names that a server answers to, in lower case; an IPv6 address without brackets. */
+export const hostNames: Parser<readonly string[]> = {
+  accepts: "host names or addresses with commas between them, without scheme and port",
+  parse: (text) => {
+    const hosts = text.split(",").map((part) => parseAddress(`${part.trim()}:0`)?.host);
+    const found = hosts.filter((host) => host !== undefined);
+    return found.length === hosts.length ? found.map((host) => host.toLowerCase()) : undefined;
+  },
+};
 
 /** An amount of memory. In MiB. */
 export function mebibytes(from: number, to: number): Parser<number> {

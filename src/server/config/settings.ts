@@ -1,6 +1,7 @@
 import {
   count,
   duration,
+  hostNames,
   listenAddress,
   mebibytes,
   oneOf,
@@ -52,6 +53,11 @@ export const settings = {
     variable: "HTTP_LISTEN",
     meaning: "where HTTP listens: Connect, gRPC-Web and JSON, the console, /metrics, /healthz",
     parser: listenAddress,
+  }),
+  httpAllowedHosts: optional("localhost, 127.0.0.1, [::1] and the host of HTTP_LISTEN", {
+    variable: "HTTP_ALLOWED_HOSTS",
+    meaning: "more hosts that HTTP answers to, in Host and Origin",
+    parser: hostNames,
   }),
   databaseUrl: optional("a Postgres of its own under DATA_DIR", {
     variable: "DATABASE_URL",
@@ -144,7 +150,7 @@ export const settings = {
   }),
   tlsClientCaFile: optional("no client certificates", {
     variable: "TLS_CLIENT_CA_FILE",
-    meaning: "who signs client certificates (PEM), whose common name is the tenant",
+    meaning: "who signs client certificates (PEM): common name is the tenant, OU the role",
     parser: path("file"),
   }),
   authTokensFile: optional("no bearer tokens", {
@@ -183,19 +189,32 @@ export const settings = {
     meaning: "where the sandbox processor listens",
     parser: listenAddress,
   }),
+  sandboxTokenFile: optional("anybody on loopback, nobody beyond it", {
+    variable: "SANDBOX_TOKEN_FILE",
+    meaning: "the bearer token that the sandbox processor's faults take, one line",
+    parser: path("file"),
+  }),
 };
 
-/** The one flag that is no setting: an operator types it each time, no environment carries it on. */
+/** Flags that are no settings: an operator types them each time, no environment carries them on. */
 export const INSECURE_FLAG = "insecure";
+export const INSECURE_OPERATOR_FLAG = "insecure-operator";
 
 export type SettingName = keyof typeof settings;
 
-/** What holds after environment, flags and defaults. Durations are in milliseconds. */
-export type Config = {
+/** The values of all settings. Durations are in milliseconds. */
+export type Settings = {
   readonly [Name in SettingName]: (typeof settings)[Name]["otherwise"]["value"];
-} & {
+};
+
+/** What holds after environment, flags and defaults. */
+export type Config = Settings & {
   /** Lets a server listen beyond loopback without TLS and authentication. */
   readonly insecure: boolean;
+  /** Makes everybody an operator where nobody is authenticated. */
+  readonly insecureOperator: boolean;
+  /** A line about each name of the environment that resembles a setting which is not given. */
+  readonly misspelled: readonly string[];
   /** Where programs are looked for; the PATH of the environment. */
   readonly searchPath: string;
 };

@@ -1,24 +1,25 @@
-import { mkdir } from "node:fs/promises";
 import {
   DirectoryInUseError,
   type DirectoryLock,
   lockDirectory,
 } from "../../runtime/directory-lock.js";
+import { makeDirectory } from "../../runtime/make-directory.js";
+import { naming } from "../naming.js";
 
 /**
  * Makes DATA_DIR, or a folder in it, where it is missing, and keeps it for this
- * process. Throws with a message that names DATA_DIR when another one has it.
+ * process.
+ * @throws if another one has it, or it cannot be made; the message names DATA_DIR.
  */
 export async function lockDataDirectory(path: string): Promise<DirectoryLock> {
-  await mkdir(path, { recursive: true });
-  try {
-    return await lockDirectory(path);
-  } catch (error) {
-    if (!(error instanceof DirectoryInUseError)) throw error;
-    throw new Error(
-      `DATA_DIR: ${error.path} is in use by the running process ${error.holderPid}; ` +
-        "stop it, or choose another DATA_DIR",
-      { cause: error },
-    );
-  }
+  return naming("DATA_DIR", async () => {
+    await makeDirectory(path);
+    try {
+      return await lockDirectory(path);
+    } catch (error) {
+      throw error instanceof DirectoryInUseError
+        ? new Error(`${error.message}; stop it, or choose another DATA_DIR`, { cause: error })
+        : error;
+    }
+  });
 }

@@ -1,7 +1,8 @@
 import { execFile } from "node:child_process";
 import { userInfo } from "node:os";
+import { basename } from "node:path";
 import { promisify } from "node:util";
-import type { Command } from "./server-process.js";
+import { type Command, reasonIn } from "./server-process.js";
 
 const execute = promisify(execFile);
 
@@ -83,17 +84,33 @@ async function canReach(
   }
 }
 
-/** Runs a program to its end. Throws with its output when it fails. */
+/** Runs a program to its end. @throws with the reason among its output when it fails. */
 export async function run({ file, args, ...ids }: Command): Promise<void> {
-  await execute(file, args, { ...ids, env: { LC_ALL: "C", TZ: "UTC" } });
+  try {
+    await execute(file, args, { ...ids, env: { LC_ALL: "C", TZ: "UTC" } });
+  } catch (error) {
+    const output = error instanceof Error && "stderr" in error ? String(error.stderr) : "";
+    throw new Error(`${basename(file)} failed: ${reasonIn(output.split("\n")) ?? error}`, {
+      cause: error,
+    });
+  }
 }
 
 async function findOrCreateUser(): Promise<UserIds> {
   try {
     return await findUser();
   } catch {
-    await execute("useradd", ["--system", "--user-group", "--no-create-home", USER_NAME]);
-    return await findUser();
+    try {
+      await execute("useradd", ["--system", "--user-group", "--no-create-home", USER_NAME]);
+      return await findUser();
+    } catch (cause) {
+      const reason = cause instanceof Error ? cause.message.split("\n", 1)[0] : cause;
+      throw new Error(
+        `DATA_DIR: started by root, the embedded Postgres runs as the user "${USER_NAME}", who ` +
+          `cannot be found or made (${reason}). Start the service as an ordinary user, or set DATABASE_URL`,
+        { cause },
+      );
+    }
   }
 }
 

@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
+import { naming } from "../naming.js";
 import { lockDataDirectory } from "./data-dir.js";
 import { findFreePort } from "./free-port.js";
 import {
@@ -66,12 +67,16 @@ export async function startEmbeddedPostgres(
   };
   try {
     const user = await findPostgresUser({ program: programs.postgres, directory: lock.path });
-    await initialise({ programs, cluster, user });
-    await endLeftoverServer(cluster, log);
-    await user.own(cluster.data); // an earlier start may have had another user
-    const started = await start({ programs, cluster, user, log });
+    const { started, password } = await naming("DATA_DIR", async () => {
+      await initialise({ programs, cluster, user });
+      await endLeftoverServer(cluster, log);
+      await user.own(cluster.data); // an earlier start may have had another user
+      return {
+        password: await readFile(cluster.passwordFile, "utf8"),
+        started: await start({ programs, cluster, user, log }),
+      };
+    });
     server = started.server;
-    const password = await readFile(cluster.passwordFile, "utf8");
     const url = (database: string) =>
       `postgres://${ROLE}:${password}@127.0.0.1:${started.port}/${database}`;
     await createDatabaseIfMissing(url("postgres"));

@@ -16,27 +16,44 @@ export interface SandboxProcessOptions {
   /** host:port; port 0 takes a free one. */
   readonly listen: string;
   readonly dataDir: string;
+  /** Holds the token that faults take. */
+  readonly tokenFile: string | undefined;
 }
+
+/** What the child process tells once: where it listens, or why it does not. */
+export type SandboxMessage = { readonly address: string } | { readonly failure: string };
 
 /**
  * Starts the sandbox processor as a process of its own, as a real processor
  * would be. It ends with this process, however that ends: the channel between
  * them closes.
+ * @throws if it cannot start; the message names the setting.
  */
-export async function startSandboxProcess(options: SandboxProcessOptions): Promise<SandboxProcess> {
-  const child = fork(ENTRY, [options.listen, options.dataDir], {
+export async function startSandboxProcess({
+  listen,
+  dataDir,
+  tokenFile,
+}: SandboxProcessOptions): Promise<SandboxProcess> {
+  const args = [listen, dataDir, ...(tokenFile === undefined ? [] : [tokenFile])];
+  const child = fork(ENTRY, args, {
     stdio: ["ignore", "inherit", "inherit", "ipc"],
     detached: true, // Ctrl-C reaches this process's group; calls under way still need the processor
   });
   const exited = once(child, "exit");
-  const started: unknown = await Promise.race([
-    once(child, "message").then(([message]) => message),
-    exited.then(([code]) => {
-      throw new Error(`PROCESSOR_URL: the sandbox processor ended at once (exit code ${code})`);
-    }),
+  const started = await Promise.race([
+    once(child, "message").then(([message]): SandboxMessage => message),
+    exited.then(
+      ([code]): SandboxMessage => ({
+        failure: `the sandbox processor ended at once (exit code ${code})`,
+      }),
+    ),
   ]);
+  if ("failure" in started) {
+    await exited;
+    throw new Error(started.failure);
+  }
   return {
-    address: String(started),
+    address: started.address,
     pid: child.pid ?? 0,
     async stop(limitMs) {
       if (child.connected) {

@@ -38,15 +38,21 @@ export class ServerStartError extends Error {
     message: string,
     readonly output: string,
   ) {
-    super(`${message}:\n${output}`);
+    super(`${message}: ${reasonIn(output.split("\n")) ?? "it said nothing"}`);
   }
+}
+
+/** The line among a program's output that says why it failed: the first that is an error, else the last. */
+export function reasonIn(lines: readonly string[]): string | undefined {
+  const said = lines.map((line) => line.trim()).filter((line) => line !== "");
+  return said.find((line) => /\b(error|fatal|panic)\b/i.test(line)) ?? said.at(-1);
 }
 
 /**
  * Runs a server as a child process until it says that it is ready.
  *
- * @throws ServerStartError with the server's last lines, when it ends before
- *   that or exceeds the limit
+ * @throws ServerStartError with the server's last lines in `output`, when it
+ *   ends before that or exceeds the limit
  */
 export async function startServerProcess(options: ServerProcessOptions): Promise<ServerProcess> {
   const { name, log, endingSteps } = options;

@@ -46,7 +46,12 @@ export interface ClaimsOptions {
   readonly firstWork?: FirstWork;
   /** How many claims may wait for those under way. Who comes later is told to come back. Default 10,000. */
   readonly maxWaitingClaims?: number;
+  /** Told of each batch of claims that goes, how long the first of them has waited. Milliseconds. */
+  readonly onClaimsSent?: (waitedMs: number) => void;
 }
+
+/** A claim that waits longer is told to come back: its caller may have left by the time of its answer. Milliseconds. */
+const MAX_WAIT_MS = 1_000;
 
 /** What a batch finds; a large answer is yet to be read. */
 type Found = ClaimResult | { readonly kind: "large_replay" };
@@ -54,7 +59,7 @@ type Found = ClaimResult | { readonly kind: "large_replay" };
 /** Asks for claims, many in one statement where they come together. */
 export function createClaims(
   pool: Pool,
-  { firstWork, maxWaitingClaims = refusableBatches.maxWaiting }: ClaimsOptions,
+  { firstWork, maxWaitingClaims = refusableBatches.maxWaiting, onClaimsSent }: ClaimsOptions,
 ): (request: ClaimRequest) => Promise<ClaimResult> {
   const batches = createBatches<ClaimRequest, Found>({
     ...refusableBatches,
@@ -65,6 +70,11 @@ export function createClaims(
     subjectOf: recordOf,
     sizeOf: ({ request }) => request.length,
     maxWaiting: maxWaitingClaims,
+    maxWaitMs: MAX_WAIT_MS,
+    partyOf: ({ scope }) => scope.tenant,
+    // One that may be the owner has to know.
+    isWanted: ({ isAbandoned, mayBeOwner = false }) => mayBeOwner || !isAbandoned?.(),
+    ...(onClaimsSent === undefined ? {} : { onSent: onClaimsSent }),
     share: {
       ...duplicateClaims,
       follow: (found, request) =>

@@ -47,6 +47,8 @@ const PLANS_BY_KEY = "-c enable_seqscan=off -c enable_hashjoin=off -c enable_mer
 export interface DatabaseOptions {
   /** How long a caller waits for a connection before it is told to retry. Default 5 s. */
   readonly connectTimeoutMs?: number;
+  /** How many there may be. Default 10. */
+  readonly maxConnections?: number;
   /** How statements find their rows. Default: a few by their keys. */
   readonly plans?: "by key" | "any";
 }
@@ -55,11 +57,15 @@ export interface DatabaseOptions {
 export function openDatabase(
   url: string,
   onError: (error: Error) => void,
-  { connectTimeoutMs = CONNECT_TIMEOUT_MS, plans = "by key" }: DatabaseOptions = {},
+  {
+    connectTimeoutMs = CONNECT_TIMEOUT_MS,
+    maxConnections = MAX_CONNECTIONS,
+    plans = "by key",
+  }: DatabaseOptions = {},
 ): pg.Pool {
   const pool = new pg.Pool({
     connectionString: url,
-    max: MAX_CONNECTIONS,
+    max: maxConnections,
     connectionTimeoutMillis: connectTimeoutMs,
     statement_timeout: STATEMENT_TIMEOUT_MS,
     query_timeout: STATEMENT_TIMEOUT_MS + DRIVER_GRACE_MS,

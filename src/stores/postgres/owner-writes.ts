@@ -9,6 +9,7 @@ import { queryLarge } from "./database.js";
 import {
   COMPLETE,
   COMPLETE_WITHIN,
+  EXTEND,
   HOLD_OWNERSHIP,
   type OwnerRow,
   RELEASE,
@@ -26,6 +27,12 @@ export interface Completion {
   readonly retentionMs: number;
 }
 
+/** A claim that goes on. */
+export interface Extension {
+  readonly claim: Claim;
+  readonly leaseMs: number;
+}
+
 /** A claim that ends without an outcome. */
 interface Ending {
   readonly claim: Claim;
@@ -34,10 +41,11 @@ interface Ending {
 }
 
 /**
- * The writes that end claims, or hold them. Each resolves with whether it found
+ * The writes that prolong claims, end them, or hold them. Each resolves with whether it found
  * its claim. None waits long for a row that others hold but in a line of such.
  */
 export interface OwnerWrites {
+  extend(extension: Extension): Promise<boolean>;
   complete(completion: Completion): Promise<boolean>;
   completeWithin(transaction: PoolClient, completion: Completion): Promise<boolean>;
   holdWithin(transaction: PoolClient, claim: Claim): Promise<boolean>;
@@ -46,6 +54,13 @@ export interface OwnerWrites {
 }
 
 export function createOwnerWrites(pool: Pool): OwnerWrites {
+  // Thousands of calls may wait for a slow processor: each by itself, their heartbeats would fill the pool.
+  const extensions = createBatches<Extension, boolean>({
+    ...ownersBatches,
+    lanes: 1,
+    run: (batch) => ask(pool, EXTEND, askedExtensions(batch)),
+    subjectOf: ({ claim }) => recordOf(claim),
+  });
   const completions = createBatches<Completion, boolean>({
     ...ownersBatches,
     run: (batch, turn) => complete(pool, batch, LOCK_TIMEOUTS_MS[turn]),
@@ -77,6 +92,7 @@ export function createOwnerWrites(pool: Pool): OwnerWrites {
     subjectOf: recordOf,
   });
   return {
+    extend: (extension) => extensions.add(extension),
     complete: (completion) => completions.add(completion),
     completeWithin: (transaction, completion) => completedWithin(transaction).add(completion),
     holdWithin: (transaction, claim) => heldWithin(transaction).add(claim),
@@ -197,6 +213,15 @@ function askedOwners(claims: readonly Claim[]): Asked {
     text(({ claimId }) => claimId),
   );
   return { count: claims.length, values };
+}
+
+function askedExtensions(extensions: readonly Extension[]): Asked {
+  const { count, values } = askedOwners(extensions.map(({ claim }) => claim));
+  const leases = columns(
+    extensions,
+    float8(({ leaseMs }) => leaseMs),
+  );
+  return { count, values: [...values, ...leases] };
 }
 
 function askedOutcomes(completions: readonly Completion[], ...more: readonly number[]): Asked {

@@ -1,6 +1,5 @@
 import { FEW_ATTEMPTS } from "../../idempotency/recovery-turns.js";
 import type { RecordState } from "../../idempotency/store.js";
-import { LOCK_TIMEOUTS_MS } from "../../runtime/database-batches.js";
 
 // The statements of the store of record. Every one names its row by (tenant,
 // scope_hash); those of an owner add the fencing token, and change nothing
@@ -153,18 +152,28 @@ export const ANSWER = {
 };
 
 /**
- * Gives up soon on a row that others hold: it would keep a connection from all
- * that is asked at the time, nobody can take the claim over meanwhile, and the
- * next heartbeat comes.
+ * Waits for no row that others hold: nobody can take its claim over meanwhile,
+ * and the next heartbeat comes. Finds all that still have their owners.
  */
 export const EXTEND = {
   name: "idempotency_extend",
   text: `
-WITH ${bounded(`'${LOCK_TIMEOUTS_MS.alone}'`)}
-UPDATE idempotency_records
-SET lease_until = clock_timestamp() + $5 * interval '1 millisecond'
-FROM bounded
-WHERE ${OWNED} AND ${inState("idempotency_records", "executing")}`,
+WITH asked AS MATERIALIZED (
+  SELECT * FROM unnest($1::text[], $2::bytea[], $3::bigint[], $4::text[], $5::float8[])
+    WITH ORDINALITY AS asked (tenant, scope_hash, fencing_token, claim_id, lease_ms, ordinal)
+), free AS (
+  SELECT r.tenant, r.scope_hash, asked.lease_ms
+  FROM asked, idempotency_records AS r
+  WHERE ${OWNED_BY_ASKED} AND ${inState("r", "executing")}
+  FOR NO KEY UPDATE OF r SKIP LOCKED
+), extended AS (
+  UPDATE idempotency_records AS r
+  SET lease_until = clock_timestamp() + free.lease_ms * interval '1 millisecond'
+  FROM free
+  WHERE r.tenant = free.tenant AND r.scope_hash = free.scope_hash
+)
+SELECT asked.ordinal::int FROM asked, idempotency_records AS r
+WHERE ${OWNED_BY_ASKED} AND ${inState("r", "executing")}`,
 };
 
 /** Which of the asked owners a statement found, from 1 on. */

@@ -28,13 +28,7 @@ export function createPostgresStore(
 
   const store: IdempotencyStore<PoolClient> = {
     claim: createClaims(pool, options),
-    async extend({ scope, fencingToken, claimId }, leaseMs) {
-      const { rowCount } = await pool.query({
-        ...sql.EXTEND,
-        values: [scope.tenant, scopeHash(scope), fencingToken, claimId, leaseMs],
-      });
-      return rowCount === 1;
-    },
+    extend: (claim, leaseMs) => owners.extend({ claim, leaseMs }),
     complete: (claim, outcome, retentionMs) => owners.complete({ claim, outcome, retentionMs }),
     completeWithin: (transaction, claim, outcome, retentionMs) =>
       owners.completeWithin(transaction, { claim, outcome, retentionMs }),

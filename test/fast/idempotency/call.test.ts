@@ -11,6 +11,7 @@ const execution: Execution = {
   fencingToken: 1n,
   attempt: 1,
   signal,
+  elsewhere: (work) => work(),
   throwIfAborted() {},
   async assertOwner() {},
   async completeWithin() {},

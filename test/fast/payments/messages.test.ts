@@ -163,6 +163,7 @@ const execution: Execution<pg.PoolClient> = {
   fencingToken: 1n,
   attempt: 2,
   signal,
+  elsewhere: (work) => work(),
   throwIfAborted() {},
   assertOwner: unexpected,
   completeWithin: unexpected,

@@ -376,3 +376,69 @@ describe("an item that is the same as one that waits", () => {
     expect(sent.map((batch) => batch.map(({ value }) => value))).toEqual([[1], [2]]);
   });
 });
+
+describe("items of several parties", () => {
+  it("have turns where more wait than a batch takes", async () => {
+    const { add, turn, end, sent } = underTest({
+      maxWaiting: 100,
+      partyOf: ({ subject }) => subject.slice(0, 1),
+    });
+    const adding = ["a1", "a2", "a3", "a4", "a5", "b1", "c1"].map((subject) => add(subject));
+    turn();
+    expect(subjectsOf(sent[0])).toEqual(["a1", "b1", "c1"]);
+    await end();
+    expect(subjectsOf(sent[1])).toEqual(["a2", "a3", "a4"]);
+    await end();
+    await end();
+    await Promise.all(adding);
+  });
+});
+
+describe("an item that nobody wants any more", () => {
+  it("is not sent, and no later one shares its result", async () => {
+    const unwanted = new Set<number>();
+    const { add, turn, end, sent } = underTest({
+      isWanted: ({ value }) => !unwanted.has(value),
+      share: { isSame: () => true, follow: (result) => result },
+    });
+    const left = add("same", 1);
+    const other = add("other", 2);
+    unwanted.add(1);
+    const later = add("same", 3);
+    turn();
+    await expect(left).rejects.toThrow(QueueFull);
+    expect(subjectsOf(sent[0])).toEqual(["other", "same"]);
+    await end();
+    expect(await Promise.all([other, later])).toEqual([2, 3]);
+  });
+
+  it("leaves its room to others", async () => {
+    const { add, turn, end } = underTest({
+      isWanted: ({ value }) => value !== 1,
+      maxWaitingBytes: 10,
+    });
+    const left = add("a", 1, 10);
+    turn();
+    await expect(left).rejects.toThrow(QueueFull);
+    const next = add("b", 2, 10);
+    turn();
+    await end();
+    expect(await next).toBe(2);
+  });
+});
+
+describe("an item that waits too long", () => {
+  it("is told so, and is not sent", async () => {
+    const { add, turn, end, sent } = underTest({ maxWaitMs: 20 });
+    const first = add("a", 1);
+    turn();
+    const told = expect(add("b", 2)).rejects.toThrow(QueueFull);
+    await new Promise((resolve) => setTimeout(resolve, 40));
+    const fresh = add("c", 3);
+    await end();
+    await told;
+    expect(subjectsOf(sent[1])).toEqual(["c"]);
+    await end();
+    expect(await Promise.all([first, fresh])).toEqual([1, 3]);
+  });
+});

@@ -13,6 +13,7 @@ import {
 const VARIABLES = [
   "GRPC_LISTEN",
   "HTTP_LISTEN",
+  "HTTP_ALLOWED_HOSTS",
   "DATABASE_URL",
   "REDIS_URLS",
   "PROCESSOR_URL",
@@ -37,6 +38,7 @@ const VARIABLES = [
   "REQUEST_TIMEOUT_MS",
   "LOG_LEVEL",
   "SANDBOX_LISTEN",
+  "SANDBOX_TOKEN_FILE",
 ];
 
 const HOUR_MS = 3_600_000;
@@ -80,6 +82,8 @@ describe("defaults", () => {
       requestTimeoutMs: 30_000,
       logLevel: "info",
       insecure: false,
+      insecureOperator: false,
+      misspelled: [],
       searchPath: "",
     });
   });
@@ -124,6 +128,19 @@ describe("durations", () => {
   it("a lease below a second is refused", () => {
     expect(problems({ IDEMPOTENCY_LEASE_MS: "999" })).toHaveLength(1);
     expect(read({ IDEMPOTENCY_LEASE_MS: "1000" }).idempotencyLeaseMs).toBe(1_000);
+  });
+});
+
+describe("hosts that HTTP answers to", () => {
+  it("are names and addresses, in any case", () => {
+    const { httpAllowedHosts } = read({ HTTP_ALLOWED_HOSTS: "Pay.example, 10.0.0.1,[::1]" });
+    expect(httpAllowedHosts).toEqual(["pay.example", "10.0.0.1", "::1"]);
+  });
+
+  it.each(["", "*", "a,,b", "http://a", "a:80", "a/b", "a b"])("%j is refused", (text) => {
+    expect(problems({ HTTP_ALLOWED_HOSTS: text })).toEqual([
+      "HTTP_ALLOWED_HOSTS accepts host names or addresses with commas between them, without scheme and port",
+    ]);
   });
 });
 
@@ -194,6 +211,9 @@ describe("REDIS_URLS", () => {
     ["a node twice", "a:1,b:1,a:1"],
     ["a node twice, the default port once in words", "redis://A,b:1,a:6379"],
     ["two databases of one node", "redis://a/0,redis://a/1,b:1"],
+    ["this machine twice, by name and address", "127.0.0.1:1,Localhost:1,b:1"],
+    ["this machine twice, by both kinds of address", "127.0.0.1,b:1,redis://[::1]"],
+    ["this machine twice, IPv4 in IPv6", "127.0.0.1:1,b:1,[::ffff:127.0.0.1]:1"],
     ["an empty list", ""],
     ["an empty entry", "a:1,,b:1"],
     ["another protocol", "http://a:1"],
@@ -201,9 +221,16 @@ describe("REDIS_URLS", () => {
     ["a path that is no database", "redis://a/queue"],
   ])("%s is refused", (_, text) => {
     expect(problems({ REDIS_URLS: text })).toEqual([
-      "REDIS_URLS accepts an odd number of different nodes with commas between them, each host:port, redis://... or rediss://...",
+      "REDIS_URLS accepts an odd number of different nodes with commas between them, each host:port, redis://... or rediss://...; localhost and 127.0.0.1 are one",
     ]);
   });
+
+  it.each(["127.0.0.1:1,localhost:2,[::1]:3", "127.0.0.1:1,127.0.0.2:1,127.0.0.3:1"])(
+    "%s are different nodes",
+    (text) => {
+      expect(read({ REDIS_URLS: text }).redisUrls).toHaveLength(3);
+    },
+  );
 });
 
 describe("secrets and paths", () => {
@@ -265,7 +292,9 @@ describe("flags", () => {
 
   it("exist for every variable", () => {
     const names = VARIABLES.map((variable) => variable.toLowerCase().replaceAll("_", "-"));
-    expect(Object.keys(configFlags()).sort()).toEqual([...names, "insecure"].sort());
+    expect(Object.keys(configFlags()).sort()).toEqual(
+      [...names, "insecure", "insecure-operator"].sort(),
+    );
   });
 
   it("leaves flags of a command's own alone", () => {
@@ -335,6 +364,31 @@ describe("rules about several settings", () => {
     );
   });
 
+  it("the sandbox listens beyond loopback only where that is said", () => {
+    const env = { SANDBOX_LISTEN: "0.0.0.0:1", ...tls, ...tokens };
+    expect(problems(env)).toEqual([
+      "SANDBOX_LISTEN accepts only a loopback address; --insecure lifts this",
+    ]);
+    expect(problems(env, { insecure: true })).toEqual([]);
+    expect(problems({ SANDBOX_LISTEN: "[::1]:1" })).toEqual([]);
+  });
+
+  it("everybody may be an operator only on loopback and without authentication", () => {
+    const flags = { "insecure-operator": true };
+    expect(read({}).insecureOperator).toBe(false);
+    expect(read({}, flags).insecureOperator).toBe(true);
+    for (const env of [
+      { GRPC_LISTEN: "0.0.0.0:1" },
+      { HTTP_LISTEN: "10.1.2.3:1" },
+      { ...tls, ...tokens },
+      { ...tls, ...clientCa },
+    ]) {
+      expect(problems(env, { ...flags, insecure: true })).toEqual([
+        expect.stringMatching(/^--insecure-operator accepts only a service on loopback/),
+      ]);
+    }
+  });
+
   it("are not reported about settings that were refused themselves", () => {
     expect(problems({ TLS_CERT_FILE: "", TLS_KEY_FILE: "k", IDEMPOTENCY_LEASE_MS: "x" })).toEqual([
       expect.stringContaining("IDEMPOTENCY_LEASE_MS"),
@@ -367,15 +421,56 @@ describe("what is permitted and should be known of", () => {
 
 describe("misspelled variables", () => {
   it.each([
+    ["AUTH_TOKEN_FILE", "AUTH_TOKENS_FILE"],
+    ["AUTH_TOKENS", "AUTH_TOKENS_FILE"],
+    ["AUTH_TOKEN", "AUTH_TOKENS_FILE"],
+    ["TLS_CERT", "TLS_CERT_FILE"],
+    ["TLS_KEY", "TLS_KEY_FILE"],
+    ["TLS_CERTIFICATE_FILE", "TLS_CERT_FILE"],
+    ["TLS_CA_FILE", "TLS_CLIENT_CA_FILE"],
+    ["GRPC_LISTN", "GRPC_LISTEN"],
+    ["GRPC_LISTEN_ADDRESS", "GRPC_LISTEN"],
+    ["HTTP_ADDR", "HTTP_LISTEN"],
+    ["SANDBOX_LISTENS", "SANDBOX_LISTEN"],
+    ["PAYONCE_AUTH_TOKENS_FILE", "AUTH_TOKENS_FILE"],
+    ["DATABASE_URI", "DATABASE_URL"],
+    ["PROCESSOR_URI", "PROCESSOR_URL"],
+    ["RESPONSE_CACHE_SERCET", "RESPONSE_CACHE_SECRET"],
+  ])(
+    "%s stops the start: who may call, or where money goes, hangs on it",
+    (misspelled, intended) => {
+      expect(problems({ [misspelled]: "hunter2" })).toEqual([
+        `${misspelled} is no setting; ${intended} is`,
+      ]);
+    },
+  );
+
+  it.each([
     ["IDEMPOTENCY_LEASE", "IDEMPOTENCY_LEASE_MS"],
     ["IDEMPOTENCE_RETENTION_MS", "IDEMPOTENCY_RETENTION_MS"],
     ["PROCESSOR_TIMEOUT", "PROCESSOR_TIMEOUT_MS"],
-    ["PROCESSOR_URI", "PROCESSOR_URL"],
-    ["RESPONSE_CACHE_SERCET", "RESPONSE_CACHE_SECRET"],
-  ])("%s is refused", (misspelled, intended) => {
-    expect(problems({ [misspelled]: "1s" })).toEqual([
+    ["LOG_LEVL", "LOG_LEVEL"],
+    ["REDIS_URL", "REDIS_URLS"],
+    // Platforms put these into every environment.
+    ["PORT", "HTTP_LISTEN"],
+    ["GRPC_PORT", "GRPC_LISTEN"],
+    ["PROCESSOR_PORT", "PROCESSOR_URL"],
+    ["DATABASE_HOST", "DATABASE_URL"],
+  ])("%s is a warning", (misspelled, intended) => {
+    expect(configWarnings(read({ [misspelled]: "1s" }))).toEqual([
       `${misspelled} is no setting; ${intended} is`,
     ]);
+  });
+
+  it("are none where the setting is given as well", () => {
+    const env = { REDIS_URL: "redis://one", PORT: "80" };
+    expect(configWarnings(read({ ...env, REDIS_URLS: "one", HTTP_LISTEN: "[::1]:80" }))).toEqual(
+      [],
+    );
+    expect(configWarnings(read(env, { "redis-urls": "one" }))).toHaveLength(1);
+    const urls = { DATABASE_URL: "postgres://a/b", DATABASE_PUBLIC_URL: "postgres://c/b" };
+    expect(problems(urls)).toEqual([]);
+    expect(problems({ DATABASE_PUBLIC_URL: urls.DATABASE_PUBLIC_URL })).toHaveLength(1);
   });
 
   it.each([
@@ -384,10 +479,25 @@ describe("misspelled variables", () => {
     "PROCESSOR_LEVEL",
     "PROCESSOR_REVISION",
     "OTEL_EXPORTER_OTLP_ENDPOINT",
-    "REDIS_URL",
+    "SSL_CERT_FILE",
+    "NODE_EXTRA_CA_CERTS",
+    "XDG_DATA_DIRS",
+    "NPM_CONFIG_LOGLEVEL",
+    "HTTP_PROXY",
+    "http_proxy",
+    // Kubernetes, beside services named auth, payonce and redis.
+    "AUTH_SERVICE_HOST",
+    "AUTH_PORT_80_TCP_ADDR",
+    "AUTH_PORT",
+    "PAYONCE_PORT",
+    "PAYONCE_SERVICE_HOST",
+    "REDIS_SERVICE_PORT",
+    "AUTH_URL",
     "PATH",
+    "PWD",
   ])("%s is another program's", (variable) => {
     expect(problems({ [variable]: "x" })).toEqual([]);
+    expect(configWarnings(read({ [variable]: "x" }))).toEqual([]);
   });
 });
 

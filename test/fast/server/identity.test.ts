@@ -4,6 +4,7 @@ import { type Caller, DEFAULT_CALLER, type Role } from "../../../src/idempotency
 import { Code } from "../../../src/idempotency/code.js";
 import { CallError } from "../../../src/idempotency/errors.js";
 import {
+  certificateOf,
   createAuthenticator,
   operatedTenant,
   requireOperator,
@@ -51,7 +52,9 @@ describe("bearer tokens", () => {
   });
 
   it("are needed also of a caller with a certificate, where those are ignored", () => {
-    expect(authenticate({ certificate: { commonName: "acme" } })).toMatchObject(unauthenticated);
+    expect(authenticate({ certificate: { commonName: "acme", units: [] } })).toMatchObject(
+      unauthenticated,
+    );
   });
 
   it("never come back in a refusal", () => {
@@ -65,7 +68,7 @@ describe("client certificates", () => {
   const authenticate = createAuthenticator({ clientCertificates: "trusted" });
 
   it("name the tenant by their common name, as a caller", () => {
-    expect(authenticate({ certificate: { commonName: "acme" } })).toEqual({
+    expect(authenticate({ certificate: { commonName: "acme", units: [] } })).toEqual({
       tenant: "acme",
       role: "caller",
     });
@@ -74,9 +77,47 @@ describe("client certificates", () => {
   it.each(["", "Acme", "acme corp", "acme\n", "a".repeat(65)])(
     "a common name that is no tenant is refused: %j",
     (commonName) => {
-      expect(authenticate({ certificate: { commonName } })).toMatchObject(unauthenticated);
+      expect(authenticate({ certificate: { commonName, units: [] } })).toMatchObject(
+        unauthenticated,
+      );
     },
   );
+
+  it.each<[readonly string[], Role]>([
+    [["operator"], "operator"],
+    [["global_operator"], "global_operator"],
+    [["caller"], "caller"],
+    [["Payments", "operator"], "operator"],
+    [["Payments"], "caller"],
+    [["Operator"], "caller"],
+    [["operator", "global_operator"], "caller"],
+  ])("name the role by an organizational unit: %j", (units, role) => {
+    expect(authenticate({ certificate: { commonName: "acme", units } })).toEqual({
+      tenant: "acme",
+      role,
+    });
+  });
+
+  it.each([
+    [{ CN: "acme" }, { commonName: "acme", units: [] }],
+    [
+      { CN: "acme", OU: "operator" },
+      { commonName: "acme", units: ["operator"] },
+    ],
+    [
+      { CN: "acme", OU: ["a", "operator"] },
+      { commonName: "acme", units: ["a", "operator"] },
+    ],
+    [{ CN: ["acme", "globex"] }, undefined],
+    [{ OU: "operator" }, undefined],
+  ])("are read from a subject: %j", (subject, certificate) => {
+    // As Node gives it, whose types know no attribute that is there twice.
+    expect(certificateOf({ subject } as unknown as Parameters<typeof certificateOf>[0])).toEqual(
+      certificate,
+    );
+    expect(certificateOf({})).toBeUndefined();
+    expect(certificateOf(null)).toBeUndefined();
+  });
 
   it("are required, whatever the header says", () => {
     expect(authenticate({ authorization: "Bearer token-of-acme" })).toMatchObject({
@@ -88,7 +129,7 @@ describe("client certificates", () => {
 
 describe("tokens and certificates together", () => {
   const authenticate = createAuthenticator({ tokens, clientCertificates: "trusted" });
-  const certificate = { commonName: "acme" };
+  const certificate = { commonName: "acme", units: [] };
 
   it("either is enough", () => {
     expect(authenticate({ certificate })).toEqual({ tenant: "acme", role: "caller" });
@@ -121,19 +162,31 @@ describe("tokens and certificates together", () => {
     expect(
       authenticate({
         authorization: "Bearer token-of-acme",
-        certificate: { commonName: "No Tenant" },
+        certificate: { commonName: "No Tenant", units: [] },
       }),
     ).toMatchObject(unauthenticated);
   });
 });
 
 describe("without any authentication", () => {
+  it("everybody is no operator, unless the service says otherwise", () => {
+    expect(createAuthenticator({ clientCertificates: "ignored" })({})).toEqual({
+      tenant: "default",
+      role: "caller",
+    });
+    const anybody = { tenant: "default", role: "operator" } as const;
+    expect(createAuthenticator({ clientCertificates: "ignored", anybody })({})).toEqual(anybody);
+    expect(
+      createAuthenticator({ tokens, clientCertificates: "ignored", anybody })({}),
+    ).toMatchObject(unauthenticated);
+  });
+
   it("everybody is the default caller", () => {
     const authenticate = createAuthenticator({ clientCertificates: "ignored" });
     expect(authenticate({})).toEqual(DEFAULT_CALLER);
-    expect(authenticate({ authorization: "Basic x", certificate: { commonName: "acme" } })).toEqual(
-      DEFAULT_CALLER,
-    );
+    expect(
+      authenticate({ authorization: "Basic x", certificate: { commonName: "acme", units: [] } }),
+    ).toEqual(DEFAULT_CALLER);
   });
 });
 

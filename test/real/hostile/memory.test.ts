@@ -5,8 +5,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Code } from "../../../src/idempotency/code.js";
 import { type Cluster, startCluster } from "../../support/cluster.js";
-import { openPayments, type PaymentsClient, paymentOf } from "../../support/payments-client.js";
 import { callRaw, connectRaw, type RawAnswer } from "../../support/hostile-grpc.js";
+import { openPayments, type PaymentsClient, paymentOf } from "../../support/payments-client.js";
 import { type ServiceProcess, waitUntil } from "../../support/service-process.js";
 import { HTTP2_PREFACE } from "../../support/silent-peers.js";
 
@@ -128,7 +128,7 @@ describe("requests that are never completed", () => {
   });
 
   it("over HTTP hold little, and are cut off", async () => {
-    const head = `POST /payonce.payments.v1.PaymentService/CreatePayment HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: ${MESSAGE_BYTES}\r\n\r\n`;
+    const head = `POST /payonce.payments.v1.PaymentService/CreatePayment HTTP/1.1\r\nhost: ${service.httpAddress}\r\ncontent-type: application/json\r\ncontent-length: ${MESSAGE_BYTES}\r\n\r\n`;
     const body = Buffer.alloc(MESSAGE_BYTES - 1, " ");
     const sockets = Array.from({ length: 300 }, () => openSocket(service.httpAddress));
     await whileServed(

@@ -111,6 +111,7 @@ export async function startPayments() {
       fencingToken: claim.fencingToken,
       attempt: claim.attempt,
       signal,
+      elsewhere: (work) => work(),
       throwIfAborted: () => signal.throwIfAborted(),
       async assertOwner(transaction) {
         if (!(await store.ownsWithin(transaction, claim))) {

@@ -31,7 +31,7 @@ export async function startProcess(main: string, dataDir: string): Promise<Sandb
   };
   onTestFinished(kill);
   const address = await Promise.race([
-    once(child, "message").then(([message]) => String(message)),
+    once(child, "message").then(([message]) => String(message.address)),
     exited.then(() => {
       throw new Error("the sandbox did not start");
     }),

@@ -10,7 +10,7 @@ import {
   type MessageShape,
   toBinary,
 } from "@bufbuild/protobuf";
-import { Client, credentials, type ServiceError } from "@grpc/grpc-js";
+import { Client, credentials, Metadata, type ServiceError } from "@grpc/grpc-js";
 import { onTestFinished } from "vitest";
 import {
   type Result,
@@ -32,7 +32,7 @@ export interface GrpcClient {
   ): Promise<MessageShape<Output>>;
 }
 
-export function connect(address: string): GrpcClient {
+export function connect(address: string, metadata = new Metadata()): GrpcClient {
   const client = new Client(address, credentials.createInsecure());
   onTestFinished(() => client.close());
   return {
@@ -44,6 +44,7 @@ export function connect(address: string): GrpcClient {
             Buffer.from(toBinary(method.input, message)),
           (bytes) => fromBinary(method.output, bytes),
           create(method.input, request),
+          metadata,
           { deadline: Date.now() + deadlineMs },
           (error, message) => (message === undefined ? reject(error) : resolve(message)),
         );

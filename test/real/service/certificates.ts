@@ -13,9 +13,15 @@ export interface Certificate {
   readonly key: Buffer;
 }
 
+export interface IssueOptions {
+  readonly unit?: string;
+  /** How long it is valid from now on. */
+  readonly days?: number;
+}
+
 export interface CertificateAuthority extends Certificate {
-  /** Signs a certificate for 127.0.0.1, as a server or a client. */
-  issue(commonName: string): Promise<Certificate>;
+  /** Signs a certificate for 127.0.0.1, as a server or a client, with an organizational unit if one is given. */
+  issue(commonName: string, options?: IssueOptions): Promise<Certificate>;
 }
 
 /** Makes an authority that nobody else trusts, with the openssl command. */
@@ -23,27 +29,40 @@ export async function createAuthority(
   directory: string,
   name: string,
 ): Promise<CertificateAuthority> {
-  const authority = await make(directory, name, []);
+  const authority = await make(directory, { commonName: name, days: 2, more: [] });
   return {
     ...authority,
-    issue: (commonName) =>
-      make(directory, commonName, [
-        ...["-CA", authority.certFile, "-CAkey", authority.keyFile],
-        ...["-addext", "subjectAltName=IP:127.0.0.1", "-addext", "basicConstraints=CA:FALSE"],
-      ]),
+    issue: (commonName, { unit, days = 2 } = {}) =>
+      make(directory, {
+        commonName,
+        unit,
+        days,
+        more: [
+          ...["-CA", authority.certFile, "-CAkey", authority.keyFile],
+          ...["-addext", "subjectAltName=IP:127.0.0.1", "-addext", "basicConstraints=CA:FALSE"],
+        ],
+      }),
   };
+}
+
+interface Request {
+  readonly commonName: string;
+  readonly unit?: string | undefined;
+  readonly days: number;
+  readonly more: readonly string[];
 }
 
 async function make(
   directory: string,
-  commonName: string,
-  more: readonly string[],
+  { commonName, unit, days, more }: Request,
 ): Promise<Certificate> {
-  const certFile = join(directory, `${commonName}.pem`);
-  const keyFile = join(directory, `${commonName}.key`);
+  const name = [commonName, ...(unit === undefined ? [] : [unit]), days].join("-");
+  const certFile = join(directory, `${name}.pem`);
+  const keyFile = join(directory, `${name}.key`);
+  const subject = `/CN=${commonName}${unit === undefined ? "" : `/OU=${unit}`}`;
   await run("openssl", [
     ...["req", "-x509", "-nodes", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"],
-    ...["-days", "2", "-subj", `/CN=${commonName}`, "-out", certFile, "-keyout", keyFile],
+    ...["-days", String(days), "-subj", subject, "-out", certFile, "-keyout", keyFile],
     ...more,
   ]);
   return { certFile, keyFile, cert: await readFile(certFile), key: await readFile(keyFile) };

@@ -1,9 +1,10 @@
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer, type Server } from "node:net";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { tmpdir, userInfo } from "node:os";
+import { dirname, join } from "node:path";
 import pg from "pg";
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
+import { compileOwnSandbox } from "../../support/compile.js";
 import { createDatabase, type TestDatabase } from "../../support/servers/postgres.js";
 import { requireRedisServer } from "../../support/servers/redis.js";
 import { isRunning } from "../embedded/run-service.js";
@@ -17,6 +18,7 @@ let database: TestDatabase;
 beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), "payonce-test-configuration-"));
   database = await createDatabase();
+  await compileOwnSandbox();
 });
 
 afterAll(async () => {
@@ -36,12 +38,12 @@ function goodEnvironment(): Record<string, string> {
   };
 }
 
-/** Starts the service and returns the one line with which it ends. */
-async function refusedStart(env: Record<string, string>, args: readonly string[] = []) {
-  const { code, stdout, stderr } = await payonce(["serve", ...args], {
-    ...goodEnvironment(),
-    ...env,
-  });
+/** Starts the service and returns the one line with which it ends. A null unsets. */
+async function refusedStart(env: Record<string, string | null>, args: readonly string[] = []) {
+  const given = Object.entries({ ...goodEnvironment(), ...env }).flatMap(([name, value]) =>
+    value === null ? [] : [[name, value] as const],
+  );
+  const { code, stdout, stderr } = await payonce(["serve", ...args], Object.fromEntries(given));
   expect(stdout).not.toContain("payonce is ready");
   const lines = stderr.trim().split("\n");
   expect(lines).toHaveLength(1);
@@ -51,8 +53,9 @@ async function refusedStart(env: Record<string, string>, args: readonly string[]
 describe("a wrong setting stops the start with one line that names it", () => {
   it.each([
     ["IDEMPOTENCY_LEASE_MS", "10", /^IDEMPOTENCY_LEASE_MS accepts a duration from 1s/],
-    ["IDEMPOTENCY_LEASE", "15s", /^IDEMPOTENCY_LEASE is no setting; IDEMPOTENCY_LEASE_MS is$/],
+    ["AUTH_TOKEN_FILE", "hunter2", /^AUTH_TOKEN_FILE is no setting; AUTH_TOKENS_FILE is$/],
     ["GRPC_LISTEN", "0.0.0.0:0", /^GRPC_LISTEN accepts only a loopback address without TLS/],
+    ["SANDBOX_LISTEN", "0.0.0.0:0", /^SANDBOX_LISTEN accepts only a loopback address/],
     ["HTTP_LISTEN", "here", /^HTTP_LISTEN accepts host:port/],
     ["REDIS_URLS", "127.0.0.1:1,127.0.0.1:2", /^REDIS_URLS accepts an odd number/],
     ["DATABASE_URL", "mysql://a:hunter2@b/c", /^DATABASE_URL accepts a URL such as postgres:/],
@@ -137,6 +140,45 @@ describe("what the service cannot use stops the start with one line that names t
     }
   });
 
+  describe.each([
+    ["its Postgres", { DATABASE_URL: null }],
+    ["its sandbox", { PROCESSOR_URL: null, SANDBOX_LISTEN: "127.0.0.1:0" }],
+    ["its Redis nodes", { PATH: dirname(requireRedisServer()) }],
+  ])("a DATA_DIR in which %s cannot keep anything", (_, more) => {
+    it("because a file is in its place", async () => {
+      const file = join(directory, "file");
+      await writeFile(file, "");
+      await expectRefusal(file, /EEXIST|ENOTDIR/);
+      await expectRefusal(join(file, "below"), /ENOTDIR/);
+    });
+
+    it("because the file system makes nothing there", async () => {
+      await expectRefusal("/proc/x", /ENOENT/);
+      await expectRefusal("/sys/x/y", /EPERM|EACCES|EROFS|ENOENT/);
+    });
+
+    async function expectRefusal(dataDir: string, reason: RegExp) {
+      const { code, line } = await refusedStart({ DATA_DIR: dataDir, ...more });
+      expect(line).toMatch(/^DATA_DIR: [^:]*: /);
+      expect(line).toMatch(reason);
+      expect(code).toBe(1);
+    }
+  });
+
+  it.skipIf(userInfo().uid !== 0)("a root that cannot make its Postgres a user", async () => {
+    const { line } = await refusedStart({ DATABASE_URL: null, PATH: directory });
+    expect(line).toMatch(/^DATA_DIR: started by root, .* \(spawn useradd ENOENT\)/);
+  });
+
+  it("a DATA_DIR whose Postgres is broken", async () => {
+    const dataDir = await mkdtemp(join(directory, "broken-"));
+    await mkdir(join(dataDir, "postgres", "data"), { recursive: true });
+    await writeFile(join(dataDir, "postgres", "password"), "hunter2");
+    const { line } = await refusedStart({ DATA_DIR: dataDir, DATABASE_URL: null });
+    expect(line).toMatch(/^DATA_DIR: Postgres ended before it was ready: .*postgres/);
+    expect(line).not.toContain(PASSWORD);
+  });
+
   it("a certificate that is none", async () => {
     const file = join(directory, "certificate");
     await writeFile(file, "no certificate");
@@ -180,6 +222,14 @@ describe("a port that is in use", () => {
       expect(nodes.filter(isRunning)).toEqual([]);
     },
   );
+
+  it("SANDBOX_LISTEN: one line, which does not blame PROCESSOR_URL", async () => {
+    const { code, line } = await refusedStart({ SANDBOX_LISTEN: occupied, PROCESSOR_URL: null });
+    expect(line).toMatch(new RegExp(`^SANDBOX_LISTEN: cannot listen on ${occupied}: .*EADDRINUSE`));
+    expect(code).toBe(1);
+    const alone = await payonce(["sandbox"], { SANDBOX_LISTEN: occupied, DATA_DIR: directory });
+    expect(alone).toMatchObject({ code: 1, stdout: "", stderr: `${line}\n` });
+  });
 });
 
 /** A redis-server for the PATH that writes down which processes it has been. */

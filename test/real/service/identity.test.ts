@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { PaymentStatus } from "../../../src/gen/payonce/payments/v1/payments_pb.js";
 import { Code } from "../../../src/idempotency/code.js";
 import { paymentIdOfKey } from "../../../src/payments/operation.js";
+import { certificateWarnings } from "../../../src/server/tls.js";
 import { tokenHash } from "../../../src/server/tokens.js";
 import { type Cluster, startCluster } from "../../support/cluster.js";
 import {
@@ -17,7 +18,7 @@ import {
   paymentOf,
   refusalOf,
 } from "../../support/payments-client.js";
-import type { ServiceProcess } from "../../support/service-process.js";
+import { type ServiceProcess, startServiceProcess } from "../../support/service-process.js";
 import { type Certificate, type CertificateAuthority, createAuthority } from "./certificates.js";
 import { payonce } from "./command-line.js";
 
@@ -204,6 +205,32 @@ describe("TLS with bearer tokens", () => {
   });
 });
 
+describe("the server's certificate", () => {
+  const DAY_MS = 86_400_000;
+
+  it("is warned of where it is not valid, or soon will not be", async () => {
+    const certificate = await authority.issue("server", { days: 30 });
+    const warningsIn = (days: number) =>
+      certificateWarnings(certificate, Date.now() + days * DAY_MS);
+    expect(warningsIn(0)).toEqual([]);
+    expect(warningsIn(15)).toEqual([]);
+    expect(warningsIn(20)).toEqual([
+      expect.stringMatching(/^TLS_CERT_FILE: the certificate expires on .*, in 9 days$/),
+    ]);
+    expect(warningsIn(31)).toEqual([
+      expect.stringMatching(/^TLS_CERT_FILE: the certificate expired on /),
+    ]);
+    expect(warningsIn(-1)).toEqual([
+      expect.stringMatching(/^TLS_CERT_FILE: the certificate is not valid before /),
+    ]);
+  });
+
+  it("is warned of at the start", async () => {
+    const service = await cluster.addService(environment); // its own lasts 2 days
+    expect(service.output()).toMatch(/"TLS_CERT_FILE: the certificate expires on .*, in 1 days"/);
+  });
+});
+
 describe("mutual TLS", () => {
   let service: ServiceProcess;
   let acme: Certificate;
@@ -242,14 +269,73 @@ describe("mutual TLS", () => {
     expect(refusalOf(result)).toMatchObject(unauthenticated);
   });
 
-  it("a certificate of another authority, or none, gets no connection", async () => {
-    const forged = await (await createAuthority(directory, "forger")).issue("forged");
-    const withNone = open(service, { credentials: credentials.createSsl(authority.cert) });
-    for (const client of [as(forged), withNone]) {
+  it("a token alone is enough, over gRPC and HTTPS; neither is refused", async () => {
+    const withoutCertificate = (token?: string) =>
+      open(service, {
+        credentials: credentials.createSsl(authority.cert),
+        ...(token === undefined ? {} : { token }),
+      });
+    const { response } = await withoutCertificate("of-globex").createPayment(
+      paymentOf("tok_visa"),
+      "token-alone",
+    );
+    expect(response?.payment?.id).toBe(paymentIdOfKey("globex", "token-alone"));
+    expect(await postJson(service, "token-alone", { token: "of-globex" })).toMatchObject({
+      status: 200,
+      replayed: "true",
+    });
+    const refused = await withoutCertificate().createPayment(paymentOf("tok_visa"), "neither");
+    expect(refusalOf(refused)).toMatchObject(unauthenticated);
+    expect((await postJson(service, "neither")).status).toBe(401);
+  });
+
+  it("a certificate of another authority gets no connection, whatever token comes with it", async () => {
+    const forger = await mkdtemp(join(directory, "forger-"));
+    const forged = await (await createAuthority(forger, "forger")).issue("acme");
+    for (const client of [as(forged), as(forged, "of-acme")]) {
       const { code } = await client.createPayment(paymentOf("tok_visa"), "forged");
       expect(code).toBe(Code.UNAVAILABLE);
     }
-    await expect(postJson(service, "forged", { certificate: forged })).rejects.toThrow();
+    for (const identity of [{ certificate: forged }, { certificate: forged, token: "of-acme" }]) {
+      await expect(postJson(service, "forged", identity)).rejects.toThrow();
+    }
+  });
+
+  it("an organizational unit of the certificate is the role, without any token", async () => {
+    const name = { operation: CREATE_PAYMENT, idempotencyKey: "of-a-unit" };
+    await as(acme).createPayment(paymentOf("tok_visa"), name.idempotencyKey);
+    const department = await authority.issue("acme", { unit: "Payments" });
+    for (const caller of [acme, department]) {
+      expect(refusalOf(await as(caller).getRecord({ name }))).toMatchObject({
+        reason: "OPERATOR_REQUIRED",
+      });
+    }
+    const operator = await authority.issue("acme", { unit: "operator" });
+    const seen = await as(operator).getRecord({ name });
+    expect(seen.response?.record).toMatchObject({ tenant: "acme" });
+    const ofGlobex = await as(operator).listRecords({ tenant: "globex" });
+    expect(refusalOf(ofGlobex)).toMatchObject({ reason: "OPERATOR_REQUIRED" });
+    const { stdout } = await payonce([
+      ...["inspect", "--key", name.idempotencyKey, "--target", service.grpcAddress],
+      ...["--tls-ca-file", authority.certFile],
+      ...["--tls-cert-file", operator.certFile, "--tls-key-file", operator.keyFile],
+    ]);
+    expect(stdout).toMatch(/^state +completed$/m);
+    const global = await authority.issue("acme", { unit: "global_operator" });
+    expect((await as(global).listRecords({ tenant: "globex" })).code).toBe(Code.OK);
+  });
+
+  it("without tokens nobody connects who has no certificate", async () => {
+    const { AUTH_TOKENS_FILE: _, ...withoutTokens } = environment;
+    const strict = await cluster.addService({
+      ...withoutTokens,
+      TLS_CLIENT_CA_FILE: authority.certFile,
+    });
+    const stranger = open(strict, { credentials: credentials.createSsl(authority.cert) });
+    const { code } = await stranger.createPayment(paymentOf("tok_visa"), "no-certificate");
+    expect(code).toBe(Code.UNAVAILABLE);
+    await expect(postJson(strict, "no-certificate")).rejects.toThrow();
+    expect((await postJson(strict, "certificate", { certificate: acme })).status).toBe(200);
   });
 
   it("a file of authorities that is missing or holds something else stops the start", async () => {
@@ -269,7 +355,30 @@ describe("mutual TLS", () => {
 });
 
 describe("without authentication", () => {
-  it("a caller may inspect the keys of its tenant, which is default, and no other's", async () => {
+  it("nobody is an operator unless the flag says so, and the refusal names it", async () => {
+    const service = await startServiceProcess({
+      env: { DATABASE_URL: cluster.database.url, PROCESSOR_URL: "instant:", LOG_LEVEL: "error" },
+      args: [],
+    });
+    const anybody = open(service, {});
+    const { response } = await anybody.createPayment(paymentOf("tok_visa"), "of-no-operator");
+    expect(response?.payment?.status).toBe(CAPTURED);
+    const name = { operation: CREATE_PAYMENT, idempotencyKey: "of-no-operator" };
+    for (const result of [
+      await anybody.getRecord({ name }),
+      await anybody.listRecords({}),
+      await anybody.resolveKey({ name, fencingToken: 1n, reason: "Ada", resolution: NOT_EXECUTED }),
+    ]) {
+      expect(refusalOf(result)).toMatchObject({
+        code: Code.PERMISSION_DENIED,
+        reason: "OPERATOR_REQUIRED",
+      });
+      expect(result.message).toContain("--insecure-operator");
+    }
+    await service.stop();
+  });
+
+  it("but with --insecure-operator anybody may inspect the keys of its tenant, which is default, and no other's", async () => {
     const anybody = open(await cluster.addService(), {});
     await anybody.createPayment(paymentOf("tok_visa"), "of-anybody");
     const name = { operation: CREATE_PAYMENT, idempotencyKey: "of-anybody" };
