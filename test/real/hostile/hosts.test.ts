@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import { type Cluster, startCluster } from "../../support/cluster.js";
 import { postRaw } from "./raw-http.js";
 
-const TOKEN = "a token of one caller";
+const TOKEN = "a-token-of-one-caller";
 
 let cluster: Cluster;
 let directory: string;
