@@ -15,6 +15,8 @@ import { connectErrorOf } from "./errors.js";
 /** A message's flags and length stand before it, in all protocols but Connect's own for single calls. */
 const ENVELOPE_BYTES = 5;
 
+const ENCODING_HEADERS = ["content-encoding", "grpc-encoding", "connect-content-encoding"];
+
 const compressions = new Map(
   [compressionGzip, compressionBrotli].map((compression) => [compression.name, compression]),
 );
@@ -38,6 +40,26 @@ export async function* guardedBody(
   yield bytes;
 }
 
+/**
+ * The headers without an encoding that nobody knows, for the protocol of a
+ * request whose body is guarded: it would answer UNIMPLEMENTED before it reads
+ * the body, which then says better what is wrong.
+ */
+export function withKnownEncoding(header: Headers): Headers {
+  const unknown = ENCODING_HEADERS.filter((name) => {
+    const encoding = header.get(name);
+    return encoding !== null && encoding !== "identity" && !compressions.has(encoding);
+  });
+  if (unknown.length === 0) {
+    return header;
+  }
+  const known = new Headers(header);
+  for (const name of unknown) {
+    known.delete(name);
+  }
+  return known;
+}
+
 /** @throws ConnectError with REQUEST_INVALID for what is refused, and for what is too large. */
 async function refusing<Result>(work: () => Promise<Result>): Promise<Result> {
   try {
@@ -50,7 +72,7 @@ async function refusing<Result>(work: () => Promise<Result>): Promise<Result> {
   }
 }
 
-/** The serialized message of a body. Encodings that nobody knows are left to the protocol to refuse. */
+/** The serialized message of a body. */
 async function messageIn(body: Uint8Array, header: Headers, maxBytes: number): Promise<Uint8Array> {
   const contentType = header.get("content-type") ?? "";
   if (/^application\/(json|proto)\b/.test(contentType)) {
@@ -62,9 +84,17 @@ async function messageIn(body: Uint8Array, header: Headers, maxBytes: number): P
   }
   const message = body.subarray(ENVELOPE_BYTES);
   const encoding = header.get("grpc-encoding") ?? header.get("connect-content-encoding");
-  return ((body[0] ?? 0) & compressedFlag) === 0
-    ? message
-    : decompressed(message, encoding, maxBytes);
+  switch (body[0]) {
+    case 0:
+      return message;
+    case compressedFlag:
+      if (encoding === null) {
+        throw new RequestInvalid("a compressed message needs the encoding it is compressed with");
+      }
+      return decompressed(message, encoding, maxBytes);
+    default:
+      throw new RequestInvalid("the flag before a message is 0 or 1");
+  }
 }
 
 async function decompressed(
@@ -72,5 +102,20 @@ async function decompressed(
   encoding: string | null,
   maxBytes: number,
 ): Promise<Uint8Array> {
-  return (await compressions.get(encoding ?? "")?.decompress(bytes, maxBytes)) ?? bytes;
+  if (encoding === null || encoding === "identity") {
+    return bytes;
+  }
+  const compression = compressions.get(encoding);
+  if (compression === undefined) {
+    throw new RequestInvalid(
+      `the request's encoding is none of identity, ${[...compressions.keys()].join(", ")}`,
+    );
+  }
+  try {
+    return await compression.decompress(bytes, maxBytes);
+  } catch (error) {
+    const isTooLarge =
+      error instanceof ConnectError && error.code === ConnectCode.ResourceExhausted;
+    throw isTooLarge ? error : new RequestInvalid("the request cannot be decompressed");
+  }
 }

@@ -1,6 +1,6 @@
-import type { RequestListener } from "node:http";
+import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
 import { Code, ConnectError, createConnectRouter } from "@connectrpc/connect";
-import type { UniversalHandler } from "@connectrpc/connect/protocol";
+import type { UniversalHandler, UniversalServerRequest } from "@connectrpc/connect/protocol";
 import {
   type ConnectNodeAdapterOptions,
   compressionBrotli,
@@ -8,15 +8,22 @@ import {
   universalRequestFromNodeRequest,
   universalResponseToNodeResponse,
 } from "@connectrpc/connect-node";
-import { guardedBody } from "./guarded-body.js";
+import { guardedBody, withKnownEncoding } from "./guarded-body.js";
 
 export interface NodeListenerOptions
   extends Pick<ConnectNodeAdapterOptions, "contextValues" | "requestGate" | "routes"> {
   readonly router: Omit<ConnectNodeAdapterOptions, "contextValues" | "requestGate" | "routes">;
   /** How large a request may be, also once it is decompressed. Bytes. */
   readonly maxRequestBytes: number;
+  /** Told of a request whose body is to be read; the result, of its parts and its end. */
+  readonly onReceiving?: (request: IncomingMessage) => ReceivedBody;
   /** Told of a handler that fails to answer at all. */
   readonly onFailure: (error: unknown) => void;
+}
+
+export interface ReceivedBody {
+  received(bytes: number): void;
+  end(): void;
 }
 
 /** `connectNodeAdapter`, whose requests are looked through before they are decoded. */
@@ -26,6 +33,7 @@ export function connectNodeListener({
   requestGate,
   router: routerOptions,
   maxRequestBytes,
+  onReceiving,
   onFailure,
 }: NodeListenerOptions): RequestListener {
   const router = createConnectRouter({
@@ -42,13 +50,12 @@ export function connectNodeListener({
       response.writeHead(404).end();
       return;
     }
-    const received = universalRequestFromNodeRequest(
-      request,
-      response,
-      undefined,
-      contextValues?.(request),
-    );
-    const guarded = { ...received, body: bodyOf(handler, received) };
+    const received = readable(request, response);
+    if (received === undefined) {
+      response.writeHead(400, { connection: "close" }).end();
+      return;
+    }
+    const guarded = guardedRequest(handler, received, request);
     handler(guarded)
       .then((answer) => universalResponseToNodeResponse(answer, response))
       .catch((error) => {
@@ -59,14 +66,52 @@ export function connectNodeListener({
       });
   };
 
-  function bodyOf(
+  /** Undefined where the Host header is none: what is thrown here would end the process. */
+  function readable(request: IncomingMessage, response: ServerResponse) {
+    try {
+      return universalRequestFromNodeRequest(
+        request,
+        response,
+        undefined,
+        contextValues?.(request),
+      );
+    } catch {
+      return undefined;
+    }
+  }
+
+  function guardedRequest(
     { method }: UniversalHandler,
-    received: ReturnType<typeof universalRequestFromNodeRequest>,
-  ) {
-    const { body } = received;
+    received: UniversalServerRequest,
+    request: IncomingMessage,
+  ): UniversalServerRequest {
+    const { body, header } = received;
     return received.method === "POST" && isStream(body)
-      ? guardedBody(received, body, { desc: method.input, maxBytes: maxRequestBytes })
-      : body;
+      ? {
+          ...received,
+          header: withKnownEncoding(header),
+          body: guardedBody(
+            received,
+            counted(body, () => onReceiving?.(request)),
+            { desc: method.input, maxBytes: maxRequestBytes },
+          ),
+        }
+      : received;
+  }
+}
+
+async function* counted(
+  body: AsyncIterable<Uint8Array>,
+  begin: () => ReceivedBody | undefined,
+): AsyncIterable<Uint8Array> {
+  const counter = begin();
+  try {
+    for await (const part of body) {
+      counter?.received(part.length);
+      yield part;
+    }
+  } finally {
+    counter?.end();
   }
 }
 

@@ -17,6 +17,7 @@ import type { Outcome, PendingOutcome } from "../idempotency/outcome.js";
 import type { MethodPolicy } from "../idempotency/policy.js";
 import { firstReply, type Reply, refusedReply } from "../idempotency/reply.js";
 import { setRequestContext } from "../idempotency/request-context.js";
+import { RequestInvalid } from "../idempotency/request-limits.js";
 import { failureOutcome, requestInvalid, serve } from "../idempotency/serve.js";
 import {
   type ProtectedMethod,
@@ -28,6 +29,7 @@ import { thrownErrorOf } from "./errors.js";
 import { toEntries } from "./metadata.js";
 import { sendReply } from "./send-reply.js";
 import { refusedAsUnprotected, serviceNameOf } from "./unprotected.js";
+import { refuseUnreadable } from "./unreadable.js";
 
 // grpc-js does not export these by name.
 type Listener = Parameters<ServerInterceptingCallInterface["start"]>[0];
@@ -69,6 +71,8 @@ export function idempotencyInterceptor<Transaction = never>(
   };
 }
 
+const HOLDS_NOT_ONE = new RequestInvalid("the request must hold one message");
+
 interface ProtectedCallOptions<Transaction> extends IdempotencyInterceptorOptions<Transaction> {
   readonly definition: ServerMethodDefinition<unknown, unknown>;
   readonly nextCall: ServerInterceptingCallInterface;
@@ -98,7 +102,8 @@ class ProtectedCall<Transaction> extends ServerInterceptingCall {
   }
 
   override start(listener: Listener): void {
-    const { nextCall, method } = this.#options;
+    const { nextCall, method, definition } = this.#options;
+    const requestIsRead = refuseUnreadable(nextCall);
     nextCall.start({
       onReceiveMetadata: (metadata) => {
         const identified = this.#identify(metadata);
@@ -111,9 +116,15 @@ class ProtectedCall<Transaction> extends ServerInterceptingCall {
         listener.onReceiveMetadata(metadata);
       },
       onReceiveMessage: (request: object) => {
+        if (this.#isRefused) {
+          return;
+        }
         if (request instanceof UnreadableRequest) {
-          this.#isRefused = true;
-          sendReply(nextCall, refusedReply(requestInvalid(request.error)));
+          this.#refuse(request.error);
+          return;
+        }
+        if (this.#request !== undefined && !definition.requestStream) {
+          this.#refuse(HOLDS_NOT_ONE);
           return;
         }
         this.#request = request;
@@ -127,7 +138,12 @@ class ProtectedCall<Transaction> extends ServerInterceptingCall {
         if (isPast(nextCall.getDeadline())) {
           return; // grpc-js says so to the caller; its timer is late where the process is busy
         }
+        requestIsRead();
         const request = this.#request;
+        if (request === undefined && !definition.requestStream) {
+          this.#refuse(HOLDS_NOT_ONE);
+          return;
+        }
         if (method.policy === undefined || request === undefined) {
           listener.onReceiveHalfClose();
         } else {
@@ -169,6 +185,11 @@ class ProtectedCall<Transaction> extends ServerInterceptingCall {
     } else {
       this.#held.end(status);
     }
+  }
+
+  #refuse(error: unknown): void {
+    this.#isRefused = true;
+    sendReply(this.#options.nextCall, refusedReply(requestInvalid(error)));
   }
 
   /** Who calls, or the reply to a caller who is refused. */

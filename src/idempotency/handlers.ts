@@ -20,20 +20,20 @@ export type ServiceHandlers<Service extends DescService, Transaction = never> = 
 };
 
 /**
- * What is wrong with a request, by method; undefined where nothing is. Asked
- * before anything is claimed, so that a request that is not valid writes
- * nothing. Must not depend on anything but the request.
+ * What is wrong with a request or its key, by method; undefined where nothing
+ * is. Asked before anything is claimed, so that a request that is not valid
+ * writes nothing. Must not depend on anything but the two.
  */
 export type ServiceValidators<Service extends DescService> = {
   readonly [Name in keyof Service["method"]]?: Service["method"][Name] extends DescMethodUnary<
     infer Input
   >
-    ? (request: MessageShape<Input>) => ErrorDescription | undefined
+    ? (request: MessageShape<Input>, key: string) => ErrorDescription | undefined
     : never;
 };
 
 /** The validator of one method, as a binding finds it. */
-export type Validate = (request: Message) => ErrorDescription | undefined;
+export type Validate = (request: Message, key: string) => ErrorDescription | undefined;
 
 /** The validator of a method, if it has one. */
 export function validatorOf(

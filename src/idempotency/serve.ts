@@ -21,7 +21,7 @@ export interface IncomingCall<Desc extends DescMessage, Transaction> {
   readonly message: MessageShape<Desc>;
   /** The bytes that `message` was decoded from. */
   readonly bytes: Uint8Array;
-  /** What is wrong with the request, where that can be told by it alone. */
+  /** What is wrong with the request or its key, where that can be told by them alone. */
   readonly validate?: Validate | undefined;
   /** Runs the handler; without an execution where the call may go without a key. */
   readonly run: (execution?: Execution<Transaction>) => ReturnType<Run<Transaction>>;
@@ -58,7 +58,7 @@ export async function serve<Desc extends DescMessage, Transaction>(
             fingerprint,
             request: bytes,
             message: call.message,
-            invalid: call.validate?.(call.message),
+            invalid: call.validate?.(call.message, reading.key),
             run,
             ...(call.isAbandoned === undefined ? {} : { isAbandoned: call.isAbandoned }),
             get signal() {

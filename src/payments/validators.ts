@@ -1,20 +1,64 @@
-import type { PaymentService } from "../gen/payonce/payments/v1/payments_pb.js";
-import { CallError, type ErrorDescription } from "../idempotency/errors.js";
+import type { Message } from "@bufbuild/protobuf";
+import type {
+  CancelPaymentRequest,
+  CapturePaymentRequest,
+  CreatePaymentRequest,
+  PaymentService,
+  RefundPaymentRequest,
+} from "../gen/payonce/payments/v1/payments_pb.js";
+import { CallError, type ErrorDescription, refusal } from "../idempotency/errors.js";
 import type { ServiceValidators } from "../idempotency/handlers.js";
+import { KEY_METADATA } from "../idempotency/key.js";
 import { settled } from "../runtime/batches.js";
+import { holdsCardNumber } from "./card-numbers.js";
+import { invalid } from "./errors.js";
 import { readCancel, readCapture, readCreate, readRefund } from "./requests.js";
 
-/** What is wrong with requests that write. Their handlers ask the same, once more, under the claim. */
+/**
+ * What is wrong with requests that write. Their handlers ask the same, once
+ * more, under the claim; but for card numbers, since a call that has begun is
+ * carried on, whatever it holds.
+ */
 export const paymentValidators: ServiceValidators<typeof PaymentService> = {
-  createPayment: validating(readCreate),
-  capturePayment: validating(readCapture),
-  cancelPayment: validating(readCancel),
-  refundPayment: validating(readRefund),
+  createPayment: validating(readCreate, (request: CreatePaymentRequest) => [
+    ["payment_method", request.paymentMethod],
+    ["merchant_reference", request.merchantReference],
+    ["description", request.description],
+    ...Object.entries(request.metadata).flatMap(([name, value]): Text[] => [
+      ["metadata", name],
+      ["metadata", value],
+    ]),
+  ]),
+  capturePayment: validating(readCapture, paymentIdOf<CapturePaymentRequest>),
+  cancelPayment: validating(readCancel, paymentIdOf<CancelPaymentRequest>),
+  refundPayment: validating(readRefund, paymentIdOf<RefundPaymentRequest>),
 };
 
-function validating<Request>(read: (request: Request) => unknown) {
-  return (request: Request): ErrorDescription | undefined => {
-    const intent = settled(() => read(request));
+type Text = readonly [field: string, text: string];
+
+function paymentIdOf<Request extends { readonly paymentId: string }>(request: Request): Text[] {
+  return [["payment_id", request.paymentId]];
+}
+
+function validating<Request extends Message>(
+  read: (request: Request) => unknown,
+  texts: (request: Request) => Text[],
+) {
+  return (request: Request, key: string): ErrorDescription | undefined => {
+    if (holdsCardNumber(key)) {
+      return refusal("IDEMPOTENCY_KEY_INVALID", `${KEY_METADATA} must not ${HOLD_CARD_NUMBER}`, {
+        field: KEY_METADATA,
+      });
+    }
+    const intent = settled(() => {
+      read(request);
+      const found = texts(request).find(([, text]) => holdsCardNumber(text));
+      if (found !== undefined) {
+        throw invalid("FIELD_INVALID", found[0], `must not ${HOLD_CARD_NUMBER}`);
+      }
+    });
     return !intent.ok && intent.error instanceof CallError ? intent.error.description : undefined;
   };
 }
+
+const HOLD_CARD_NUMBER = "hold a card number, or what looks like one: it would be stored";

@@ -78,16 +78,21 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
       faultAccess: faults,
       toCall: (context) => toCall(context, shutdown.signal),
     });
-    const server = createServer(
-      connectNodeAdapter({
-        routes: (router) => router.service(SandboxProcessorService, service),
-        connect: false,
-        grpcWeb: false,
-        readMaxBytes: REQUEST_LIMIT_BYTES,
-        contextValues: (request) =>
-          createContextValues().set(streamKey, "stream" in request ? request.stream : undefined),
-      }),
-    );
+    const listener = connectNodeAdapter({
+      routes: (router) => router.service(SandboxProcessorService, service),
+      connect: false,
+      grpcWeb: false,
+      readMaxBytes: REQUEST_LIMIT_BYTES,
+      contextValues: (request) =>
+        createContextValues().set(streamKey, "stream" in request ? request.stream : undefined),
+    });
+    const server = createServer((request, response) => {
+      try {
+        listener(request, response);
+      } catch {
+        response.writeHead(400).end(); // an :authority that is none, for one
+      }
+    });
     const sessions = trackSessions(server);
     const connections = createConnections();
     server.on("connection", connections.add);

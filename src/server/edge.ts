@@ -14,6 +14,16 @@ import type { Tls } from "./tls.js";
  */
 export const MAX_REQUEST_BYTES = 384 * 1024;
 
+/**
+ * What one connection, and what all of a port together, may hold of requests
+ * that are not complete. The first is more than forty of the largest requests at
+ * once; both are small beside what a process takes anyway.
+ */
+export const UNFINISHED_BYTES = {
+  maxBytesPerConnection: 16 * 1024 * 1024,
+  maxBytes: 64 * 1024 * 1024,
+} as const;
+
 /** What the gRPC and the HTTP server are made of: the same services, the same executor. */
 export interface EdgeOptions<Transaction> {
   readonly config: Config;

@@ -6,10 +6,17 @@ import { idempotencyInterceptor, idempotent, serviceImplementation } from "../gr
 import { reflectionServices } from "../grpc/reflection.js";
 import { createConnections } from "../runtime/connections.js";
 import { formatAddress } from "./config.js";
-import { type EdgeOptions, type ListeningServer, MAX_REQUEST_BYTES } from "./edge.js";
+import {
+  type EdgeOptions,
+  type ListeningServer,
+  MAX_REQUEST_BYTES,
+  UNFINISHED_BYTES,
+} from "./edge.js";
+import { guardStreams } from "./guarded-streams.js";
 import { certificateOf } from "./identity.js";
 import { type Listening, listen } from "./listening.js";
 import { isForged, type Tls, tlsOptions } from "./tls.js";
+import { createUnfinishedRequests } from "./unfinished-requests.js";
 
 /** They have no keys, and answer whoever can connect. */
 const PASSED_THROUGH = [
@@ -17,6 +24,15 @@ const PASSED_THROUGH = [
   "grpc.reflection.v1.ServerReflection",
   "grpc.reflection.v1alpha.ServerReflection",
 ];
+
+/**
+ * How many times as long as a request a connection may take to begin its first
+ * one. Twice, so that a busy process does not close what it has yet to read.
+ */
+const SILENT_TIMEOUTS = 2;
+
+/** After how long a connection without calls is closed, with a word to its peer. Milliseconds. */
+const IDLE_CONNECTION_MS = 5 * 60_000;
 
 /** Serves the services over gRPC, with health checking and reflection. */
 export async function startGrpcServer<Transaction>(
@@ -26,6 +42,9 @@ export async function startGrpcServer<Transaction>(
   const server = new Server({
     interceptors: [protection(options)],
     "grpc.enable_channelz": 0, // counts every call and message, and nobody asks
+    "grpc.max_receive_message_length": MAX_REQUEST_BYTES,
+    "grpc.max_concurrent_streams": config.maxStreamsPerConnection,
+    "grpc.max_connection_idle_ms": IDLE_CONNECTION_MS,
   });
   for (const { service, handlers, validators } of services) {
     const definition = idempotent(service, {
@@ -44,19 +63,29 @@ export async function startGrpcServer<Transaction>(
   health.addTo(server);
   // grpc-js keeps its connections to itself, and waits for peers that never hang
   // up. So the connections are accepted, and at last closed, out here.
-  const connections = createConnections();
+  const connections = createConnections({
+    max: config.maxConnections,
+    maxPerPeer: config.maxConnectionsPerPeer,
+    silentMs: SILENT_TIMEOUTS * config.requestTimeoutMs,
+  });
   const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
+  const unfinished = createUnfinishedRequests({
+    ...UNFINISHED_BYTES,
+    timeoutMs: config.requestTimeoutMs,
+  });
+  guardStreams(server, { unfinished, onFirstRequest: connections.heardFrom });
   const accept = decrypting(options.tls, (socket) => injector.injectConnection(socket));
   const accepting = await bind(options, (socket) => {
-    connections.add(socket);
-    accept(socket);
+    if (connections.add(socket)) {
+      accept(socket);
+    }
   });
   health.serving();
   return {
     address: { host: config.grpcListen.host, port: accepting.port },
     stop() {
       health.draining();
-      const closed = accepting.close();
+      const closed = accepting.close().finally(unfinished.stop);
       server.tryShutdown(() => {}); // tells each peer to make no new calls on its connection
       return closed;
     },

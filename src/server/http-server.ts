@@ -13,27 +13,43 @@ import {
 } from "../connect/index.js";
 import { createConnections } from "../runtime/connections.js";
 import { formatAddress } from "./config.js";
-import { type EdgeOptions, type ListeningServer, MAX_REQUEST_BYTES } from "./edge.js";
+import {
+  type EdgeOptions,
+  type ListeningServer,
+  MAX_REQUEST_BYTES,
+  UNFINISHED_BYTES,
+} from "./edge.js";
 import { createHostCheck } from "./http-hosts.js";
 import { type Credentials, certificateOf } from "./identity.js";
 import type { Metrics } from "./metrics.js";
-import { isForged, type Tls, tlsOptions } from "./tls.js";
+import { isForged, tlsOptions } from "./tls.js";
+import { createUnfinishedRequests, type UnfinishedRequests } from "./unfinished-requests.js";
 
 const certificateKey = createContextKey<Credentials["certificate"]>(undefined);
 const peerKey = createContextKey<string | undefined>(undefined);
+
+/** How often Node looks for requests that are late, at least. Milliseconds. */
+const LONGEST_CHECKING_MS = 5_000;
 
 /** Serves the services over Connect, gRPC-Web and JSON, beside /healthz and /metrics. */
 export async function startHttpServer<Transaction>(
   options: EdgeOptions<Transaction>,
   metrics: Metrics,
 ): Promise<ListeningServer> {
-  const { config, tls } = options;
-  const services = serviceListener(options);
+  const { config } = options;
+  const unfinished = createUnfinishedRequests({
+    ...UNFINISHED_BYTES,
+    timeoutMs: config.requestTimeoutMs,
+  });
+  const services = serviceListener(options, unfinished);
   const refusalOf = createHostCheck(config);
-  const connections = createConnections();
+  const connections = createConnections({
+    max: config.maxConnections,
+    maxPerPeer: config.maxConnectionsPerPeer,
+  });
   const responses = new Set<http.ServerResponse>();
   let isStopping = false;
-  const server = createServer(tls, (request, response) => {
+  const server = createServer(options, (request, response) => {
     responses.add(response);
     response.once("close", () => responses.delete(response));
     if (isStopping) {
@@ -75,7 +91,7 @@ export async function startHttpServer<Transaction>(
     address,
     stop() {
       isStopping = true;
-      const closed = new Promise((resolve) => server.close(resolve));
+      const closed = new Promise((resolve) => server.close(resolve)).finally(unfinished.stop);
       server.closeIdleConnections();
       for (const response of responses) {
         endConnectionAfter(response);
@@ -93,13 +109,10 @@ function endConnectionAfter(response: http.ServerResponse): void {
   }
 }
 
-function serviceListener<Transaction>({
-  services,
-  executor,
-  defaults,
-  authenticator,
-  log,
-}: EdgeOptions<Transaction>): http.RequestListener {
+function serviceListener<Transaction>(
+  { services, executor, defaults, authenticator, log }: EdgeOptions<Transaction>,
+  unfinished: UnfinishedRequests,
+): http.RequestListener {
   const authenticate = ({ requestHeader, values }: HandlerContext) =>
     authenticator({
       authorization: requestHeader.get("authorization") ?? undefined,
@@ -111,6 +124,7 @@ function serviceListener<Transaction>({
     maxRequestBytes: MAX_REQUEST_BYTES,
     onFailure: (error) => log.error({ error: String(error) }, "an HTTP call was not answered"),
     requestGate: authenticationGate(authenticate),
+    onReceiving: ({ socket }) => unfinished.begin(socket, () => socket.destroy()),
     routes(router) {
       for (const { service, handlers, validators } of services) {
         const implementation = serviceImplementation(service, handlers);
@@ -134,13 +148,22 @@ function verifiedCertificate(socket: unknown): Credentials["certificate"] {
 }
 
 function createServer(
-  tls: Tls | undefined,
+  { tls, config }: Pick<EdgeOptions<unknown>, "tls" | "config">,
   listener: http.RequestListener,
 ): http.Server | https.Server {
+  const { requestTimeoutMs } = config;
+  const limits: http.ServerOptions = {
+    requestTimeout: requestTimeoutMs,
+    headersTimeout: requestTimeoutMs,
+    connectionsCheckingInterval: Math.min(requestTimeoutMs, LONGEST_CHECKING_MS),
+  };
   if (tls === undefined) {
-    return http.createServer(listener);
+    return http.createServer(limits, listener);
   }
-  const server = https.createServer(tlsOptions(tls), listener);
+  const server = https.createServer(
+    { ...limits, handshakeTimeout: requestTimeoutMs, ...tlsOptions(tls) },
+    listener,
+  );
   server.on("secureConnection", (socket) => {
     if (isForged(socket)) {
       socket.destroy(); // before anything that it has sent is read

@@ -61,9 +61,10 @@ export function createInspectionHandlers<Transaction>({
     },
 
     async listRecords(request, { caller }) {
-      const tenant = operatedTenant(caller, request.tenant);
-      const { operation, pageToken } = request;
-      const state = stateByNumber.get(request.state);
+      const tenant = readText("tenant", operatedTenant(caller, request.tenant));
+      const operation = readText("operation", request.operation);
+      const pageToken = readText("page_token", request.pageToken);
+      const state = readState(request.state);
       const filter = {
         tenant,
         ...(operation === "" ? {} : { operation }),
@@ -86,6 +87,7 @@ export function createInspectionHandlers<Transaction>({
       if (request.reason === "") {
         throw invalidField("reason", "reason must say who found out and how");
       }
+      readText("reason", request.reason);
       const resolution = toResolution(request);
       const { fencingToken, reason } = request;
       await find(scope);
@@ -112,10 +114,26 @@ function toScope(name: RecordName | undefined, caller: Caller): Scope {
     throw invalidField("name", "name must have an operation and an idempotency_key");
   }
   return {
-    tenant: operatedTenant(caller, name.tenant),
-    operation: name.operation,
-    key: name.idempotencyKey,
+    tenant: readText("name.tenant", operatedTenant(caller, name.tenant)),
+    operation: readText("name.operation", name.operation),
+    key: readText("name.idempotency_key", name.idempotencyKey),
   };
+}
+
+function readText(field: string, text: string): string {
+  if (text.includes("\0")) {
+    throw invalidField(field, `${field} must not hold U+0000, which Postgres cannot store`);
+  }
+  return text;
+}
+
+/** A state to filter by; undefined for all. */
+function readState(state: RecordStateMessage): RecordState | undefined {
+  const found = stateByNumber.get(state);
+  if (found === undefined && state !== RecordStateMessage.UNSPECIFIED) {
+    throw invalidField("state", "state must be a state of the schema");
+  }
+  return found;
 }
 
 export function pageSizeOf(asked: number): number {
@@ -136,6 +154,7 @@ function toResolution({ resolution }: ResolveKeyRequest): Resolution {
       if (status.code === Code.OK || toCode(status.code) !== status.code) {
         throw invalidField("error", "error must have a gRPC status code other than OK");
       }
+      readText("error.message", status.message);
       const outcome: Outcome = {
         ...okOutcome(new Uint8Array()),
         code: toCode(status.code),

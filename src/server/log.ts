@@ -1,6 +1,7 @@
 import { setLogger } from "@grpc/grpc-js";
 import { type Logger, pino } from "pino";
 import type { Config } from "./config.js";
+import { createTransportLog } from "./transport-log.js";
 
 export type { Logger };
 
@@ -9,12 +10,13 @@ export function createLogger(level: Config["logLevel"]): Logger {
   return pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, pino.destination(2));
 }
 
-/** Makes lines of the log out of what grpc-js would print by itself. */
+/** Makes lines of the log out of what grpc-js would print by itself, without the values in them. */
 export function logGrpc(log: Logger): void {
-  const write =
-    (level: "debug" | "info" | "warn") =>
-    (...words: unknown[]) =>
-      log[level]({ from: "grpc" }, words.join(" "));
-  // What it calls an error is mostly one of a connection, and whoever is concerned is told.
-  setLogger({ debug: write("debug"), info: write("info"), error: write("warn") });
+  const transportLog = createTransportLog({ log, now: () => performance.now() });
+  setLogger({
+    debug: transportLog("debug"),
+    info: transportLog("info"),
+    // What it calls an error is mostly one of a connection, and whoever is concerned is told.
+    error: transportLog("warn"),
+  });
 }

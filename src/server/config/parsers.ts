@@ -124,11 +124,19 @@ export const hostNames: Parser<readonly string[]> = {
 
 /** An amount of memory. In MiB. */
 export function mebibytes(from: number, to: number): Parser<number> {
+  return wholeNumber("a whole number of MiB", from, to);
+}
+
+export function count(from: number, to: number): Parser<number> {
+  return wholeNumber("a whole number", from, to);
+}
+
+function wholeNumber(what: string, from: number, to: number): Parser<number> {
   return {
-    accepts: `a whole number of MiB from ${from} to ${to}`,
+    accepts: `${what} from ${from} to ${to}`,
     parse: (text) => {
-      const count = /^\d+$/.test(text) ? Number(text) : Number.NaN;
-      return count >= from && count <= to ? count : undefined;
+      const number = /^\d+$/.test(text) ? Number(text) : Number.NaN;
+      return number >= from && number <= to ? number : undefined;
     },
   };
 }

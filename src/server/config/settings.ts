@@ -1,4 +1,5 @@
 import {
+  count,
   duration,
   hostNames,
   listenAddress,
@@ -156,6 +157,27 @@ export const settings = {
     variable: "AUTH_TOKENS_FILE",
     meaning: "bearer tokens (JSON): their SHA-256, tenant and role",
     parser: path("file"),
+  }),
+  maxConnections: withDefault("10000", {
+    variable: "MAX_CONNECTIONS",
+    meaning: "how many connections each port keeps open; more are closed at once",
+    parser: count(1, 1_000_000),
+  }),
+  maxConnectionsPerPeer: withDefault("1000", {
+    variable: "MAX_CONNECTIONS_PER_PEER",
+    meaning: "the same from one address, such as that of a balancer",
+    parser: count(1, 1_000_000),
+  }),
+  maxStreamsPerConnection: withDefault("1000", {
+    variable: "MAX_STREAMS_PER_CONNECTION",
+    meaning: "how many gRPC calls may be under way on one connection; clients wait with more",
+    parser: count(1, 1_000_000),
+  }),
+  requestTimeoutMs: withDefault("30s", {
+    variable: "REQUEST_TIMEOUT_MS",
+    meaning:
+      "how long a request may take to be complete, and twice that a new connection to begin one",
+    parser: duration("100ms", LONGEST_TIMER),
   }),
   logLevel: withDefault("info", {
     variable: "LOG_LEVEL",

@@ -101,10 +101,19 @@ function parsePageToken(token: string | undefined): [string | null, Buffer | nul
   }
   const text = Buffer.from(token, "base64url").toString();
   const match = /^(\d{4}-\d\d-\d\dT[\d:.]+Z) ([0-9a-f]{64})$/.exec(text);
-  if (match?.[1] === undefined || match[2] === undefined) {
+  if (match?.[1] === undefined || match[2] === undefined || !isTime(match[1])) {
     throw new RangeError("page_token must be one that an earlier page returned");
   }
   return [match[1], Buffer.from(match[2], "hex")];
+}
+
+/** Whether a time is one, which Postgres would say with an error of its own. */
+function isTime(text: string): boolean {
+  const time = new Date(text);
+  const seconds = "YYYY-MM-DDThh:mm:ss".length;
+  return (
+    !Number.isNaN(time.getTime()) && time.toISOString().slice(0, seconds) === text.slice(0, seconds)
+  );
 }
 
 function milliseconds(expression: string): string {
