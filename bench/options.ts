@@ -19,7 +19,7 @@ export interface Options extends Rounds, Sizes {
 }
 
 /** These take long, and run only where they are named. */
-const LONG_GROUPS: readonly string[] = ["scale", "memory"];
+const LONG_GROUPS: readonly string[] = ["scale", "memory", "overload"];
 
 /** Reads the command line. @throws with what an option accepts. */
 export function readOptions(nowMs: number): Options {

@@ -8,6 +8,8 @@ export interface PaymentServiceOptions {
   readonly redisUrls: readonly string[];
   /** An existing folder, in which the service gets one of its own. */
   readonly dataDir: string;
+  /** More settings. */
+  readonly env?: Readonly<Record<string, string>>;
   /** The command line's TypeScript file, if not that of this build. */
   readonly entry?: string;
 }
@@ -17,7 +19,7 @@ export interface PaymentServiceOptions {
  * approves at once. It never outlives this process.
  */
 export async function startPaymentService(options: PaymentServiceOptions): Promise<ServiceProcess> {
-  const { databaseUrl, redisUrls, dataDir, entry } = options;
+  const { databaseUrl, redisUrls, dataDir, entry, env = {} } = options;
   const directory = await mkdtemp(join(dataDir, "service-"));
   const service = await startServiceProcess({
     env: {
@@ -26,6 +28,7 @@ export async function startPaymentService(options: PaymentServiceOptions): Promi
       DATA_DIR: directory,
       PROCESSOR_URL: "instant:",
       LOG_LEVEL: "error",
+      ...env,
     },
     args: [], // builds before do not know today's flags
     ...(entry === undefined ? {} : { entry }),

@@ -31,6 +31,12 @@ export function encodeRequest(bytes = 0): Buffer {
 /** Before the characters of a description that has from 128 to 16,383 of them. */
 const FIELD_BYTES = 3;
 
+export interface Call {
+  readonly key: string;
+  readonly request: Buffer;
+  readonly token?: string | undefined;
+}
+
 export interface Answer {
   readonly isReplayed: boolean;
   /** How often the caller was told to come again. */
@@ -49,13 +55,9 @@ export function createClient(target: string): Client {
  * Sends a call until it is answered, as often as it is told to come again.
  * @throws if it is answered with an error.
  */
-export async function callUntilAnswered(
-  client: Client,
-  key: string,
-  request: Buffer,
-): Promise<Answer> {
+export async function callUntilAnswered(client: Client, call: Call): Promise<Answer> {
   for (let retries = 0; ; retries += 1) {
-    const attempt = await send(client, key, request);
+    const attempt = await send(client, call);
     if (attempt.error === undefined) {
       return { isReplayed: attempt.isReplayed, retries };
     }
@@ -68,9 +70,12 @@ interface Attempt {
   readonly error?: ServiceError;
 }
 
-function send(client: Client, key: string, request: Buffer): Promise<Attempt> {
+function send(client: Client, { key, request, token }: Call): Promise<Attempt> {
   const metadata = new Metadata();
   metadata.set(KEY_METADATA, key);
+  if (token !== undefined) {
+    metadata.set("authorization", `Bearer ${token}`);
+  }
   return new Promise((resolve) => {
     let isReplayed = false;
     const call = client.makeUnaryRequest(CREATE_PAYMENT, asIs, asIs, request, metadata, (error) =>

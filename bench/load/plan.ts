@@ -19,6 +19,8 @@ export interface Plan {
   readonly seconds: number;
   /** Ends the run earlier. */
   readonly maxCalls?: number;
+  /** Whose calls they are, where the service wants to know. */
+  readonly token?: string;
   /** How long the requests are. Default: as short as a payment's can be. */
   readonly requestBytes?: number;
 }

@@ -35,7 +35,7 @@ async function callTargets(plan: Plan, clients: readonly Client[]): Promise<Answ
     if (client === undefined) {
       throw new Error("there is no target");
     }
-    const answer = await callUntilAnswered(client, key, request);
+    const answer = await callUntilAnswered(client, { key, request, token: plan.token });
     replayed += answer.isReplayed ? 1 : 0;
     retries += answer.retries;
   });

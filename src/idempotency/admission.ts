@@ -1,18 +1,28 @@
 import { type Clock, systemClock } from "./clock.js";
 
-/** What waits for its turn longer than this waits in a queue that does not end by itself. Milliseconds. */
-const TARGET_MS = 200;
-
-/** Over which the shortest wait counts, and how often the limit changes. Milliseconds. */
+/** Over which the calls' mean counts. Milliseconds. */
 const INTERVAL_MS = 100;
 
-/** Long after a congestion, the limit is forgotten. Milliseconds. */
+/** Work may take this many times what it takes at its fastest, as where the store is far away. */
+const SLOWED_DOWN = 3;
+
+/** After so long without congestion, the limit is the first one again. Milliseconds. */
 const CALM_MS = 10_000;
 
-const DECREASE = 0.7;
-const INCREASE = 1.1;
+const LEAST_CHANGE = 0.9;
+const GREATEST_CHANGE = 0.3;
+const INCREASE = 1.2;
 
-/** Calls that one tenant may always have under way: fewer would leave a processor's time unused. */
+/** Of one tenant, where it is not known yet how many calls can be at work. A few tenths of a second of work. */
+const FIRST_LIMIT = 1_000;
+
+/** After how long to come again where about as many are taken as refused. Milliseconds. */
+const RETRY_DELAY_MS = 1_000;
+
+/** Times as long at most, doubling: a few different answers, each made once. */
+const LONGEST_RETRY = 16;
+
+/** Calls that one tenant may always have at work: fewer would leave batches empty. */
 const MIN_LIMIT = 16;
 
 /** The last places go only to tenants that have fewer than as many. */
@@ -22,87 +32,102 @@ const RESERVED_SHARE = 0.1;
  * Decides which calls are taken while more come than can be done. Past what a
  * process can do, a call that is taken only makes all others wait.
  *
- * The sign is that work waits for its turn: at no moment of an interval was it
- * sent within `TARGET_MS` (as in CoDel, RFC 8289). Then each tenant may have
- * fewer calls under way, until nothing waits that long; then slowly more again.
- * All tenants have the same limit, so one that sends little is not refused for
- * one that sends much. How long processors take is no sign: it is not our queue,
- * and calls that wait for them do not count towards the limit.
+ * The sign is the time that calls are worked on: once those of an interval took
+ * too long, each tenant may have fewer calls at work, by as much as it was too
+ * long; then slowly more again. Only calls count that came under the limit as it
+ * is. All tenants have the same limit, so one that sends little
+ * is not refused for one that sends much. How long other systems take, such as
+ * a processor, is no sign, and calls that wait for them are not at work.
  */
 export interface Admission {
   /** Whether a call of the tenant is taken. One that is must `leave`. */
   enter(tenant: string): boolean;
   leave(tenant: string): void;
-  /** A call that was taken waits for another system, or does no more: then it is no work of ours. */
+  /** Whether any tenant's calls may be refused now. */
+  isTight(): boolean;
+  /** Whether a call of the tenant would not be taken now. Counts as one that was not. */
+  refuses(tenant: string): boolean;
+  /** A call that was taken waits for another system, and then is at work again. */
   pause(tenant: string): void;
   resume(tenant: string): void;
+  /** Told of a call that was executed: when it came, and how long it was worked on. Milliseconds. */
+  worked(call: { readonly enteredAtMs: number; readonly workMs: number }): void;
+  /** After how long a refused call should come again: the later the more come for each that is taken. Milliseconds. */
+  retryDelayMs(): number;
   /** How many calls are under way. */
   underWay(): number;
-  /** A stage of the work: to be told how long the first item of each batch has waited. Milliseconds. */
-  stage(): (waitedMs: number) => void;
 }
 
 export interface AdmissionOptions {
   /** Calls under way at once, of all tenants. */
   readonly maxCalls: number;
+  /** How long calls may be worked on before fewer are taken. Default: any time. Milliseconds. */
+  readonly maxWorkMs?: number;
   readonly clock?: Clock;
 }
 
-export function createAdmission({ maxCalls, clock = systemClock }: AdmissionOptions): Admission {
+export function createAdmission({
+  maxCalls,
+  maxWorkMs = Number.POSITIVE_INFINITY,
+  clock = systemClock,
+}: AdmissionOptions): Admission {
+  const isAdaptive = Number.isFinite(maxWorkMs);
   const reserved = Math.floor(maxCalls * RESERVED_SHARE);
-  /** What each tenant has under way: all of it, and what works. */
+  /** What each tenant has under way: all of it, and what is at work. */
   const callsOf = createCounts();
   const workingOf = createCounts();
-  /** Of one tenant's calls. */
-  let limit = Number.POSITIVE_INFINITY;
-  let hasRefused = false;
-  let changedAtMs = Number.NEGATIVE_INFINITY;
+  /** Of one tenant's calls at work. */
+  let limit = isAdaptive ? FIRST_LIMIT : Number.POSITIVE_INFINITY;
+  /** Since the limit changed, in calls. */
+  let taken = 0;
+  let refused = 0;
+  let retryDelayMs = RETRY_DELAY_MS;
+  let changedAtMs = clock.nowMs();
   let congestedAtMs = Number.NEGATIVE_INFINITY;
+  let fastestEverMs = Number.POSITIVE_INFINITY;
+  /** Of the calls since the limit changed. */
+  let worked = 0;
+  let totalMs = 0;
 
-  function decrease(): void {
-    const most = workingOf.most();
-    if (most <= limit) {
-      // What was taken before has ended, and it was still too much.
-      limit = Math.max(MIN_LIMIT, Math.floor(most * DECREASE));
-    }
-  }
-
-  function increase(nowMs: number): void {
-    if (nowMs - congestedAtMs > CALM_MS) {
-      limit = Number.POSITIVE_INFINITY;
-    } else if (hasRefused) {
+  function change(nowMs: number): void {
+    const allowedMs = Math.max(maxWorkMs, SLOWED_DOWN * fastestEverMs);
+    const meanMs = totalMs / worked;
+    if (meanMs > allowedMs) {
+      const factor = Math.min(LEAST_CHANGE, Math.max(GREATEST_CHANGE, allowedMs / meanMs));
+      const most = Math.min(limit, workingOf.most());
+      limit = Math.max(MIN_LIMIT, Math.floor(most * factor));
+      congestedAtMs = nowMs;
+    } else if (refused === 0 && nowMs - congestedAtMs > CALM_MS) {
+      limit = FIRST_LIMIT;
+    } else if (refused > 0) {
       limit = Math.ceil(limit * INCREASE);
     }
-    hasRefused = false;
+    const perTaken = Math.min(LONGEST_RETRY, Math.max(1, refused / Math.max(1, taken)));
+    retryDelayMs = RETRY_DELAY_MS * 2 ** Math.floor(Math.log2(perTaken));
+    taken = 0;
+    refused = 0;
+    changedAtMs = nowMs;
+    worked = 0;
+    totalMs = 0;
   }
 
-  function change(isCongested: boolean): void {
-    const nowMs = clock.nowMs();
-    if (isCongested) {
-      congestedAtMs = nowMs;
-    }
-    if (nowMs - changedAtMs < INTERVAL_MS) {
-      return;
-    }
-    if (isCongested) {
-      decrease();
-    } else if (nowMs - congestedAtMs > 2 * INTERVAL_MS) {
-      increase(nowMs);
-    } else {
-      return;
-    }
-    changedAtMs = nowMs;
+  function refuses(tenant: string): boolean {
+    const calls = callsOf.total();
+    const isFull =
+      calls >= maxCalls || (calls >= maxCalls - reserved && callsOf.get(tenant) >= reserved);
+    const isRefused = isFull || workingOf.get(tenant) >= limit;
+    refused += isRefused ? 1 : 0;
+    return isRefused;
   }
 
   return {
+    isTight: () => workingOf.total() >= limit || callsOf.total() >= maxCalls - reserved,
+    refuses,
     enter(tenant) {
-      const calls = callsOf.total();
-      const isFull =
-        calls >= maxCalls || (calls >= maxCalls - reserved && callsOf.get(tenant) >= reserved);
-      if (isFull || workingOf.get(tenant) >= limit) {
-        hasRefused = true;
+      if (refuses(tenant)) {
         return false;
       }
+      taken += 1;
       callsOf.add(tenant, 1);
       workingOf.add(tenant, 1);
       return true;
@@ -113,20 +138,20 @@ export function createAdmission({ maxCalls, clock = systemClock }: AdmissionOpti
     },
     pause: (tenant) => workingOf.add(tenant, -1),
     resume: (tenant) => workingOf.add(tenant, 1),
-    underWay: callsOf.total,
-    stage() {
-      let sinceMs = clock.nowMs();
-      let shortestMs = Number.POSITIVE_INFINITY;
-      return (waitedMs) => {
-        shortestMs = Math.min(shortestMs, waitedMs);
-        const nowMs = clock.nowMs();
-        if (nowMs - sinceMs >= INTERVAL_MS) {
-          change(shortestMs > TARGET_MS);
-          sinceMs = nowMs;
-          shortestMs = Number.POSITIVE_INFINITY;
-        }
-      };
+    worked({ enteredAtMs, workMs }) {
+      fastestEverMs = Math.min(fastestEverMs, workMs);
+      if (!isAdaptive || enteredAtMs < changedAtMs) {
+        return;
+      }
+      worked += 1;
+      totalMs += workMs;
+      const nowMs = clock.nowMs();
+      if (nowMs - changedAtMs >= INTERVAL_MS) {
+        change(nowMs);
+      }
     },
+    retryDelayMs: () => retryDelayMs,
+    underWay: callsOf.total,
   };
 }
 

@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { setMaxListeners } from "node:events";
 import { type Admission, createAdmission } from "./admission.js";
 import { type AttemptResult, attempt, extendingWhile, GIVEN_UP, type Run } from "./attempt.js";
+import type { Execution } from "./call.js";
 import { type Clock, sleep, systemClock } from "./clock.js";
 import { type ErrorDescription, type RefusalReason, StoreOverloaded } from "./errors.js";
 import type { Fingerprint } from "./fingerprint.js";
@@ -46,7 +47,7 @@ export interface ExecutorOptions<Transaction> {
   readonly maxExecutionMs?: number;
   /** How many calls may be under way at once. Default 10,000. */
   readonly maxCalls?: number;
-  /** Instead of `maxCalls`: decides which calls are taken, from what the store's stages tell it. */
+  /** Instead of `maxCalls`: decides which calls are taken. */
   readonly admission?: Admission;
   /** After how many attempts without an outcome a claim is held for an operator. Default 200. */
   readonly maxAttempts?: number;
@@ -111,8 +112,8 @@ export interface ClaimedCall<Transaction> {
   readonly mayBeClaimedAgain?: boolean;
   /** It gets an attempt whatever the number before: an operator brings the outcome. */
   readonly isUnbounded?: boolean;
-  /** It was admitted, and so takes a place. */
-  readonly isAdmitted?: boolean;
+  /** When it was admitted, where it takes a place. By the executor's clock. Milliseconds. */
+  readonly enteredAtMs?: number;
 }
 
 export interface Executor<Transaction> {
@@ -178,7 +179,7 @@ export function createExecutor<Transaction = never>(
     const { length: requestBytes } = request.request;
     const isFull = callBytes > 0 && callBytes + requestBytes > maxCallBytes;
     if (isFull || request.isAbandoned?.() || !admission.enter(scope.tenant)) {
-      return refusals.overloaded(scope);
+      return refusals.overloaded(scope, admission.retryDelayMs());
     }
     try {
       return await holding(requestBytes, () => counted(scope, claimAndAnswer, request));
@@ -222,6 +223,7 @@ export function createExecutor<Transaction = never>(
   /** Claims, where the policy says so once a call in flight has its answer; then answers. */
   async function claimAndAnswer(request: ExecuteRequest<Transaction>): Promise<Reply> {
     const { policy, fingerprint, message, invalid } = request;
+    const enteredAtMs = clock.nowMs();
     const scope = rememberingScope(request.scope);
     if (invalid !== undefined && !(await retrying(clock, () => hasRecord(scope)))) {
       return refusedReply(invalid);
@@ -257,12 +259,12 @@ export function createExecutor<Transaction = never>(
       const claiming = { result, mayBeClaimedAgain: unanswered > 0 };
       const leftMs = waitUntilMs - clock.nowMs();
       if (result.kind !== "in_progress" || leftMs <= 0) {
-        return answer(request, claiming);
+        return answer(request, claiming, enteredAtMs);
       }
       const signals = [request.signal, stopping.signal];
       await sleep(clock, Math.min(leftMs, refusals.delayUntilAnswer(scope, result)), ...signals);
       if (signals.some(({ aborted }) => aborted)) {
-        return answer(request, claiming); // asking again might begin what nobody waits for, or should begin
+        return answer(request, claiming, enteredAtMs); // asking again might begin what nobody waits for, or should begin
       }
     }
   }
@@ -274,6 +276,7 @@ export function createExecutor<Transaction = never>(
   async function answer(
     request: ExecuteRequest<Transaction>,
     { result, mayBeClaimedAgain }: Claiming,
+    enteredAtMs: number,
   ): Promise<Reply> {
     const { scope, policy } = request;
     switch (result.kind) {
@@ -283,7 +286,7 @@ export function createExecutor<Transaction = never>(
           policy,
           run: request.run,
           mayBeClaimedAgain,
-          isAdmitted: true,
+          enteredAtMs,
         });
       case "replay":
         onEvent({ type: "replayed", scope });
@@ -301,43 +304,44 @@ export function createExecutor<Transaction = never>(
     }
   }
 
-  async function attemptOnce({
-    claim,
-    policy,
-    run,
-    isUnbounded = false,
-    isAdmitted = false,
-  }: ClaimedCall<Transaction>): Promise<AttemptResult> {
+  async function attemptOnce(
+    { claim, policy, run, isUnbounded = false }: ClaimedCall<Transaction>,
+    elsewhere: Execution<Transaction>["elsewhere"],
+  ): Promise<AttemptResult> {
     if (isGivingUp) {
       return GIVEN_UP; // claimed since, and for others to run
     }
     return claim.attempt > maxAttempts && !isUnbounded
       ? { kind: "parked", reason: `${maxAttempts} attempts have ended without an outcome` }
-      : attempt({
-          ...{ store, clock, claim, policy, maxExecutionMs, run, running },
-          elsewhere: (work) => (isAdmitted ? withoutPlace(claim.scope, work) : work()),
-        });
-  }
-
-  async function withoutPlace<Result>(
-    { tenant }: Scope,
-    work: () => Promise<Result>,
-  ): Promise<Result> {
-    admission.pause(tenant);
-    try {
-      return await work();
-    } finally {
-      admission.resume(tenant);
-    }
+      : attempt({ store, clock, claim, policy, maxExecutionMs, run, elsewhere, running });
   }
 
   async function runClaimed(call: ClaimedCall<Transaction>): Promise<Reply> {
     const { scope } = call.claim;
+    const { enteredAtMs } = call;
     const startedAtMs = clock.nowMs();
-    const result = await attemptOnce(call);
+    let elsewhereMs = 0;
+    const withoutPlace: Execution<Transaction>["elsewhere"] = async (work) => {
+      const leftAtMs = clock.nowMs();
+      admission.pause(scope.tenant);
+      try {
+        return await work();
+      } finally {
+        admission.resume(scope.tenant);
+        elsewhereMs += clock.nowMs() - leftAtMs;
+      }
+    };
+    const result = await attemptOnce(
+      call,
+      enteredAtMs === undefined ? (work) => work() : withoutPlace,
+    );
     const answerBytes = result.kind === "ended" ? sizeOfOutcome(result.outcome) : 0;
     const reply = await holding(answerBytes, () => settle(call, result));
-    const durationMs = clock.nowMs() - startedAtMs;
+    const endedAtMs = clock.nowMs();
+    if (enteredAtMs !== undefined) {
+      admission.worked({ enteredAtMs, workMs: endedAtMs - enteredAtMs - elsewhereMs });
+    }
+    const durationMs = endedAtMs - startedAtMs;
     durations.record(scope.operation, durationMs);
     onEvent({ type: "executed", scope, durationMs });
     return reply;

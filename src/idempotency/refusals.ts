@@ -21,10 +21,8 @@ export function stopping(
 }
 
 /** For a call that was not begun, as too many are under way. */
-export function overloaded(): ErrorDescription {
-  return refusal("OVERLOADED", "too many calls are under way", {
-    retryDelayMs: OVERLOAD_RETRY_DELAY_MS,
-  });
+export function overloaded(retryDelayMs = OVERLOAD_RETRY_DELAY_MS): ErrorDescription {
+  return refusal("OVERLOADED", "too many calls are under way", { retryDelayMs });
 }
 
 export type InProgress = ClaimResult & { readonly kind: "in_progress" };
@@ -56,9 +54,9 @@ export function createRefusals({
   return {
     delayUntilAnswer,
 
-    overloaded(scope: Scope): Reply {
+    overloaded(scope: Scope, retryDelayMs?: number): Reply {
       onRefused(scope, "OVERLOADED");
-      return refusedReply(overloaded());
+      return refusedReply(overloaded(retryDelayMs));
     },
 
     stopping(scope: Scope): Reply {

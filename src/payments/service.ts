@@ -47,8 +47,6 @@ export interface Dependencies extends Pick<Performing, "processor" | "keyWindow"
   readonly restoredAgoMs?: () => number | undefined;
   /** For what changes nothing: no flood of it may hold up payments. Default: `pool`. */
   readonly reads?: Pool;
-  /** Told of each batch of steps that goes, how long the first of them has waited. Milliseconds. */
-  readonly onStepsSent?: (waitedMs: number) => void;
   /** Looks whether it was put back just now. Default: there is nothing to see. */
   readonly lookForRestore?: () => Promise<void>;
 }
@@ -57,7 +55,6 @@ export interface Dependencies extends Pick<Performing, "processor" | "keyWindow"
 export function createPaymentHandlers({
   pool,
   reads = pool,
-  onStepsSent,
   processor,
   keyWindow,
   firstWork = createFirstWork(keyWindow.readMoment),
@@ -70,7 +67,7 @@ export function createPaymentHandlers({
     restoredAgoMs,
     lookForRestore,
   });
-  const steps = createSteps(pool, keyWindow.readMoment, onStepsSent);
+  const steps = createSteps(pool, keyWindow.readMoment);
   const performing: Performing = { firstWork, steps, processor, keyWindow, lostRows };
   return {
     createPayment: async (request, context) =>

@@ -82,8 +82,6 @@ export interface BatchesOptions<Item, Result> {
   readonly isWanted?: (item: Item) => boolean;
   /** How long an item may wait. Past it the caller is told. Default: any time. Milliseconds. */
   readonly maxWaitMs?: number;
-  /** Told of each batch that goes, how long the first of its items has waited. Milliseconds. */
-  readonly onSent?: (waitedMs: number) => void;
   /** Calls back soon, after what has just arrived. Default `setImmediate`. */
   readonly soon?: (callback: () => void) => void;
 }
@@ -115,8 +113,7 @@ export function createBatches<Item, Result>(
   const { sizeOf = () => 0, maxBatchBytes = Number.POSITIVE_INFINITY } = options;
   const { maxWaitingBytes = Number.POSITIVE_INFINITY } = options;
   const { mayRepeat = () => false, soon = setImmediate } = options;
-  const { partyOf, isWanted, maxWaitMs, onSent } = options;
-  const isTimed = maxWaitMs !== undefined || onSent !== undefined;
+  const { partyOf, isWanted, maxWaitMs } = options;
   type Entry = Waiting<Item, Result>;
 
   let waiting: Entry[] = [];
@@ -152,7 +149,7 @@ export function createBatches<Item, Result>(
     heldBytes += sizeBytes;
     const { promise, resolve, reject } = withResolvers<Result>();
     const turnsLeft = patience?.turns ?? 0;
-    const addedAtMs = isTimed ? performance.now() : 0;
+    const addedAtMs = maxWaitMs === undefined ? 0 : performance.now();
     const entry = {
       item,
       subject,
@@ -183,11 +180,9 @@ export function createBatches<Item, Result>(
     while (lanesBusy < lanes) {
       dropUnwanted();
       const batch = take();
-      const [first] = batch;
-      if (first === undefined) {
+      if (batch.length === 0) {
         return;
       }
-      onSent?.(performance.now() - first.addedAtMs);
       lanesBusy += 1;
       void runBatch(batch, "together").finally(() => {
         lanesBusy -= 1;

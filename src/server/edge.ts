@@ -1,4 +1,5 @@
 import type { DescService } from "@bufbuild/protobuf";
+import type { Admission } from "../idempotency/admission.js";
 import type { Executor } from "../idempotency/executor.js";
 import type { ServiceHandlers, ServiceValidators } from "../idempotency/handlers.js";
 import type { PolicyDefaults } from "../idempotency/policy.js";
@@ -31,6 +32,8 @@ export interface EdgeOptions<Transaction> {
   readonly tls: Tls | undefined;
   readonly services: readonly MountedService<Transaction>[];
   readonly executor: Executor<Transaction>;
+  /** The executor's own. */
+  readonly admission: Admission;
   readonly defaults: PolicyDefaults;
   readonly authenticator: Authenticator;
 }

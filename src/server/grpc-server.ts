@@ -15,6 +15,7 @@ import {
 import { guardStreams } from "./guarded-streams.js";
 import { certificateOf } from "./identity.js";
 import { type Listening, listen } from "./listening.js";
+import { createShedder } from "./shedding.js";
 import { isForged, type Tls, tlsOptions } from "./tls.js";
 import { createUnfinishedRequests } from "./unfinished-requests.js";
 
@@ -73,7 +74,11 @@ export async function startGrpcServer<Transaction>(
     ...UNFINISHED_BYTES,
     timeoutMs: config.requestTimeoutMs,
   });
-  guardStreams(server, { unfinished, onFirstRequest: connections.heardFrom });
+  guardStreams(server, {
+    unfinished,
+    onFirstRequest: connections.heardFrom,
+    shed: createShedder(options),
+  });
   const accept = decrypting(options.tls, (socket) => injector.injectConnection(socket));
   const accepting = await bind(options, (socket) => {
     if (connections.add(socket)) {

@@ -4,6 +4,7 @@ import {
   type Http2Server,
   type Http2Session,
   type IncomingHttpHeaders,
+  type OutgoingHttpHeaders,
   type ServerHttp2Stream,
 } from "node:http2";
 import type { Server } from "@grpc/grpc-js";
@@ -13,6 +14,7 @@ import { type ErrorDescription, refusal } from "../idempotency/errors.js";
 import { refusedReply } from "../idempotency/reply.js";
 import { requestInvalid } from "../idempotency/serve.js";
 import type { Peer } from "../runtime/connections.js";
+import type { Shedder } from "./shedding.js";
 import { createFlagCheck, headersProblem, readableHeaders } from "./strict-grpc.js";
 import type { GivenUp, UnfinishedRequests } from "./unfinished-requests.js";
 
@@ -20,6 +22,7 @@ export interface StreamGuard {
   readonly unfinished: UnfinishedRequests;
   /** A peer has begun its first request. */
   readonly onFirstRequest: (peer: Peer) => void;
+  readonly shed: Shedder;
 }
 
 /** When to try again after a refusal for memory's sake. Milliseconds. */
@@ -56,6 +59,11 @@ export function guardStreams(server: Server, guard: StreamGuard): void {
     const problem = headersProblem(received);
     if (problem !== undefined) {
       refuse(stream, requestInvalid(problem));
+      return;
+    }
+    const shed = guard.shed(received, session);
+    if (shed !== undefined) {
+      refuse(stream, shed);
       return;
     }
     watch(stream, received, guard.unfinished);
@@ -116,18 +124,28 @@ function refuse(stream: ServerHttp2Stream, error: ErrorDescription): void {
     stream.close(constants.NGHTTP2_CANCEL);
     return;
   }
-  const { code, message, trailers } = refusedReply(error);
-  stream.respond(
-    {
-      ":status": 200,
-      "content-type": "application/grpc+proto",
-      "grpc-status": code,
-      "grpc-message": encodeURI(message),
-      ...toMetadata(trailers).toHttp2Headers(),
-    },
-    { endStream: true },
-  );
+  stream.respond(headersOf(error), { endStream: true });
   stream.close(constants.NGHTTP2_NO_ERROR);
+}
+
+/** Made once for each error that is told again and again. */
+const knownHeaders = new WeakMap<ErrorDescription, OutgoingHttpHeaders>();
+
+function headersOf(error: ErrorDescription): OutgoingHttpHeaders {
+  const known = knownHeaders.get(error);
+  if (known !== undefined) {
+    return known;
+  }
+  const { code, message, trailers } = refusedReply(error);
+  const headers = {
+    ":status": 200,
+    "content-type": "application/grpc+proto",
+    "grpc-status": code,
+    "grpc-message": encodeURI(message),
+    ...toMetadata(trailers).toHttp2Headers(),
+  };
+  knownHeaders.set(error, headers);
+  return headers;
 }
 
 /**

@@ -47,6 +47,12 @@ import { type Serving, stopServing } from "./stop.js";
 import { certificateWarnings, readTls } from "./tls.js";
 import { parseTokens } from "./tokens.js";
 
+/**
+ * How long a payment may be worked on before fewer are taken: ten times what it
+ * takes on a quiet machine, and little of what callers wait.
+ */
+const MAX_WORK_MS = 400;
+
 export interface ServiceOptions {
   readonly config: Config;
   readonly log: Logger;
@@ -102,11 +108,10 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     const database = await openStoreOfRecord(open);
     const firstWork = createFirstWork();
     const { records, watch } = database.value;
-    const admission = createAdmission({ maxCalls: MAX_CALLS });
+    const admission = createAdmission({ maxCalls: MAX_CALLS, maxWorkMs: MAX_WORK_MS });
     const record = createPostgresStore(records, {
       firstWork,
       lossySetting: watch.lossySetting,
-      onClaimsSent: admission.stage(),
     });
     const gated =
       gate === undefined
@@ -129,7 +134,6 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     const payments = createPaymentHandlers({
       pool: database.value.payments,
       reads: database.value.reads,
-      onStepsSent: admission.stage(),
       firstWork,
       processor: wrap(processor.value),
       keyWindow: wrapWindow(
@@ -179,6 +183,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
       log,
       tls,
       executor,
+      admission,
       defaults,
       authenticator: await openAuthenticator(config),
       services: [

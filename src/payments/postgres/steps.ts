@@ -22,11 +22,7 @@ export interface Steps {
   markUnknown(unanswered: Unanswered): Promise<void>;
 }
 
-export function createSteps(
-  pool: Pool,
-  readMoment: ReadMoment,
-  onSent: (waitedMs: number) => void = () => {},
-): Steps {
+export function createSteps(pool: Pool, readMoment: ReadMoment): Steps {
   function batchesOf<Item extends Owned, Read, Result>(
     step: Step<Item, Read, Result>,
     paymentIdOf: (item: Item) => string,
@@ -34,7 +30,6 @@ export function createSteps(
     return createBatches({
       // No bytes are counted: by the bounds of the schema, so many payments take 15 MB at most.
       ...ownersBatches,
-      onSent,
       partyOf: ({ execution }) => execution.scope.tenant,
       run: (items, turn) => asOwners(pool, { items, step, lockTimeoutMs: LOCK_TIMEOUTS_MS[turn] }),
       // Two operations of one transaction would not see what the other reserves.

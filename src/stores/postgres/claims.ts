@@ -46,8 +46,6 @@ export interface ClaimsOptions {
   readonly firstWork?: FirstWork;
   /** How many claims may wait for those under way. Who comes later is told to come back. Default 10,000. */
   readonly maxWaitingClaims?: number;
-  /** Told of each batch of claims that goes, how long the first of them has waited. Milliseconds. */
-  readonly onClaimsSent?: (waitedMs: number) => void;
 }
 
 /** A claim that waits longer is told to come back: its caller may have left by the time of its answer. Milliseconds. */
@@ -59,7 +57,7 @@ type Found = ClaimResult | { readonly kind: "large_replay" };
 /** Asks for claims, many in one statement where they come together. */
 export function createClaims(
   pool: Pool,
-  { firstWork, maxWaitingClaims = refusableBatches.maxWaiting, onClaimsSent }: ClaimsOptions,
+  { firstWork, maxWaitingClaims = refusableBatches.maxWaiting }: ClaimsOptions,
 ): (request: ClaimRequest) => Promise<ClaimResult> {
   const batches = createBatches<ClaimRequest, Found>({
     ...refusableBatches,
@@ -74,7 +72,6 @@ export function createClaims(
     partyOf: ({ scope }) => scope.tenant,
     // One that may be the owner has to know.
     isWanted: ({ isAbandoned, mayBeOwner = false }) => mayBeOwner || !isAbandoned?.(),
-    ...(onClaimsSent === undefined ? {} : { onSent: onClaimsSent }),
     share: {
       ...duplicateClaims,
       follow: (found, request) =>

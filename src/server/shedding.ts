@@ -1,0 +1,68 @@
+import type { Http2Session, IncomingHttpHeaders } from "node:http2";
+import { TLSSocket } from "node:tls";
+import type { Admission } from "../idempotency/admission.js";
+import type { ErrorDescription } from "../idempotency/errors.js";
+import { policiesOf } from "../idempotency/policy.js";
+import { overloaded } from "../idempotency/refusals.js";
+import type { MountedService } from "./edge.js";
+import { type Authenticator, certificateOf } from "./identity.js";
+
+export interface ShedderOptions {
+  readonly admission: Admission;
+  readonly authenticator: Authenticator;
+  readonly services: readonly Pick<MountedService<unknown>, "service">[];
+}
+
+/** Says why a call need not even be read; undefined where it is to go on. */
+export type Shedder = (
+  headers: IncomingHttpHeaders,
+  session: Http2Session,
+) => ErrorDescription | undefined;
+
+/** Made once for each delay. */
+const refusals = new Map<number, ErrorDescription>();
+
+function refusalFor(retryDelayMs: number): ErrorDescription {
+  const known = refusals.get(retryDelayMs) ?? overloaded(retryDelayMs);
+  refusals.set(retryDelayMs, known);
+  return known;
+}
+
+/**
+ * Refuses calls that would not be taken before anything is spent on them: what
+ * is read, decoded and recognised only to be refused is what overload feeds on.
+ */
+export function createShedder({ admission, authenticator, services }: ShedderOptions): Shedder {
+  const paths = new Set(
+    services.flatMap(({ service }) =>
+      [...policiesOf(service)]
+        .filter(([, { required }]) => required)
+        .map(([method]) => `/${service.typeName}/${method}`),
+    ),
+  );
+  const certificates = new WeakMap<Http2Session, ReturnType<typeof certificateOf>>();
+
+  function certificateOn(session: Http2Session): ReturnType<typeof certificateOf> {
+    const { socket } = session;
+    if (!(socket instanceof TLSSocket) || !socket.authorized) {
+      return undefined;
+    }
+    if (!certificates.has(session)) {
+      certificates.set(session, certificateOf(socket.getPeerCertificate()));
+    }
+    return certificates.get(session);
+  }
+
+  return (headers, session) => {
+    if (!admission.isTight() || !paths.has(headers[":path"] ?? "")) {
+      return undefined;
+    }
+    const caller = authenticator({
+      authorization: headers.authorization,
+      certificate: certificateOn(session),
+    });
+    return "reason" in caller || !admission.refuses(caller.tenant)
+      ? undefined
+      : refusalFor(admission.retryDelayMs());
+  };
+}
