@@ -3,6 +3,9 @@ import { type Clock, systemClock } from "./clock.js";
 /** Over which the calls' mean counts. Milliseconds. */
 const INTERVAL_MS = 100;
 
+/** One tenant's calls may slow down its own; where there are others, only this part of the time is allowed. */
+const SHARED = 1 / 4;
+
 /** Work may take this many times what it takes at its fastest, as where the store is far away. */
 const SLOWED_DOWN = 3;
 
@@ -78,7 +81,8 @@ export function createAdmission({
   const workingOf = createCounts();
   /** Of one tenant's calls at work. */
   let limit = isAdaptive ? FIRST_LIMIT : Number.POSITIVE_INFINITY;
-  /** Since the limit changed, in calls. */
+  /** Since the limit changed: whose calls were taken, and how many. */
+  const tenants = new Set<string>();
   let taken = 0;
   let refused = 0;
   let retryDelayMs = RETRY_DELAY_MS;
@@ -90,7 +94,8 @@ export function createAdmission({
   let totalMs = 0;
 
   function change(nowMs: number): void {
-    const allowedMs = Math.max(maxWorkMs, SLOWED_DOWN * fastestEverMs);
+    const share = tenants.size > 1 ? SHARED : 1;
+    const allowedMs = Math.max(maxWorkMs * share, SLOWED_DOWN * fastestEverMs);
     const meanMs = totalMs / worked;
     if (meanMs > allowedMs) {
       const factor = Math.min(LEAST_CHANGE, Math.max(GREATEST_CHANGE, allowedMs / meanMs));
@@ -106,6 +111,7 @@ export function createAdmission({
     retryDelayMs = RETRY_DELAY_MS * 2 ** Math.floor(Math.log2(perTaken));
     taken = 0;
     refused = 0;
+    tenants.clear();
     changedAtMs = nowMs;
     worked = 0;
     totalMs = 0;
@@ -128,6 +134,7 @@ export function createAdmission({
         return false;
       }
       taken += 1;
+      tenants.add(tenant);
       callsOf.add(tenant, 1);
       workingOf.add(tenant, 1);
       return true;

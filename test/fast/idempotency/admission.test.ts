@@ -63,6 +63,15 @@ describe("calls of one tenant", () => {
     expect(fill("one", 20)).toBe(20); // has no fewer than before
   });
 
+  it("are fewer sooner where another tenant has to wait for them", async () => {
+    const { fill, leave, works } = await warm();
+    fill("many", 500);
+    fill("one", 1);
+    await works(MAX_WORK_MS / 2);
+    leave("many", 500);
+    expect(fill("many")).toBe(250);
+  });
+
   it("are more again once they are worked on quickly", async () => {
     const { fill, leave, works } = await warm();
     fill("many", 500);
