@@ -59,6 +59,9 @@ export function readConfig({ env = process.env, flags = {} }: ConfigSources = {}
     searchPath: env.PATH ?? "",
   };
   const problems = [
+    ...Object.keys(env)
+      .filter((name) => NOT_BUILT.test(name))
+      .map((name) => `${name} is no setting: this build knows no JWT; AUTH_TOKENS_FILE is`),
     ...misspelled.filter(({ effect }) => effect === "stops").map(misspellingText),
     ...refused.map((name) => `${labels.get(name)} accepts ${settings[name].parser.accepts}`),
     ...brokenChecks(config, new Set(refused)).map(
@@ -70,6 +73,9 @@ export function readConfig({ env = process.env, flags = {} }: ConfigSources = {}
   }
   return config;
 }
+
+/** Who gives these means that callers are authenticated by them, and would be open to all. */
+const NOT_BUILT = /^AUTH_JWT_/;
 
 interface Reading {
   readonly name: SettingName;

@@ -419,6 +419,14 @@ describe("what is permitted and should be known of", () => {
   });
 });
 
+describe("variables of an authentication that is not there", () => {
+  it("stop the start", () => {
+    expect(problems({ AUTH_JWT_ISSUER: "https://issuer.example" })).toEqual([
+      "AUTH_JWT_ISSUER is no setting: this build knows no JWT; AUTH_TOKENS_FILE is",
+    ]);
+  });
+});
+
 describe("misspelled variables", () => {
   it.each([
     ["AUTH_TOKEN_FILE", "AUTH_TOKENS_FILE"],

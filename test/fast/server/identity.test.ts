@@ -34,7 +34,9 @@ describe("bearer tokens", () => {
     ["Bearer  token/of+globex==", { tenant: "globex_2-eu", role: "caller" }],
     ["Bearer token-of-all", { tenant: "acme", role: "global_operator" }],
   ])("%s", (authorization, caller) => {
-    expect(authenticate({ authorization })).toEqual(caller);
+    const token = authorization.split(" ").at(-1) ?? "";
+    const identity = `token ${sha256(token).slice(0, 12)}`;
+    expect(authenticate({ authorization })).toEqual({ ...caller, identity });
   });
 
   it.each([
@@ -71,6 +73,7 @@ describe("client certificates", () => {
     expect(authenticate({ certificate: { commonName: "acme", units: [] } })).toEqual({
       tenant: "acme",
       role: "caller",
+      identity: "certificate acme",
     });
   });
 
@@ -95,6 +98,7 @@ describe("client certificates", () => {
     expect(authenticate({ certificate: { commonName: "acme", units } })).toEqual({
       tenant: "acme",
       role,
+      identity: "certificate acme",
     });
   });
 
@@ -132,7 +136,7 @@ describe("tokens and certificates together", () => {
   const certificate = { commonName: "acme", units: [] };
 
   it("either is enough", () => {
-    expect(authenticate({ certificate })).toEqual({ tenant: "acme", role: "caller" });
+    expect(authenticate({ certificate })).toMatchObject({ tenant: "acme", role: "caller" });
     expect(authenticate({ authorization: "Bearer token/of+globex==" })).toMatchObject({
       tenant: "globex_2-eu",
     });
@@ -141,7 +145,7 @@ describe("tokens and certificates together", () => {
 
   it("of one tenant: the token decides the role", () => {
     const authorization = "Bearer next-token-of-acme";
-    expect(authenticate({ authorization, certificate })).toEqual({
+    expect(authenticate({ authorization, certificate })).toMatchObject({
       tenant: "acme",
       role: "operator",
     });
@@ -179,6 +183,12 @@ describe("without any authentication", () => {
     expect(
       createAuthenticator({ tokens, clientCertificates: "ignored", anybody })({}),
     ).toMatchObject(unauthenticated);
+  });
+
+  it("everybody is known by where they call from", () => {
+    const authenticate = createAuthenticator({ clientCertificates: "ignored" });
+    const peer = "192.0.2.1:4711";
+    expect(authenticate({ peer })).toEqual({ ...DEFAULT_CALLER, peer });
   });
 
   it("everybody is the default caller", () => {
