@@ -879,6 +879,264 @@ func (x *RecordEvent) GetDetail() string {
 	return ""
 }
 
+type ListOperatorActsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Absent: the tenant of the caller.
+	Tenant string `protobuf:"bytes,1,opt,name=tenant,proto3" json:"tenant,omitempty"`
+	// 1 to 1000. Absent: 50.
+	PageSize      int32  `protobuf:"varint,2,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	PageToken     string `protobuf:"bytes,3,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListOperatorActsRequest) Reset() {
+	*x = ListOperatorActsRequest{}
+	mi := &file_payonce_idempotency_v1_inspection_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListOperatorActsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListOperatorActsRequest) ProtoMessage() {}
+
+func (x *ListOperatorActsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_payonce_idempotency_v1_inspection_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListOperatorActsRequest.ProtoReflect.Descriptor instead.
+func (*ListOperatorActsRequest) Descriptor() ([]byte, []int) {
+	return file_payonce_idempotency_v1_inspection_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *ListOperatorActsRequest) GetTenant() string {
+	if x != nil {
+		return x.Tenant
+	}
+	return ""
+}
+
+func (x *ListOperatorActsRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+func (x *ListOperatorActsRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+type ListOperatorActsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Acts  []*OperatorAct         `protobuf:"bytes,1,rep,name=acts,proto3" json:"acts,omitempty"`
+	// Empty on the last page.
+	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListOperatorActsResponse) Reset() {
+	*x = ListOperatorActsResponse{}
+	mi := &file_payonce_idempotency_v1_inspection_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListOperatorActsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListOperatorActsResponse) ProtoMessage() {}
+
+func (x *ListOperatorActsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_payonce_idempotency_v1_inspection_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListOperatorActsResponse.ProtoReflect.Descriptor instead.
+func (*ListOperatorActsResponse) Descriptor() ([]byte, []int) {
+	return file_payonce_idempotency_v1_inspection_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *ListOperatorActsResponse) GetActs() []*OperatorAct {
+	if x != nil {
+		return x.Acts
+	}
+	return nil
+}
+
+func (x *ListOperatorActsResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
+}
+
+// What one operator asked for.
+type OperatorAct struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Time  *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=time,proto3" json:"time,omitempty"`
+	// Who asked: the beginning of the SHA-256 of its token, the common name of
+	// its certificate, or nobody in particular without authentication.
+	Identity string `protobuf:"bytes,2,opt,name=identity,proto3" json:"identity,omitempty"`
+	// The role and the tenant that it has.
+	Role           string `protobuf:"bytes,3,opt,name=role,proto3" json:"role,omitempty"`
+	OperatorTenant string `protobuf:"bytes,4,opt,name=operator_tenant,json=operatorTenant,proto3" json:"operator_tenant,omitempty"`
+	// From where it called: address and port, as the service saw them.
+	Peer string `protobuf:"bytes,5,opt,name=peer,proto3" json:"peer,omitempty"`
+	// The method of this service, such as `ResolveKey`.
+	Method string `protobuf:"bytes,6,opt,name=method,proto3" json:"method,omitempty"`
+	// Whose keys it was about.
+	Tenant string `protobuf:"bytes,7,opt,name=tenant,proto3" json:"tenant,omitempty"`
+	// The key, where it was about one. A list may be narrowed to an operation.
+	Operation      string `protobuf:"bytes,8,opt,name=operation,proto3" json:"operation,omitempty"`
+	IdempotencyKey string `protobuf:"bytes,9,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
+	// Of ResolveKey: what was said, and why.
+	Resolution string `protobuf:"bytes,10,opt,name=resolution,proto3" json:"resolution,omitempty"`
+	Reason     string `protobuf:"bytes,11,opt,name=reason,proto3" json:"reason,omitempty"`
+	// `OK`, or the reason of the refusal. Empty while it is not known: the
+	// service ended before it was.
+	Result        string `protobuf:"bytes,12,opt,name=result,proto3" json:"result,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OperatorAct) Reset() {
+	*x = OperatorAct{}
+	mi := &file_payonce_idempotency_v1_inspection_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OperatorAct) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OperatorAct) ProtoMessage() {}
+
+func (x *OperatorAct) ProtoReflect() protoreflect.Message {
+	mi := &file_payonce_idempotency_v1_inspection_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OperatorAct.ProtoReflect.Descriptor instead.
+func (*OperatorAct) Descriptor() ([]byte, []int) {
+	return file_payonce_idempotency_v1_inspection_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *OperatorAct) GetTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Time
+	}
+	return nil
+}
+
+func (x *OperatorAct) GetIdentity() string {
+	if x != nil {
+		return x.Identity
+	}
+	return ""
+}
+
+func (x *OperatorAct) GetRole() string {
+	if x != nil {
+		return x.Role
+	}
+	return ""
+}
+
+func (x *OperatorAct) GetOperatorTenant() string {
+	if x != nil {
+		return x.OperatorTenant
+	}
+	return ""
+}
+
+func (x *OperatorAct) GetPeer() string {
+	if x != nil {
+		return x.Peer
+	}
+	return ""
+}
+
+func (x *OperatorAct) GetMethod() string {
+	if x != nil {
+		return x.Method
+	}
+	return ""
+}
+
+func (x *OperatorAct) GetTenant() string {
+	if x != nil {
+		return x.Tenant
+	}
+	return ""
+}
+
+func (x *OperatorAct) GetOperation() string {
+	if x != nil {
+		return x.Operation
+	}
+	return ""
+}
+
+func (x *OperatorAct) GetIdempotencyKey() string {
+	if x != nil {
+		return x.IdempotencyKey
+	}
+	return ""
+}
+
+func (x *OperatorAct) GetResolution() string {
+	if x != nil {
+		return x.Resolution
+	}
+	return ""
+}
+
+func (x *OperatorAct) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *OperatorAct) GetResult() string {
+	if x != nil {
+		return x.Result
+	}
+	return ""
+}
+
 var File_payonce_idempotency_v1_inspection_proto protoreflect.FileDescriptor
 
 const file_payonce_idempotency_v1_inspection_proto_rawDesc = "" +
@@ -939,7 +1197,31 @@ const file_payonce_idempotency_v1_inspection_proto_rawDesc = "" +
 	"\x04time\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x12;\n" +
 	"\x04type\x18\x02 \x01(\x0e2'.payonce.idempotency.v1.RecordEventTypeR\x04type\x12#\n" +
 	"\rfencing_token\x18\x03 \x01(\x03R\ffencingToken\x12\x16\n" +
-	"\x06detail\x18\x04 \x01(\tR\x06detail*\xaf\x01\n" +
+	"\x06detail\x18\x04 \x01(\tR\x06detail\"m\n" +
+	"\x17ListOperatorActsRequest\x12\x16\n" +
+	"\x06tenant\x18\x01 \x01(\tR\x06tenant\x12\x1b\n" +
+	"\tpage_size\x18\x02 \x01(\x05R\bpageSize\x12\x1d\n" +
+	"\n" +
+	"page_token\x18\x03 \x01(\tR\tpageToken\"{\n" +
+	"\x18ListOperatorActsResponse\x127\n" +
+	"\x04acts\x18\x01 \x03(\v2#.payonce.idempotency.v1.OperatorActR\x04acts\x12&\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xf1\x02\n" +
+	"\vOperatorAct\x12.\n" +
+	"\x04time\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x12\x1a\n" +
+	"\bidentity\x18\x02 \x01(\tR\bidentity\x12\x12\n" +
+	"\x04role\x18\x03 \x01(\tR\x04role\x12'\n" +
+	"\x0foperator_tenant\x18\x04 \x01(\tR\x0eoperatorTenant\x12\x12\n" +
+	"\x04peer\x18\x05 \x01(\tR\x04peer\x12\x16\n" +
+	"\x06method\x18\x06 \x01(\tR\x06method\x12\x16\n" +
+	"\x06tenant\x18\a \x01(\tR\x06tenant\x12\x1c\n" +
+	"\toperation\x18\b \x01(\tR\toperation\x12'\n" +
+	"\x0fidempotency_key\x18\t \x01(\tR\x0eidempotencyKey\x12\x1e\n" +
+	"\n" +
+	"resolution\x18\n" +
+	" \x01(\tR\n" +
+	"resolution\x12\x16\n" +
+	"\x06reason\x18\v \x01(\tR\x06reason\x12\x16\n" +
+	"\x06result\x18\f \x01(\tR\x06result*\xaf\x01\n" +
 	"\vRecordState\x12\x1c\n" +
 	"\x18RECORD_STATE_UNSPECIFIED\x10\x00\x12\x1a\n" +
 	"\x16RECORD_STATE_EXECUTING\x10\x01\x12\x15\n" +
@@ -951,12 +1233,13 @@ const file_payonce_idempotency_v1_inspection_proto_rawDesc = "" +
 	"\x1dRECORD_EVENT_TYPE_UNSPECIFIED\x10\x00\x12 \n" +
 	"\x1cRECORD_EVENT_TYPE_TAKEN_OVER\x10\x01\x12%\n" +
 	"!RECORD_EVENT_TYPE_OUTCOME_UNKNOWN\x10\x02\x12\x1e\n" +
-	"\x1aRECORD_EVENT_TYPE_RESOLVED\x10\x032\xd4\x02\n" +
+	"\x1aRECORD_EVENT_TYPE_RESOLVED\x10\x032\xd0\x03\n" +
 	"\x11InspectionService\x12e\n" +
 	"\tGetRecord\x12(.payonce.idempotency.v1.GetRecordRequest\x1a).payonce.idempotency.v1.GetRecordResponse\"\x03\x90\x02\x01\x12k\n" +
 	"\vListRecords\x12*.payonce.idempotency.v1.ListRecordsRequest\x1a+.payonce.idempotency.v1.ListRecordsResponse\"\x03\x90\x02\x01\x12k\n" +
 	"\n" +
-	"ResolveKey\x12).payonce.idempotency.v1.ResolveKeyRequest\x1a*.payonce.idempotency.v1.ResolveKeyResponse\"\x06ª\x19\x02\b\x00B\xe4\x01\n" +
+	"ResolveKey\x12).payonce.idempotency.v1.ResolveKeyRequest\x1a*.payonce.idempotency.v1.ResolveKeyResponse\"\x06ª\x19\x02\b\x00\x12z\n" +
+	"\x10ListOperatorActs\x12/.payonce.idempotency.v1.ListOperatorActsRequest\x1a0.payonce.idempotency.v1.ListOperatorActsResponse\"\x03\x90\x02\x01B\xe4\x01\n" +
 	"\x1acom.payonce.idempotency.v1B\x0fInspectionProtoP\x01Z;payonce.dev/client/gen/payonce/idempotency/v1;idempotencyv1\xa2\x02\x03PIX\xaa\x02\x16Payonce.Idempotency.V1\xca\x02\x16Payonce\\Idempotency\\V1\xe2\x02\"Payonce\\Idempotency\\V1\\GPBMetadata\xea\x02\x18Payonce::Idempotency::V1b\x06proto3"
 
 var (
@@ -972,25 +1255,28 @@ func file_payonce_idempotency_v1_inspection_proto_rawDescGZIP() []byte {
 }
 
 var file_payonce_idempotency_v1_inspection_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_payonce_idempotency_v1_inspection_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
+var file_payonce_idempotency_v1_inspection_proto_msgTypes = make([]protoimpl.MessageInfo, 13)
 var file_payonce_idempotency_v1_inspection_proto_goTypes = []any{
-	(RecordState)(0),              // 0: payonce.idempotency.v1.RecordState
-	(RecordEventType)(0),          // 1: payonce.idempotency.v1.RecordEventType
-	(*RecordName)(nil),            // 2: payonce.idempotency.v1.RecordName
-	(*GetRecordRequest)(nil),      // 3: payonce.idempotency.v1.GetRecordRequest
-	(*GetRecordResponse)(nil),     // 4: payonce.idempotency.v1.GetRecordResponse
-	(*ListRecordsRequest)(nil),    // 5: payonce.idempotency.v1.ListRecordsRequest
-	(*ListRecordsResponse)(nil),   // 6: payonce.idempotency.v1.ListRecordsResponse
-	(*ResolveKeyRequest)(nil),     // 7: payonce.idempotency.v1.ResolveKeyRequest
-	(*NotExecuted)(nil),           // 8: payonce.idempotency.v1.NotExecuted
-	(*ResolveKeyResponse)(nil),    // 9: payonce.idempotency.v1.ResolveKeyResponse
-	(*Record)(nil),                // 10: payonce.idempotency.v1.Record
-	(*RecordEvent)(nil),           // 11: payonce.idempotency.v1.RecordEvent
-	(*status.Status)(nil),         // 12: google.rpc.Status
-	(*Fingerprint)(nil),           // 13: payonce.idempotency.v1.Fingerprint
-	(*timestamppb.Timestamp)(nil), // 14: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),   // 15: google.protobuf.Duration
-	(*StoredOutcome)(nil),         // 16: payonce.idempotency.v1.StoredOutcome
+	(RecordState)(0),                 // 0: payonce.idempotency.v1.RecordState
+	(RecordEventType)(0),             // 1: payonce.idempotency.v1.RecordEventType
+	(*RecordName)(nil),               // 2: payonce.idempotency.v1.RecordName
+	(*GetRecordRequest)(nil),         // 3: payonce.idempotency.v1.GetRecordRequest
+	(*GetRecordResponse)(nil),        // 4: payonce.idempotency.v1.GetRecordResponse
+	(*ListRecordsRequest)(nil),       // 5: payonce.idempotency.v1.ListRecordsRequest
+	(*ListRecordsResponse)(nil),      // 6: payonce.idempotency.v1.ListRecordsResponse
+	(*ResolveKeyRequest)(nil),        // 7: payonce.idempotency.v1.ResolveKeyRequest
+	(*NotExecuted)(nil),              // 8: payonce.idempotency.v1.NotExecuted
+	(*ResolveKeyResponse)(nil),       // 9: payonce.idempotency.v1.ResolveKeyResponse
+	(*Record)(nil),                   // 10: payonce.idempotency.v1.Record
+	(*RecordEvent)(nil),              // 11: payonce.idempotency.v1.RecordEvent
+	(*ListOperatorActsRequest)(nil),  // 12: payonce.idempotency.v1.ListOperatorActsRequest
+	(*ListOperatorActsResponse)(nil), // 13: payonce.idempotency.v1.ListOperatorActsResponse
+	(*OperatorAct)(nil),              // 14: payonce.idempotency.v1.OperatorAct
+	(*status.Status)(nil),            // 15: google.rpc.Status
+	(*Fingerprint)(nil),              // 16: payonce.idempotency.v1.Fingerprint
+	(*timestamppb.Timestamp)(nil),    // 17: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),      // 18: google.protobuf.Duration
+	(*StoredOutcome)(nil),            // 19: payonce.idempotency.v1.StoredOutcome
 }
 var file_payonce_idempotency_v1_inspection_proto_depIdxs = []int32{
 	2,  // 0: payonce.idempotency.v1.GetRecordRequest.name:type_name -> payonce.idempotency.v1.RecordName
@@ -1000,29 +1286,33 @@ var file_payonce_idempotency_v1_inspection_proto_depIdxs = []int32{
 	10, // 4: payonce.idempotency.v1.ListRecordsResponse.records:type_name -> payonce.idempotency.v1.Record
 	2,  // 5: payonce.idempotency.v1.ResolveKeyRequest.name:type_name -> payonce.idempotency.v1.RecordName
 	8,  // 6: payonce.idempotency.v1.ResolveKeyRequest.not_executed:type_name -> payonce.idempotency.v1.NotExecuted
-	12, // 7: payonce.idempotency.v1.ResolveKeyRequest.error:type_name -> google.rpc.Status
+	15, // 7: payonce.idempotency.v1.ResolveKeyRequest.error:type_name -> google.rpc.Status
 	10, // 8: payonce.idempotency.v1.ResolveKeyResponse.record:type_name -> payonce.idempotency.v1.Record
 	0,  // 9: payonce.idempotency.v1.Record.state:type_name -> payonce.idempotency.v1.RecordState
-	13, // 10: payonce.idempotency.v1.Record.fingerprint:type_name -> payonce.idempotency.v1.Fingerprint
-	14, // 11: payonce.idempotency.v1.Record.create_time:type_name -> google.protobuf.Timestamp
-	14, // 12: payonce.idempotency.v1.Record.claim_time:type_name -> google.protobuf.Timestamp
-	15, // 13: payonce.idempotency.v1.Record.lease_remaining:type_name -> google.protobuf.Duration
-	14, // 14: payonce.idempotency.v1.Record.complete_time:type_name -> google.protobuf.Timestamp
-	14, // 15: payonce.idempotency.v1.Record.expire_time:type_name -> google.protobuf.Timestamp
-	16, // 16: payonce.idempotency.v1.Record.outcome:type_name -> payonce.idempotency.v1.StoredOutcome
-	14, // 17: payonce.idempotency.v1.RecordEvent.time:type_name -> google.protobuf.Timestamp
+	16, // 10: payonce.idempotency.v1.Record.fingerprint:type_name -> payonce.idempotency.v1.Fingerprint
+	17, // 11: payonce.idempotency.v1.Record.create_time:type_name -> google.protobuf.Timestamp
+	17, // 12: payonce.idempotency.v1.Record.claim_time:type_name -> google.protobuf.Timestamp
+	18, // 13: payonce.idempotency.v1.Record.lease_remaining:type_name -> google.protobuf.Duration
+	17, // 14: payonce.idempotency.v1.Record.complete_time:type_name -> google.protobuf.Timestamp
+	17, // 15: payonce.idempotency.v1.Record.expire_time:type_name -> google.protobuf.Timestamp
+	19, // 16: payonce.idempotency.v1.Record.outcome:type_name -> payonce.idempotency.v1.StoredOutcome
+	17, // 17: payonce.idempotency.v1.RecordEvent.time:type_name -> google.protobuf.Timestamp
 	1,  // 18: payonce.idempotency.v1.RecordEvent.type:type_name -> payonce.idempotency.v1.RecordEventType
-	3,  // 19: payonce.idempotency.v1.InspectionService.GetRecord:input_type -> payonce.idempotency.v1.GetRecordRequest
-	5,  // 20: payonce.idempotency.v1.InspectionService.ListRecords:input_type -> payonce.idempotency.v1.ListRecordsRequest
-	7,  // 21: payonce.idempotency.v1.InspectionService.ResolveKey:input_type -> payonce.idempotency.v1.ResolveKeyRequest
-	4,  // 22: payonce.idempotency.v1.InspectionService.GetRecord:output_type -> payonce.idempotency.v1.GetRecordResponse
-	6,  // 23: payonce.idempotency.v1.InspectionService.ListRecords:output_type -> payonce.idempotency.v1.ListRecordsResponse
-	9,  // 24: payonce.idempotency.v1.InspectionService.ResolveKey:output_type -> payonce.idempotency.v1.ResolveKeyResponse
-	22, // [22:25] is the sub-list for method output_type
-	19, // [19:22] is the sub-list for method input_type
-	19, // [19:19] is the sub-list for extension type_name
-	19, // [19:19] is the sub-list for extension extendee
-	0,  // [0:19] is the sub-list for field type_name
+	14, // 19: payonce.idempotency.v1.ListOperatorActsResponse.acts:type_name -> payonce.idempotency.v1.OperatorAct
+	17, // 20: payonce.idempotency.v1.OperatorAct.time:type_name -> google.protobuf.Timestamp
+	3,  // 21: payonce.idempotency.v1.InspectionService.GetRecord:input_type -> payonce.idempotency.v1.GetRecordRequest
+	5,  // 22: payonce.idempotency.v1.InspectionService.ListRecords:input_type -> payonce.idempotency.v1.ListRecordsRequest
+	7,  // 23: payonce.idempotency.v1.InspectionService.ResolveKey:input_type -> payonce.idempotency.v1.ResolveKeyRequest
+	12, // 24: payonce.idempotency.v1.InspectionService.ListOperatorActs:input_type -> payonce.idempotency.v1.ListOperatorActsRequest
+	4,  // 25: payonce.idempotency.v1.InspectionService.GetRecord:output_type -> payonce.idempotency.v1.GetRecordResponse
+	6,  // 26: payonce.idempotency.v1.InspectionService.ListRecords:output_type -> payonce.idempotency.v1.ListRecordsResponse
+	9,  // 27: payonce.idempotency.v1.InspectionService.ResolveKey:output_type -> payonce.idempotency.v1.ResolveKeyResponse
+	13, // 28: payonce.idempotency.v1.InspectionService.ListOperatorActs:output_type -> payonce.idempotency.v1.ListOperatorActsResponse
+	25, // [25:29] is the sub-list for method output_type
+	21, // [21:25] is the sub-list for method input_type
+	21, // [21:21] is the sub-list for extension type_name
+	21, // [21:21] is the sub-list for extension extendee
+	0,  // [0:21] is the sub-list for field type_name
 }
 
 func init() { file_payonce_idempotency_v1_inspection_proto_init() }
@@ -1043,7 +1333,7 @@ func file_payonce_idempotency_v1_inspection_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_payonce_idempotency_v1_inspection_proto_rawDesc), len(file_payonce_idempotency_v1_inspection_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   10,
+			NumMessages:   13,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

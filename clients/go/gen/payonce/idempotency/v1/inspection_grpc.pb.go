@@ -22,9 +22,10 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	InspectionService_GetRecord_FullMethodName   = "/payonce.idempotency.v1.InspectionService/GetRecord"
-	InspectionService_ListRecords_FullMethodName = "/payonce.idempotency.v1.InspectionService/ListRecords"
-	InspectionService_ResolveKey_FullMethodName  = "/payonce.idempotency.v1.InspectionService/ResolveKey"
+	InspectionService_GetRecord_FullMethodName        = "/payonce.idempotency.v1.InspectionService/GetRecord"
+	InspectionService_ListRecords_FullMethodName      = "/payonce.idempotency.v1.InspectionService/ListRecords"
+	InspectionService_ResolveKey_FullMethodName       = "/payonce.idempotency.v1.InspectionService/ResolveKey"
+	InspectionService_ListOperatorActs_FullMethodName = "/payonce.idempotency.v1.InspectionService/ListOperatorActs"
 )
 
 // InspectionServiceClient is the client API for InspectionService service.
@@ -41,6 +42,10 @@ type InspectionServiceClient interface {
 	// Fenced by the record's token: a record that has moved on since it was read
 	// is refused with ABORTED. Needs no key of its own, for the same reason.
 	ResolveKey(ctx context.Context, in *ResolveKeyRequest, opts ...grpc.CallOption) (*ResolveKeyResponse, error)
+	// What operators have asked for of one tenant's keys, the newest first: every
+	// call of this service that was not refused for the caller's role is written
+	// down before it is carried out. Nothing is ever deleted.
+	ListOperatorActs(ctx context.Context, in *ListOperatorActsRequest, opts ...grpc.CallOption) (*ListOperatorActsResponse, error)
 }
 
 type inspectionServiceClient struct {
@@ -81,6 +86,16 @@ func (c *inspectionServiceClient) ResolveKey(ctx context.Context, in *ResolveKey
 	return out, nil
 }
 
+func (c *inspectionServiceClient) ListOperatorActs(ctx context.Context, in *ListOperatorActsRequest, opts ...grpc.CallOption) (*ListOperatorActsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListOperatorActsResponse)
+	err := c.cc.Invoke(ctx, InspectionService_ListOperatorActs_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // InspectionServiceServer is the server API for InspectionService service.
 // All implementations must embed UnimplementedInspectionServiceServer
 // for forward compatibility.
@@ -95,6 +110,10 @@ type InspectionServiceServer interface {
 	// Fenced by the record's token: a record that has moved on since it was read
 	// is refused with ABORTED. Needs no key of its own, for the same reason.
 	ResolveKey(context.Context, *ResolveKeyRequest) (*ResolveKeyResponse, error)
+	// What operators have asked for of one tenant's keys, the newest first: every
+	// call of this service that was not refused for the caller's role is written
+	// down before it is carried out. Nothing is ever deleted.
+	ListOperatorActs(context.Context, *ListOperatorActsRequest) (*ListOperatorActsResponse, error)
 	mustEmbedUnimplementedInspectionServiceServer()
 }
 
@@ -113,6 +132,9 @@ func (UnimplementedInspectionServiceServer) ListRecords(context.Context, *ListRe
 }
 func (UnimplementedInspectionServiceServer) ResolveKey(context.Context, *ResolveKeyRequest) (*ResolveKeyResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ResolveKey not implemented")
+}
+func (UnimplementedInspectionServiceServer) ListOperatorActs(context.Context, *ListOperatorActsRequest) (*ListOperatorActsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListOperatorActs not implemented")
 }
 func (UnimplementedInspectionServiceServer) mustEmbedUnimplementedInspectionServiceServer() {}
 func (UnimplementedInspectionServiceServer) testEmbeddedByValue()                           {}
@@ -189,6 +211,24 @@ func _InspectionService_ResolveKey_Handler(srv interface{}, ctx context.Context,
 	return interceptor(ctx, in, info, handler)
 }
 
+func _InspectionService_ListOperatorActs_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListOperatorActsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(InspectionServiceServer).ListOperatorActs(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: InspectionService_ListOperatorActs_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(InspectionServiceServer).ListOperatorActs(ctx, req.(*ListOperatorActsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // InspectionService_ServiceDesc is the grpc.ServiceDesc for InspectionService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -207,6 +247,10 @@ var InspectionService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ResolveKey",
 			Handler:    _InspectionService_ResolveKey_Handler,
+		},
+		{
+			MethodName: "ListOperatorActs",
+			Handler:    _InspectionService_ListOperatorActs_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},

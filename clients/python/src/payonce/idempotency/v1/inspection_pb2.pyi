@@ -155,3 +155,49 @@ class RecordEvent(_message.Message):
     fencing_token: int
     detail: str
     def __init__(self, time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., type: _Optional[_Union[RecordEventType, str]] = ..., fencing_token: _Optional[int] = ..., detail: _Optional[str] = ...) -> None: ...
+
+class ListOperatorActsRequest(_message.Message):
+    __slots__ = ("tenant", "page_size", "page_token")
+    TENANT_FIELD_NUMBER: _ClassVar[int]
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    tenant: str
+    page_size: int
+    page_token: str
+    def __init__(self, tenant: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
+
+class ListOperatorActsResponse(_message.Message):
+    __slots__ = ("acts", "next_page_token")
+    ACTS_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    acts: _containers.RepeatedCompositeFieldContainer[OperatorAct]
+    next_page_token: str
+    def __init__(self, acts: _Optional[_Iterable[_Union[OperatorAct, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+
+class OperatorAct(_message.Message):
+    __slots__ = ("time", "identity", "role", "operator_tenant", "peer", "method", "tenant", "operation", "idempotency_key", "resolution", "reason", "result")
+    TIME_FIELD_NUMBER: _ClassVar[int]
+    IDENTITY_FIELD_NUMBER: _ClassVar[int]
+    ROLE_FIELD_NUMBER: _ClassVar[int]
+    OPERATOR_TENANT_FIELD_NUMBER: _ClassVar[int]
+    PEER_FIELD_NUMBER: _ClassVar[int]
+    METHOD_FIELD_NUMBER: _ClassVar[int]
+    TENANT_FIELD_NUMBER: _ClassVar[int]
+    OPERATION_FIELD_NUMBER: _ClassVar[int]
+    IDEMPOTENCY_KEY_FIELD_NUMBER: _ClassVar[int]
+    RESOLUTION_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    RESULT_FIELD_NUMBER: _ClassVar[int]
+    time: _timestamp_pb2.Timestamp
+    identity: str
+    role: str
+    operator_tenant: str
+    peer: str
+    method: str
+    tenant: str
+    operation: str
+    idempotency_key: str
+    resolution: str
+    reason: str
+    result: str
+    def __init__(self, time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., identity: _Optional[str] = ..., role: _Optional[str] = ..., operator_tenant: _Optional[str] = ..., peer: _Optional[str] = ..., method: _Optional[str] = ..., tenant: _Optional[str] = ..., operation: _Optional[str] = ..., idempotency_key: _Optional[str] = ..., resolution: _Optional[str] = ..., reason: _Optional[str] = ..., result: _Optional[str] = ...) -> None: ...

@@ -50,6 +50,11 @@ class InspectionServiceStub(object):
                 request_serializer=payonce_dot_idempotency_dot_v1_dot_inspection__pb2.ResolveKeyRequest.SerializeToString,
                 response_deserializer=payonce_dot_idempotency_dot_v1_dot_inspection__pb2.ResolveKeyResponse.FromString,
                 _registered_method=True)
+        self.ListOperatorActs = channel.unary_unary(
+                '/payonce.idempotency.v1.InspectionService/ListOperatorActs',
+                request_serializer=payonce_dot_idempotency_dot_v1_dot_inspection__pb2.ListOperatorActsRequest.SerializeToString,
+                response_deserializer=payonce_dot_idempotency_dot_v1_dot_inspection__pb2.ListOperatorActsResponse.FromString,
+                _registered_method=True)
 
 
 class InspectionServiceServicer(object):
@@ -79,6 +84,15 @@ class InspectionServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListOperatorActs(self, request, context):
+        """What operators have asked for of one tenant's keys, the newest first: every
+        call of this service that was not refused for the caller's role is written
+        down before it is carried out. Nothing is ever deleted.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_InspectionServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -96,6 +110,11 @@ def add_InspectionServiceServicer_to_server(servicer, server):
                     servicer.ResolveKey,
                     request_deserializer=payonce_dot_idempotency_dot_v1_dot_inspection__pb2.ResolveKeyRequest.FromString,
                     response_serializer=payonce_dot_idempotency_dot_v1_dot_inspection__pb2.ResolveKeyResponse.SerializeToString,
+            ),
+            'ListOperatorActs': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListOperatorActs,
+                    request_deserializer=payonce_dot_idempotency_dot_v1_dot_inspection__pb2.ListOperatorActsRequest.FromString,
+                    response_serializer=payonce_dot_idempotency_dot_v1_dot_inspection__pb2.ListOperatorActsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -180,6 +199,33 @@ class InspectionService(object):
             '/payonce.idempotency.v1.InspectionService/ResolveKey',
             payonce_dot_idempotency_dot_v1_dot_inspection__pb2.ResolveKeyRequest.SerializeToString,
             payonce_dot_idempotency_dot_v1_dot_inspection__pb2.ResolveKeyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListOperatorActs(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/payonce.idempotency.v1.InspectionService/ListOperatorActs',
+            payonce_dot_idempotency_dot_v1_dot_inspection__pb2.ListOperatorActsRequest.SerializeToString,
+            payonce_dot_idempotency_dot_v1_dot_inspection__pb2.ListOperatorActsResponse.FromString,
             options,
             channel_credentials,
             insecure,

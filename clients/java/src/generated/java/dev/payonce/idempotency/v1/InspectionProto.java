@@ -76,6 +76,21 @@ public final class InspectionProto extends com.google.protobuf.GeneratedFile {
   static final 
     com.google.protobuf.GeneratedMessage.FieldAccessorTable
       internal_static_payonce_idempotency_v1_RecordEvent_fieldAccessorTable;
+  static final com.google.protobuf.Descriptors.Descriptor
+    internal_static_payonce_idempotency_v1_ListOperatorActsRequest_descriptor;
+  static final 
+    com.google.protobuf.GeneratedMessage.FieldAccessorTable
+      internal_static_payonce_idempotency_v1_ListOperatorActsRequest_fieldAccessorTable;
+  static final com.google.protobuf.Descriptors.Descriptor
+    internal_static_payonce_idempotency_v1_ListOperatorActsResponse_descriptor;
+  static final 
+    com.google.protobuf.GeneratedMessage.FieldAccessorTable
+      internal_static_payonce_idempotency_v1_ListOperatorActsResponse_fieldAccessorTable;
+  static final com.google.protobuf.Descriptors.Descriptor
+    internal_static_payonce_idempotency_v1_OperatorAct_descriptor;
+  static final 
+    com.google.protobuf.GeneratedMessage.FieldAccessorTable
+      internal_static_payonce_idempotency_v1_OperatorAct_fieldAccessorTable;
 
   public static com.google.protobuf.Descriptors.FileDescriptor
       getDescriptor() {
@@ -139,28 +154,47 @@ public final class InspectionProto extends com.google.protobuf.GeneratedFile {
       "ampR\004time\022;\n\004type\030\002 \001(\0162\'.payonce.idempo" +
       "tency.v1.RecordEventTypeR\004type\022#\n\rfencin" +
       "g_token\030\003 \001(\003R\014fencingToken\022\026\n\006detail\030\004 " +
-      "\001(\tR\006detail*\257\001\n\013RecordState\022\034\n\030RECORD_ST" +
-      "ATE_UNSPECIFIED\020\000\022\032\n\026RECORD_STATE_EXECUT" +
-      "ING\020\001\022\025\n\021RECORD_STATE_HELD\020\002\022\032\n\026RECORD_S" +
-      "TATE_COMPLETED\020\003\022\030\n\024RECORD_STATE_EXPIRED" +
-      "\020\004\022\031\n\025RECORD_STATE_RELEASED\020\005*\235\001\n\017Record" +
-      "EventType\022!\n\035RECORD_EVENT_TYPE_UNSPECIFI" +
-      "ED\020\000\022 \n\034RECORD_EVENT_TYPE_TAKEN_OVER\020\001\022%" +
-      "\n!RECORD_EVENT_TYPE_OUTCOME_UNKNOWN\020\002\022\036\n" +
-      "\032RECORD_EVENT_TYPE_RESOLVED\020\0032\324\002\n\021Inspec" +
-      "tionService\022e\n\tGetRecord\022(.payonce.idemp" +
-      "otency.v1.GetRecordRequest\032).payonce.ide" +
-      "mpotency.v1.GetRecordResponse\"\003\220\002\001\022k\n\013Li" +
-      "stRecords\022*.payonce.idempotency.v1.ListR" +
-      "ecordsRequest\032+.payonce.idempotency.v1.L" +
-      "istRecordsResponse\"\003\220\002\001\022k\n\nResolveKey\022)." +
-      "payonce.idempotency.v1.ResolveKeyRequest" +
-      "\032*.payonce.idempotency.v1.ResolveKeyResp" +
-      "onse\"\006\302\252\031\002\010\000B\247\001\n\032dev.payonce.idempotency" +
-      ".v1B\017InspectionProtoP\001\242\002\003PIX\252\002\026Payonce.I" +
-      "dempotency.V1\312\002\026Payonce\\Idempotency\\V1\342\002" +
-      "\"Payonce\\Idempotency\\V1\\GPBMetadata\352\002\030Pa" +
-      "yonce::Idempotency::V1b\006proto3"
+      "\001(\tR\006detail\"m\n\027ListOperatorActsRequest\022\026" +
+      "\n\006tenant\030\001 \001(\tR\006tenant\022\033\n\tpage_size\030\002 \001(" +
+      "\005R\010pageSize\022\035\n\npage_token\030\003 \001(\tR\tpageTok" +
+      "en\"{\n\030ListOperatorActsResponse\0227\n\004acts\030\001" +
+      " \003(\0132#.payonce.idempotency.v1.OperatorAc" +
+      "tR\004acts\022&\n\017next_page_token\030\002 \001(\tR\rnextPa" +
+      "geToken\"\361\002\n\013OperatorAct\022.\n\004time\030\001 \001(\0132\032." +
+      "google.protobuf.TimestampR\004time\022\032\n\010ident" +
+      "ity\030\002 \001(\tR\010identity\022\022\n\004role\030\003 \001(\tR\004role\022" +
+      "\'\n\017operator_tenant\030\004 \001(\tR\016operatorTenant" +
+      "\022\022\n\004peer\030\005 \001(\tR\004peer\022\026\n\006method\030\006 \001(\tR\006me" +
+      "thod\022\026\n\006tenant\030\007 \001(\tR\006tenant\022\034\n\toperatio" +
+      "n\030\010 \001(\tR\toperation\022\'\n\017idempotency_key\030\t " +
+      "\001(\tR\016idempotencyKey\022\036\n\nresolution\030\n \001(\tR" +
+      "\nresolution\022\026\n\006reason\030\013 \001(\tR\006reason\022\026\n\006r" +
+      "esult\030\014 \001(\tR\006result*\257\001\n\013RecordState\022\034\n\030R" +
+      "ECORD_STATE_UNSPECIFIED\020\000\022\032\n\026RECORD_STAT" +
+      "E_EXECUTING\020\001\022\025\n\021RECORD_STATE_HELD\020\002\022\032\n\026" +
+      "RECORD_STATE_COMPLETED\020\003\022\030\n\024RECORD_STATE" +
+      "_EXPIRED\020\004\022\031\n\025RECORD_STATE_RELEASED\020\005*\235\001" +
+      "\n\017RecordEventType\022!\n\035RECORD_EVENT_TYPE_U" +
+      "NSPECIFIED\020\000\022 \n\034RECORD_EVENT_TYPE_TAKEN_" +
+      "OVER\020\001\022%\n!RECORD_EVENT_TYPE_OUTCOME_UNKN" +
+      "OWN\020\002\022\036\n\032RECORD_EVENT_TYPE_RESOLVED\020\0032\320\003" +
+      "\n\021InspectionService\022e\n\tGetRecord\022(.payon" +
+      "ce.idempotency.v1.GetRecordRequest\032).pay" +
+      "once.idempotency.v1.GetRecordResponse\"\003\220" +
+      "\002\001\022k\n\013ListRecords\022*.payonce.idempotency." +
+      "v1.ListRecordsRequest\032+.payonce.idempote" +
+      "ncy.v1.ListRecordsResponse\"\003\220\002\001\022k\n\nResol" +
+      "veKey\022).payonce.idempotency.v1.ResolveKe" +
+      "yRequest\032*.payonce.idempotency.v1.Resolv" +
+      "eKeyResponse\"\006\302\252\031\002\010\000\022z\n\020ListOperatorActs" +
+      "\022/.payonce.idempotency.v1.ListOperatorAc" +
+      "tsRequest\0320.payonce.idempotency.v1.ListO" +
+      "peratorActsResponse\"\003\220\002\001B\247\001\n\032dev.payonce" +
+      ".idempotency.v1B\017InspectionProtoP\001\242\002\003PIX" +
+      "\252\002\026Payonce.Idempotency.V1\312\002\026Payonce\\Idem" +
+      "potency\\V1\342\002\"Payonce\\Idempotency\\V1\\GPBM" +
+      "etadata\352\002\030Payonce::Idempotency::V1b\006prot" +
+      "o3"
     };
     descriptor = com.google.protobuf.Descriptors.FileDescriptor
       .internalBuildGeneratedFileFrom(descriptorData,
@@ -231,6 +265,24 @@ public final class InspectionProto extends com.google.protobuf.GeneratedFile {
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_payonce_idempotency_v1_RecordEvent_descriptor,
         new java.lang.String[] { "Time", "Type", "FencingToken", "Detail", });
+    internal_static_payonce_idempotency_v1_ListOperatorActsRequest_descriptor =
+      getDescriptor().getMessageType(10);
+    internal_static_payonce_idempotency_v1_ListOperatorActsRequest_fieldAccessorTable = new
+      com.google.protobuf.GeneratedMessage.FieldAccessorTable(
+        internal_static_payonce_idempotency_v1_ListOperatorActsRequest_descriptor,
+        new java.lang.String[] { "Tenant", "PageSize", "PageToken", });
+    internal_static_payonce_idempotency_v1_ListOperatorActsResponse_descriptor =
+      getDescriptor().getMessageType(11);
+    internal_static_payonce_idempotency_v1_ListOperatorActsResponse_fieldAccessorTable = new
+      com.google.protobuf.GeneratedMessage.FieldAccessorTable(
+        internal_static_payonce_idempotency_v1_ListOperatorActsResponse_descriptor,
+        new java.lang.String[] { "Acts", "NextPageToken", });
+    internal_static_payonce_idempotency_v1_OperatorAct_descriptor =
+      getDescriptor().getMessageType(12);
+    internal_static_payonce_idempotency_v1_OperatorAct_fieldAccessorTable = new
+      com.google.protobuf.GeneratedMessage.FieldAccessorTable(
+        internal_static_payonce_idempotency_v1_OperatorAct_descriptor,
+        new java.lang.String[] { "Time", "Identity", "Role", "OperatorTenant", "Peer", "Method", "Tenant", "Operation", "IdempotencyKey", "Resolution", "Reason", "Result", });
     descriptor.resolveAllFeaturesImmutable();
     com.google.protobuf.DurationProto.getDescriptor();
     com.google.protobuf.TimestampProto.getDescriptor();

@@ -110,6 +110,38 @@ public final class InspectionServiceGrpc {
     return getResolveKeyMethod;
   }
 
+  private static volatile io.grpc.MethodDescriptor<dev.payonce.idempotency.v1.ListOperatorActsRequest,
+      dev.payonce.idempotency.v1.ListOperatorActsResponse> getListOperatorActsMethod;
+
+  @io.grpc.stub.annotations.RpcMethod(
+      fullMethodName = SERVICE_NAME + '/' + "ListOperatorActs",
+      requestType = dev.payonce.idempotency.v1.ListOperatorActsRequest.class,
+      responseType = dev.payonce.idempotency.v1.ListOperatorActsResponse.class,
+      methodType = io.grpc.MethodDescriptor.MethodType.UNARY)
+  public static io.grpc.MethodDescriptor<dev.payonce.idempotency.v1.ListOperatorActsRequest,
+      dev.payonce.idempotency.v1.ListOperatorActsResponse> getListOperatorActsMethod() {
+    io.grpc.MethodDescriptor<dev.payonce.idempotency.v1.ListOperatorActsRequest, dev.payonce.idempotency.v1.ListOperatorActsResponse> getListOperatorActsMethod;
+    if ((getListOperatorActsMethod = InspectionServiceGrpc.getListOperatorActsMethod) == null) {
+      synchronized (InspectionServiceGrpc.class) {
+        if ((getListOperatorActsMethod = InspectionServiceGrpc.getListOperatorActsMethod) == null) {
+          InspectionServiceGrpc.getListOperatorActsMethod = getListOperatorActsMethod =
+              io.grpc.MethodDescriptor.<dev.payonce.idempotency.v1.ListOperatorActsRequest, dev.payonce.idempotency.v1.ListOperatorActsResponse>newBuilder()
+              .setType(io.grpc.MethodDescriptor.MethodType.UNARY)
+              .setFullMethodName(generateFullMethodName(SERVICE_NAME, "ListOperatorActs"))
+              .setSafe(true)
+              .setSampledToLocalTracing(true)
+              .setRequestMarshaller(io.grpc.protobuf.ProtoUtils.marshaller(
+                  dev.payonce.idempotency.v1.ListOperatorActsRequest.getDefaultInstance()))
+              .setResponseMarshaller(io.grpc.protobuf.ProtoUtils.marshaller(
+                  dev.payonce.idempotency.v1.ListOperatorActsResponse.getDefaultInstance()))
+              .setSchemaDescriptor(new InspectionServiceMethodDescriptorSupplier("ListOperatorActs"))
+              .build();
+        }
+      }
+    }
+    return getListOperatorActsMethod;
+  }
+
   /**
    * Creates a new async stub that supports all call types for the service
    */
@@ -207,6 +239,18 @@ public final class InspectionServiceGrpc {
         io.grpc.stub.StreamObserver<dev.payonce.idempotency.v1.ResolveKeyResponse> responseObserver) {
       io.grpc.stub.ServerCalls.asyncUnimplementedUnaryCall(getResolveKeyMethod(), responseObserver);
     }
+
+    /**
+     * <pre>
+     * What operators have asked for of one tenant's keys, the newest first: every
+     * call of this service that was not refused for the caller's role is written
+     * down before it is carried out. Nothing is ever deleted.
+     * </pre>
+     */
+    default void listOperatorActs(dev.payonce.idempotency.v1.ListOperatorActsRequest request,
+        io.grpc.stub.StreamObserver<dev.payonce.idempotency.v1.ListOperatorActsResponse> responseObserver) {
+      io.grpc.stub.ServerCalls.asyncUnimplementedUnaryCall(getListOperatorActsMethod(), responseObserver);
+    }
   }
 
   /**
@@ -276,6 +320,19 @@ public final class InspectionServiceGrpc {
       io.grpc.stub.ClientCalls.asyncUnaryCall(
           getChannel().newCall(getResolveKeyMethod(), getCallOptions()), request, responseObserver);
     }
+
+    /**
+     * <pre>
+     * What operators have asked for of one tenant's keys, the newest first: every
+     * call of this service that was not refused for the caller's role is written
+     * down before it is carried out. Nothing is ever deleted.
+     * </pre>
+     */
+    public void listOperatorActs(dev.payonce.idempotency.v1.ListOperatorActsRequest request,
+        io.grpc.stub.StreamObserver<dev.payonce.idempotency.v1.ListOperatorActsResponse> responseObserver) {
+      io.grpc.stub.ClientCalls.asyncUnaryCall(
+          getChannel().newCall(getListOperatorActsMethod(), getCallOptions()), request, responseObserver);
+    }
   }
 
   /**
@@ -328,6 +385,18 @@ public final class InspectionServiceGrpc {
       return io.grpc.stub.ClientCalls.blockingV2UnaryCall(
           getChannel(), getResolveKeyMethod(), getCallOptions(), request);
     }
+
+    /**
+     * <pre>
+     * What operators have asked for of one tenant's keys, the newest first: every
+     * call of this service that was not refused for the caller's role is written
+     * down before it is carried out. Nothing is ever deleted.
+     * </pre>
+     */
+    public dev.payonce.idempotency.v1.ListOperatorActsResponse listOperatorActs(dev.payonce.idempotency.v1.ListOperatorActsRequest request) throws io.grpc.StatusException {
+      return io.grpc.stub.ClientCalls.blockingV2UnaryCall(
+          getChannel(), getListOperatorActsMethod(), getCallOptions(), request);
+    }
   }
 
   /**
@@ -379,6 +448,18 @@ public final class InspectionServiceGrpc {
     public dev.payonce.idempotency.v1.ResolveKeyResponse resolveKey(dev.payonce.idempotency.v1.ResolveKeyRequest request) {
       return io.grpc.stub.ClientCalls.blockingUnaryCall(
           getChannel(), getResolveKeyMethod(), getCallOptions(), request);
+    }
+
+    /**
+     * <pre>
+     * What operators have asked for of one tenant's keys, the newest first: every
+     * call of this service that was not refused for the caller's role is written
+     * down before it is carried out. Nothing is ever deleted.
+     * </pre>
+     */
+    public dev.payonce.idempotency.v1.ListOperatorActsResponse listOperatorActs(dev.payonce.idempotency.v1.ListOperatorActsRequest request) {
+      return io.grpc.stub.ClientCalls.blockingUnaryCall(
+          getChannel(), getListOperatorActsMethod(), getCallOptions(), request);
     }
   }
 
@@ -435,11 +516,25 @@ public final class InspectionServiceGrpc {
       return io.grpc.stub.ClientCalls.futureUnaryCall(
           getChannel().newCall(getResolveKeyMethod(), getCallOptions()), request);
     }
+
+    /**
+     * <pre>
+     * What operators have asked for of one tenant's keys, the newest first: every
+     * call of this service that was not refused for the caller's role is written
+     * down before it is carried out. Nothing is ever deleted.
+     * </pre>
+     */
+    public com.google.common.util.concurrent.ListenableFuture<dev.payonce.idempotency.v1.ListOperatorActsResponse> listOperatorActs(
+        dev.payonce.idempotency.v1.ListOperatorActsRequest request) {
+      return io.grpc.stub.ClientCalls.futureUnaryCall(
+          getChannel().newCall(getListOperatorActsMethod(), getCallOptions()), request);
+    }
   }
 
   private static final int METHODID_GET_RECORD = 0;
   private static final int METHODID_LIST_RECORDS = 1;
   private static final int METHODID_RESOLVE_KEY = 2;
+  private static final int METHODID_LIST_OPERATOR_ACTS = 3;
 
   private static final class MethodHandlers<Req, Resp> implements
       io.grpc.stub.ServerCalls.UnaryMethod<Req, Resp>,
@@ -469,6 +564,10 @@ public final class InspectionServiceGrpc {
         case METHODID_RESOLVE_KEY:
           serviceImpl.resolveKey((dev.payonce.idempotency.v1.ResolveKeyRequest) request,
               (io.grpc.stub.StreamObserver<dev.payonce.idempotency.v1.ResolveKeyResponse>) responseObserver);
+          break;
+        case METHODID_LIST_OPERATOR_ACTS:
+          serviceImpl.listOperatorActs((dev.payonce.idempotency.v1.ListOperatorActsRequest) request,
+              (io.grpc.stub.StreamObserver<dev.payonce.idempotency.v1.ListOperatorActsResponse>) responseObserver);
           break;
         default:
           throw new AssertionError();
@@ -509,6 +608,13 @@ public final class InspectionServiceGrpc {
               dev.payonce.idempotency.v1.ResolveKeyRequest,
               dev.payonce.idempotency.v1.ResolveKeyResponse>(
                 service, METHODID_RESOLVE_KEY)))
+        .addMethod(
+          getListOperatorActsMethod(),
+          io.grpc.stub.ServerCalls.asyncUnaryCall(
+            new MethodHandlers<
+              dev.payonce.idempotency.v1.ListOperatorActsRequest,
+              dev.payonce.idempotency.v1.ListOperatorActsResponse>(
+                service, METHODID_LIST_OPERATOR_ACTS)))
         .build();
   }
 
@@ -560,6 +666,7 @@ public final class InspectionServiceGrpc {
               .addMethod(getGetRecordMethod())
               .addMethod(getListRecordsMethod())
               .addMethod(getResolveKeyMethod())
+              .addMethod(getListOperatorActsMethod())
               .build();
         }
       }
