@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Pool } from "pg";
 import pg from "pg";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -69,6 +70,15 @@ async function blocked(): Promise<number> {
   return rowCount ?? 0;
 }
 
+/** Whether the claim of a key is alive. */
+async function isLeased(key: string | undefined): Promise<boolean> {
+  const { rowCount } = await observer.query(
+    "SELECT FROM idempotency_records WHERE idempotency_key = $1 AND lease_until > clock_timestamp()",
+    [key],
+  );
+  return rowCount === 1;
+}
+
 /** Calls whose handlers run until the test lets them end, all at once. */
 async function startCalls(end: Run<never>, policy = holdPolicy) {
   const executor = createExecutor({ store: createPostgresStore(pool) });
@@ -131,10 +141,16 @@ describe.each(ways)("of a hundred calls that end together with %s", (_, end, cod
   );
 });
 
-it("heartbeats of calls whose records others hold leave their connections to other calls", async () => {
-  const calls = await startCalls(async () => ok(), { ...holdPolicy, leaseMs: 5_000 });
+it("heartbeats wait for no record that others hold, and those of their neighbours arrive", async () => {
+  const leaseMs = 2_000;
+  const calls = await startCalls(async () => ok(), { ...holdPolicy, leaseMs });
   const unlock = await lockRecords(calls.keys.slice(0, BATCH / 4));
-  await waitUntil(async () => (await blocked()) > 1, STEP_LIMIT_MS);
+  const untilMs = performance.now() + 1.5 * leaseMs;
+  while (performance.now() < untilMs) {
+    expect(await blocked()).toBe(0);
+    await sleep(20);
+  }
+  expect(await isLeased(calls.keys.at(-1))).toBe(true);
   const sentAtMs = performance.now();
   const reply = await calls.executor.execute(callOf({ run: async () => ok() }));
   expect(reply.code).toBe(Code.OK);
