@@ -34,6 +34,8 @@ export interface EdgeOptions<Transaction> {
   readonly executor: Executor<Transaction>;
   /** The executor's own. */
   readonly admission: Admission;
+  /** Told of each call that is refused before it is read. */
+  readonly onShed: () => void;
   readonly defaults: PolicyDefaults;
   readonly authenticator: Authenticator;
 }

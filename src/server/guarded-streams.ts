@@ -61,16 +61,16 @@ export function guardStreams(server: Server, guard: StreamGuard): void {
       refuse(stream, requestInvalid(problem));
       return;
     }
+    if (!heard.has(session)) {
+      heard.add(session);
+      guard.onFirstRequest(session.socket);
+    }
     const shed = guard.shed(received, session);
     if (shed !== undefined) {
       refuse(stream, shed);
       return;
     }
     watch(stream, received, guard.unfinished);
-    if (!heard.has(session)) {
-      heard.add(session);
-      guard.onFirstRequest(session.socket);
-    }
     const headers = readableHeaders(received);
     for (const handle of handlers) {
       handle.call(http2Server, stream, headers);

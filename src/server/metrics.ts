@@ -13,6 +13,7 @@ export interface Metrics {
   onGateEvent(event: RedisGateEvent): void;
   onRecoveryEvent(event: RecoveryEvent): void;
   onReaperEvent(event: ReaperEvent): void;
+  onShed(): void;
 }
 
 export function createMetrics(): Metrics {
@@ -48,8 +49,14 @@ export function createMetrics(): Metrics {
     help: "Answers past their retention that were shrunk to tombstones",
     registers: [registry],
   });
+  const shed = new Counter({
+    name: "payonce_shed_total",
+    help: "Calls that were refused for overload before they were read",
+    registers: [registry],
+  });
   return {
     registry,
+    onShed: () => shed.inc(),
     onExecutorEvent(event) {
       const { operation } = event.scope;
       calls.inc({ operation, result: event.type === "refused" ? event.reason : event.type });

@@ -37,6 +37,7 @@ import { createMetrics } from "./metrics.js";
 import { naming } from "./naming.js";
 import { createOpenCalls } from "./open-calls.js";
 import { recordingActs } from "./operator-acts.js";
+import { createOverloadLog } from "./overload-log.js";
 import {
   createResolver,
   heldPayments,
@@ -108,6 +109,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     const database = await openStoreOfRecord(open);
     const firstWork = createFirstWork();
     const { records, watch } = database.value;
+    const logOverload = createOverloadLog({ log, now: () => performance.now() });
     const admission = createAdmission({ maxCalls: MAX_CALLS, maxWorkMs: MAX_WORK_MS });
     const record = createPostgresStore(records, {
       firstWork,
@@ -123,7 +125,12 @@ export async function startService(options: ServiceOptions): Promise<Service> {
       store,
       admission,
       maxExecutionMs: config.idempotencyMaxExecutionMs,
-      onEvent: watching(metrics.onExecutorEvent, logExecutorEvent),
+      onEvent: watching(metrics.onExecutorEvent, (logger, event) => {
+        if (event.type === "refused" && event.reason === "OVERLOADED") {
+          logOverload();
+        }
+        logExecutorEvent(logger, event);
+      }),
     });
     const openCalls = createOpenCalls();
     const serving: Serving = { executor, openCalls, rounds: [], servers: [] };
@@ -184,6 +191,10 @@ export async function startService(options: ServiceOptions): Promise<Service> {
       tls,
       executor,
       admission,
+      onShed() {
+        metrics.onShed();
+        logOverload();
+      },
       defaults,
       authenticator: await openAuthenticator(config),
       services: [

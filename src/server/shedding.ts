@@ -11,6 +11,8 @@ export interface ShedderOptions {
   readonly admission: Admission;
   readonly authenticator: Authenticator;
   readonly services: readonly Pick<MountedService<unknown>, "service">[];
+  /** Told of each call that is refused. */
+  readonly onShed: () => void;
 }
 
 /** Says why a call need not even be read; undefined where it is to go on. */
@@ -32,7 +34,12 @@ function refusalFor(retryDelayMs: number): ErrorDescription {
  * Refuses calls that would not be taken before anything is spent on them: what
  * is read, decoded and recognised only to be refused is what overload feeds on.
  */
-export function createShedder({ admission, authenticator, services }: ShedderOptions): Shedder {
+export function createShedder({
+  admission,
+  authenticator,
+  services,
+  onShed,
+}: ShedderOptions): Shedder {
   const paths = new Set(
     services.flatMap(({ service }) =>
       [...policiesOf(service)]
@@ -61,8 +68,10 @@ export function createShedder({ admission, authenticator, services }: ShedderOpt
       authorization: headers.authorization,
       certificate: certificateOn(session),
     });
-    return "reason" in caller || !admission.refuses(caller.tenant)
-      ? undefined
-      : refusalFor(admission.retryDelayMs());
+    if ("reason" in caller || !admission.refuses(caller.tenant)) {
+      return undefined;
+    }
+    onShed();
+    return refusalFor(admission.retryDelayMs());
   };
 }
