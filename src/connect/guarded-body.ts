@@ -1,4 +1,10 @@
-import type { DescMessage } from "@bufbuild/protobuf";
+import {
+  type DescMessage,
+  fromBinary,
+  fromJsonString,
+  type JsonReadOptions,
+} from "@bufbuild/protobuf";
+import { isFieldError } from "@bufbuild/protobuf/reflect";
 import { Code as ConnectCode, ConnectError } from "@connectrpc/connect";
 import {
   compressedFlag,
@@ -21,6 +27,13 @@ const compressions = new Map(
   [compressionGzip, compressionBrotli].map((compression) => [compression.name, compression]),
 );
 
+export interface GuardedRequest {
+  readonly desc: DescMessage;
+  readonly maxBytes: number;
+  /** As the router has them. */
+  readonly jsonOptions: Partial<JsonReadOptions> | undefined;
+}
+
 /**
  * The body of a request with one message, which is looked through before
  * anything is decoded. Reading it fails with a ConnectError INVALID_ARGUMENT
@@ -29,15 +42,61 @@ const compressions = new Map(
 export async function* guardedBody(
   { header }: Pick<UniversalServerRequest, "header">,
   body: AsyncIterable<Uint8Array>,
-  { desc, maxBytes }: { readonly desc: DescMessage; readonly maxBytes: number },
+  { desc, maxBytes, jsonOptions }: GuardedRequest,
 ): AsyncIterable<Uint8Array> {
   const bytes = await refusing(() => readAllBytes(body, maxBytes + ENVELOPE_BYTES));
   await refusing(async () => {
     const message = await messageIn(bytes, header, maxBytes);
     const isJson = /\bjson\b/.test(header.get("content-type") ?? "");
-    (isJson ? checkJsonRequest : checkRequest)(desc, message);
+    if (isJson) {
+      checkJsonRequest(desc, message);
+      checkJsonDecodes(desc, message, jsonOptions);
+    } else {
+      checkRequest(desc, message);
+      checkDecodes(desc, message);
+    }
   });
   yield bytes;
+}
+
+// Decoding comes again, in the protocol. It would answer without a reason there, and INTERNAL
+// where it is no JSON: a request is small, and the second time costs little.
+
+function checkDecodes(desc: DescMessage, message: Uint8Array): void {
+  try {
+    fromBinary(desc, message);
+  } catch {
+    throw new RequestInvalid("the request is not a serialized message of its type");
+  }
+}
+
+function checkJsonDecodes(
+  desc: DescMessage,
+  message: Uint8Array,
+  options: GuardedRequest["jsonOptions"],
+): void {
+  try {
+    // Connect's own default, which is not that of the decoder.
+    const read = { ignoreUnknownFields: true, ...options };
+    fromJsonString(desc, new TextDecoder().decode(message), read);
+  } catch (error) {
+    throw new RequestInvalid(jsonProblem(error));
+  }
+}
+
+/** A name longer than this is none of ours, and not worth repeating. Characters. */
+const MAX_NAME_LENGTH = 64;
+
+/** What is wrong, without a value: it may be a secret. */
+function jsonProblem(error: unknown): string {
+  const { message, cause } = error instanceof Error ? error : {};
+  if (isFieldError(cause)) {
+    return `${cause.field().name} must be given once, in the form that its type has in JSON`;
+  }
+  const unknown = /: key "(.*)" is unknown$/s.exec(message ?? "")?.[1];
+  return unknown === undefined || unknown.length > MAX_NAME_LENGTH
+    ? "the request must be a JSON object with the fields of its message"
+    : `the request has no field ${JSON.stringify(unknown)}`;
 }
 
 /**

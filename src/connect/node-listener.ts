@@ -93,7 +93,11 @@ export function connectNodeListener({
           body: guardedBody(
             received,
             counted(body, () => onReceiving?.(request)),
-            { desc: method.input, maxBytes: maxRequestBytes },
+            {
+              desc: method.input,
+              maxBytes: maxRequestBytes,
+              jsonOptions: routerOptions.jsonOptions,
+            },
           ),
         }
       : received;

@@ -115,9 +115,9 @@ describe("a known field of another wire type, which the decoder would read as it
     const field = new BinaryWriter().tag(9_999, WireType.Varint).uint32(1).finish();
     const hidden = delimited(9_999, repeated(field, 20_000 * field.length));
     const head = hidden.length - 20_000 * field.length;
-    // Four bytes to who believes the wire type; to the decoder, a text that ends where the hidden fields begin.
-    const text = new BinaryWriter().tag(numberOf("string"), WireType.Bit32).finish();
-    const bytes = new Uint8Array([...text, 3 + head, 0, 0, 0, ...hidden]);
+    // Four bytes to who believes the wire type; to the decoder, bytes that end where the hidden fields begin.
+    const blob = new BinaryWriter().tag(numberOf("bytes"), WireType.Bit32).finish();
+    const bytes = new Uint8Array([...blob, 3 + head, 0, 0, 0, ...hidden]);
     expect(fromBinary(KindsSchema, bytes).$unknown).toHaveLength(20_000);
     expect(() => check(bytes)).toThrow(RequestInvalid);
   });
