@@ -17,6 +17,7 @@ import { refusedReply } from "../idempotency/reply.js";
 import { checkRequest, RequestInvalid } from "../idempotency/request-limits.js";
 import { requestInvalid } from "../idempotency/serve.js";
 import { connectErrorOf } from "./errors.js";
+import { ROUTER_OPTIONS } from "./router-options.js";
 
 /** A message's flags and length stand before it, in all protocols but Connect's own for single calls. */
 const ENVELOPE_BYTES = 5;
@@ -46,6 +47,9 @@ export async function* guardedBody(
 ): AsyncIterable<Uint8Array> {
   const bytes = await refusing(() => readAllBytes(body, maxBytes + ENVELOPE_BYTES));
   await refusing(async () => {
+    for (const { header: name, accepts } of refusedTimeouts(header)) {
+      throw new RequestInvalid(`${name} accepts ${accepts}, and at most a day`);
+    }
     const message = await messageIn(bytes, header, maxBytes);
     const isJson = /\bjson\b/.test(header.get("content-type") ?? "");
     if (isJson) {
@@ -99,24 +103,53 @@ function jsonProblem(error: unknown): string {
     : `the request has no field ${JSON.stringify(unknown)}`;
 }
 
+/** How long a caller waits, in the form of each protocol. */
+const TIMEOUTS: readonly {
+  readonly header: string;
+  readonly form: RegExp;
+  readonly accepts: string;
+}[] = [
+  { header: "connect-timeout-ms", form: /^(\d{1,10})$/, accepts: "1 to 10 digits" },
+  {
+    header: "grpc-timeout",
+    form: /^(\d{1,8})([HMSmun])$/,
+    accepts: "1 to 8 digits and one of H, M, S, m, u, n",
+  },
+];
+
+const UNIT_MS: Readonly<Record<string, number>> = { H: 3_600_000, M: 60_000, S: 1_000 };
+
 /**
- * The headers without an encoding that nobody knows, for the protocol of a
- * request whose body is guarded: it would answer UNIMPLEMENTED before it reads
- * the body, which then says better what is wrong.
+ * The headers without what the protocol of a request would refuse before it
+ * reads the body, and without a reason: the body, which is guarded, then says
+ * better what is wrong.
  */
-export function withKnownEncoding(header: Headers): Headers {
-  const unknown = ENCODING_HEADERS.filter((name) => {
-    const encoding = header.get(name);
-    return encoding !== null && encoding !== "identity" && !compressions.has(encoding);
-  });
-  if (unknown.length === 0) {
+export function readableHeaders(header: Headers): Headers {
+  const unreadable = [
+    ...ENCODING_HEADERS.filter((name) => {
+      const encoding = header.get(name);
+      return encoding !== null && encoding !== "identity" && !compressions.has(encoding);
+    }),
+    ...refusedTimeouts(header).map(({ header: name }) => name),
+  ];
+  if (unreadable.length === 0) {
     return header;
   }
-  const known = new Headers(header);
-  for (const name of unknown) {
-    known.delete(name);
+  const readable = new Headers(header);
+  for (const name of unreadable) {
+    readable.delete(name);
   }
-  return known;
+  return readable;
+}
+
+/** Those in another form, and those that Connect would refuse as too long. */
+function refusedTimeouts(header: Headers) {
+  return TIMEOUTS.filter(({ header: name, form }) => {
+    const timeout = header.get(name);
+    const [matched, digits, unit = ""] = form.exec(timeout ?? "") ?? [];
+    const isShort = Number(digits) * (UNIT_MS[unit] ?? 1) <= ROUTER_OPTIONS.maxTimeoutMs;
+    return timeout !== null && (matched === undefined || !isShort);
+  });
 }
 
 /** @throws ConnectError with REQUEST_INVALID for what is refused, and for what is too large. */

@@ -1,5 +1,6 @@
 import { request as httpRequest, type OutgoingHttpHeaders } from "node:http";
 import type { ClientHttp2Session, OutgoingHttpHeaders as OutgoingHttp2Headers } from "node:http2";
+import { setTimeout as sleep } from "node:timers/promises";
 import { fromBinary, fromJsonString } from "@bufbuild/protobuf";
 import {
   CreatePaymentResponseSchema,
@@ -7,12 +8,26 @@ import {
 } from "../../src/gen/payonce/payments/v1/payments_pb.js";
 import { Code } from "../../src/idempotency/code.js";
 import { CREATE_PAYMENT, callRaw, type RawAnswer, type RawCall } from "../support/hostile-grpc.js";
-import { type WebAnswer, type WebProtocol, webAnswerOf } from "../support/web-call.js";
+import { type WebProtocol, webAnswerOf } from "../support/web-call.js";
 import type { Reply } from "./attempt.js";
 import { CALLER_TOKEN } from "./settings.js";
 import type { Target } from "./target.js";
 
 const FRAME_HEAD_BYTES = 5;
+
+/** A case says more than that the machine is busy: its calls are repeated, as clients do. */
+const MAX_TRIES = 5;
+const RETRY_DELAY_MS = 100;
+
+async function unlessOverloaded(send: () => Promise<Reply>): Promise<Reply> {
+  for (let tries = 1; ; tries += 1) {
+    const reply = await send();
+    if (reply.reason !== "OVERLOADED" || tries === MAX_TRIES) {
+      return reply;
+    }
+    await sleep(tries * RETRY_DELAY_MS);
+  }
+}
 
 const authorization = `Bearer ${CALLER_TOKEN}`;
 
@@ -21,10 +36,12 @@ export async function sendGrpc(
   target: Target,
   call: RawCall & { readonly session?: ClientHttp2Session },
 ): Promise<Reply> {
-  const session = call.session ?? (await target.session());
   const headers: OutgoingHttp2Headers = { authorization, ...call.headers };
-  const answer = await callRaw(session, { ...call, headers });
-  return replyOfGrpc(answer, String(headers[":path"] ?? CREATE_PAYMENT));
+  return unlessOverloaded(async () => {
+    const session = call.session ?? (await target.session());
+    const answer = await callRaw(session, { ...call, headers });
+    return replyOfGrpc(answer, String(headers[":path"] ?? CREATE_PAYMENT));
+  });
 }
 
 function replyOfGrpc(answer: RawAnswer, path: string): Reply {
@@ -68,43 +85,59 @@ interface HttpResponse {
 }
 
 /** The same over HTTP/1.1. The body is sent as it is. */
-export async function sendHttp(target: Target, call: HttpCall): Promise<Reply> {
+export function sendHttp(target: Target, call: HttpCall): Promise<Reply> {
   const path = call.path ?? CREATE_PAYMENT;
-  const response = await receive(target, call, path).catch(() => undefined);
-  if (response === undefined) {
-    return { status: "CLOSED", reason: undefined, message: Buffer.alloc(0), payment: undefined };
-  }
-  const { status, reason, messages } = webAnswer(call.protocol, response);
-  const message = messages[0] ?? Buffer.alloc(0);
-  const isPayment = status === "OK" && path === CREATE_PAYMENT;
-  const payment = isPayment ? paymentIn(message, call.protocol) : undefined;
-  return { status, reason, message, payment };
+  return unlessOverloaded(async () => {
+    const response = await receive(target, call, path).catch(() => undefined);
+    return response === undefined ? NOTHING : replyOfHttp(response, path);
+  });
 }
 
-function paymentIn(message: Buffer, protocol: WebProtocol): Payment | undefined {
+/** Nothing came but the end of the connection. */
+export const NOTHING: Reply = {
+  status: "CLOSED",
+  reason: undefined,
+  message: Buffer.alloc(0),
+  payment: undefined,
+};
+
+function replyOfHttp({ status, headers, body }: HttpResponse, path: string): Reply {
+  const ok = status === 200;
+  const contentType = headers.get("content-type") ?? "";
+  // What was sent may have been said to be anything: so is what comes.
+  const protocol = PROTOCOLS.find(([type]) => contentType.startsWith(type))?.[1];
+  if (protocol === undefined || (!ok && protocol === "Connect")) {
+    return { ...NOTHING, status: `HTTP ${status}` };
+  }
+  const answer = webAnswerOf(protocol, { ok, headers }, body);
+  const message = answer.messages[0] ?? Buffer.alloc(0);
+  const isPayment = answer.status === "OK" && path === CREATE_PAYMENT;
+  const isJson = contentType.includes("json");
+  return {
+    status: answer.status,
+    reason: answer.reason,
+    message,
+    payment: isPayment ? paymentIn(message, isJson) : undefined,
+  };
+}
+
+const PROTOCOLS: readonly (readonly [contentType: string, protocol: WebProtocol])[] = [
+  ["application/grpc-web", "gRPC-Web"],
+  ["application/json", "Connect with JSON"],
+  ["application/proto", "Connect"],
+];
+
+function paymentIn(message: Buffer, isJson: boolean): Payment | undefined {
   return (
-    protocol === "Connect with JSON"
+    isJson
       ? fromJsonString(CreatePaymentResponseSchema, message.toString())
       : fromBinary(CreatePaymentResponseSchema, message)
   ).payment;
 }
 
-function webAnswer(protocol: WebProtocol, response: HttpResponse): Omit<WebAnswer, "replayed"> {
-  const { status, headers, body } = response;
-  const isOurs =
-    status === 200
-      ? headers.get("content-type") !== null
-      : /json/.test(headers.get("content-type") ?? "");
-  return isOurs
-    ? webAnswerOf(protocol, { ok: status === 200, headers }, body)
-    : { status: `HTTP ${status}`, messages: [] };
-}
-
-function receive(
-  { httpAddress, agent }: Target,
-  { protocol, body, headers, method = "POST" }: HttpCall,
-  path: string,
-): Promise<HttpResponse> {
+function receive(target: Target, call: HttpCall, path: string): Promise<HttpResponse> {
+  const { httpAddress, agent } = target;
+  const { protocol, body, headers, method = "POST" } = call;
   const { hostname, port } = new URL(`http://${httpAddress}`);
   return new Promise((resolve, reject) => {
     const request = httpRequest({
@@ -120,7 +153,14 @@ function receive(
         ...headers,
       },
     });
-    request.once("error", reject);
+    request.once("error", (error) => {
+      // The server may have closed a connection just when it was to be used again.
+      if (request.reusedSocket) {
+        receive(target, call, path).then(resolve, reject);
+      } else {
+        reject(error);
+      }
+    });
     request.once("response", (response) => {
       const parts: Buffer[] = [];
       response.on("data", (part: Buffer) => parts.push(part));

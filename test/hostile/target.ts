@@ -29,6 +29,7 @@ export function openTarget({ grpcAddress, httpAddress }: Addresses): Target {
   const open = new Set<ClientHttp2Session>();
   const lock = createLock();
   let shared: ClientHttp2Session | undefined;
+  let retired: ClientHttp2Session | undefined;
   let calls = 0;
 
   const ownSession: Target["ownSession"] = async (settings = {}) => {
@@ -52,7 +53,8 @@ export function openTarget({ grpcAddress, httpAddress }: Addresses): Target {
           shared.destroyed ||
           calls > CALLS_PER_SESSION
         ) {
-          shared?.close(); // once its calls have ended
+          retired?.close(); // its calls have ended by now
+          retired = shared;
           shared = await ownSession();
           calls = 1;
         }

@@ -108,7 +108,8 @@ export const paymentKinds: readonly Kind[] = [
         { reply: first, truth: "accepted", scope },
         {
           reply: second,
-          truth: isAlike === undefined ? "either" : isAlike ? "accepted" : "refused",
+          truth:
+            isAlike === undefined || !isOk(first) ? "either" : isAlike ? "accepted" : "refused",
           reasons: [
             "IDEMPOTENCY_KEY_REUSED",
             "IDEMPOTENCY_KEY_CONFLICT",

@@ -4,6 +4,7 @@ import { CREATE_PAYMENT } from "../../support/hostile-grpc.js";
 import type { Attempt, Reply } from "../attempt.js";
 import { type Context, type Kind, scopeOf } from "../kind.js";
 import { anyBytes, anyPayment, jsonOf } from "../payment.js";
+import { NOTHING } from "../send.js";
 import { CALLER_TOKEN, REQUEST_TIMEOUT_MS, SECRET } from "../settings.js";
 import { closeAfter, openTcp } from "../tcp.js";
 
@@ -91,12 +92,7 @@ const ODD_REQUESTS: readonly (() => string)[] = [
 
 function replyOf(received: Buffer): Reply {
   const status = /^HTTP\/1\.1 (\d+)/.exec(received.toString("latin1"))?.[1];
-  return {
-    status: status === undefined ? "CLOSED" : `HTTP ${status}`,
-    reason: undefined,
-    message: Buffer.alloc(0),
-    payment: undefined,
-  };
+  return status === undefined ? NOTHING : { ...NOTHING, status: `HTTP ${status}` };
 }
 
 /** Sends bytes, and expects that the service closes the connection in its own time. */

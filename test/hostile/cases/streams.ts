@@ -2,9 +2,10 @@ import type { ClientHttp2Session, ClientHttp2Stream } from "node:http2";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Random } from "../../simulation/random.js";
 import { CREATE_PAYMENT, framed } from "../../support/hostile-grpc.js";
-import type { Attempt, Reply } from "../attempt.js";
+import type { Attempt } from "../attempt.js";
 import { type Kind, scopeOf } from "../kind.js";
 import { anyBytes, anyPayment, bytesOf } from "../payment.js";
+import { NOTHING } from "../send.js";
 import { CALLER_TOKEN } from "../settings.js";
 import { closeAfter, openTcp } from "../tcp.js";
 
@@ -17,13 +18,6 @@ const MOST = 200;
 
 /** How long an attacker stays who would wait for ever. Milliseconds. */
 const STAY_MS = 150;
-
-const NOTHING: Reply = {
-  status: "CLOSED",
-  reason: undefined,
-  message: Buffer.alloc(0),
-  payment: undefined,
-};
 
 /** Only that the service goes on, and what it may have charged: nobody waits for an answer. */
 function unheard(key?: string): Attempt {
