@@ -139,6 +139,12 @@ function receive(target: Target, call: HttpCall, path: string): Promise<HttpResp
   const { httpAddress, agent } = target;
   const { protocol, body, headers, method = "POST" } = call;
   const { hostname, port } = new URL(`http://${httpAddress}`);
+  const all: OutgoingHttpHeaders = {
+    authorization,
+    "content-type": CONTENT_TYPES[protocol],
+    "content-length": Buffer.byteLength(body),
+    ...headers,
+  };
   return new Promise((resolve, reject) => {
     const request = httpRequest({
       agent,
@@ -146,12 +152,7 @@ function receive(target: Target, call: HttpCall, path: string): Promise<HttpResp
       port,
       path,
       method,
-      headers: {
-        authorization,
-        "content-type": CONTENT_TYPES[protocol],
-        "content-length": Buffer.byteLength(body),
-        ...headers,
-      },
+      headers: Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined)),
     });
     request.once("error", (error) => {
       // The server may have closed a connection just when it was to be used again.

@@ -52,7 +52,6 @@ const TIMEOUTS = [
   "1D",
   "0x1S",
   "1SS",
-  " 1S",
   "NaNS",
 ];
 

@@ -1,8 +1,10 @@
 import { InspectionService } from "../../../src/gen/payonce/idempotency/v1/inspection_pb.js";
 import { PaymentService } from "../../../src/gen/payonce/payments/v1/payments_pb.js";
+import type { Random } from "../../simulation/random.js";
 import { call } from "../call.js";
 import type { Kind } from "../kind.js";
 import { anyBytes, anyPayment, withFlips } from "../payment.js";
+import { sendHttp } from "../send.js";
 import {
   CALLER_TOKEN,
   OPERATOR_TOKEN,
@@ -39,7 +41,40 @@ const TENANTS = [
   "__proto__",
 ];
 
+/** What a query may say of a message, and none may be read from. */
+const QUERIES: readonly ((random: Random) => string)[] = [
+  () => "",
+  () => "connect=v1&encoding=json",
+  () => "connect=v1&encoding=json&message=",
+  () => "connect=v1&encoding=json&message={",
+  () => "connect=v1&encoding=json&message=%7B%22pageSize%22%3A%220x10%22%7D",
+  () => "connect=v1&encoding=json&message=%7B%22pageSizes%22%3A1%7D",
+  () => "connect=v1&encoding=json&message=%FF%FE",
+  () => "connect=v1&encoding=json&base64=1&message=!!!",
+  () => "connect=v1&encoding=xml&message=x",
+  () => "connect=v2&encoding=proto&message=x",
+  () => "connect=v1&encoding=proto&compression=zstd&base64=1&message=AA",
+  () => "connect=v1&encoding=proto&compression=gzip&base64=1&message=AA",
+  () => `connect=v1&encoding=json&message=${"[".repeat(6_000)}`,
+  (random) =>
+    `connect=v1&encoding=proto&base64=1&message=${anyBytes(random, random.integer(1, 40)).toString("base64url")}`,
+];
+
 export const readKinds: readonly Kind[] = [
+  {
+    name: "reads: queries of GET that are no message",
+    weight: 5,
+    async attack({ target, random }) {
+      const reply = await sendHttp(target, {
+        protocol: "Connect",
+        method: "GET",
+        path: `/payonce.payments.v1.PaymentService/ListPayments?${random.pick(QUERIES)(random)}`,
+        headers: { "content-type": undefined, "content-length": undefined },
+        body: "",
+      });
+      return { reply, truth: "either" };
+    },
+  },
   {
     name: "reads: tokens of pages that are none",
     weight: 5,

@@ -22,7 +22,12 @@ const STAY_MS = 150;
 /** Only that the service goes on, and what it may have charged: nobody waits for an answer. */
 function unheard(key?: string): Attempt {
   const scope = key === undefined ? {} : { scope: scopeOf(key) };
-  return { reply: NOTHING, truth: "either", isBelowUs: true, ...scope };
+  return {
+    reply: { ...NOTHING, status: "not awaited" },
+    truth: "either",
+    isBelowUs: true,
+    ...scope,
+  };
 }
 
 function begin(session: ClientHttp2Session, key: string, path = CREATE_PAYMENT): ClientHttp2Stream {
