@@ -8,7 +8,7 @@ import {
   universalRequestFromNodeRequest,
   universalResponseToNodeResponse,
 } from "@connectrpc/connect-node";
-import { guardedBody, withKnownEncoding } from "./guarded-body.js";
+import { guardedBody, readableHeaders } from "./guarded-body.js";
 
 export interface NodeListenerOptions
   extends Pick<ConnectNodeAdapterOptions, "contextValues" | "requestGate" | "routes"> {
@@ -89,11 +89,15 @@ export function connectNodeListener({
     return received.method === "POST" && isStream(body)
       ? {
           ...received,
-          header: withKnownEncoding(header),
+          header: readableHeaders(header),
           body: guardedBody(
             received,
             counted(body, () => onReceiving?.(request)),
-            { desc: method.input, maxBytes: maxRequestBytes },
+            {
+              desc: method.input,
+              maxBytes: maxRequestBytes,
+              jsonOptions: routerOptions.jsonOptions,
+            },
           ),
         }
       : received;

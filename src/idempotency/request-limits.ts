@@ -36,10 +36,17 @@ export function checkRequest(
   new RequestCheck(bytes, limits).message(desc, bytes.length, 1);
 }
 
+/** A field as it must stand on the wire. The decoder reads a field by its number alone: bytes of
+ * another wire type would mean one thing to this check, and another one to it. */
+interface Known {
+  readonly wireType: WireType;
+  readonly inside: Inside | undefined;
+}
+
 /** How a length-delimited field is looked into. */
 type Inside =
   | { readonly kind: "message"; readonly desc: DescMessage }
-  | { readonly kind: "map"; readonly value: Inside | undefined; readonly hasTextKey: boolean }
+  | { readonly kind: "map"; readonly entry: ReadonlyMap<number, Known> }
   | { readonly kind: "text"; readonly name: string }
   /** Packed numbers; `size` is that of one, 0 where it varies. */
   | { readonly kind: "numbers"; readonly size: number };
@@ -60,7 +67,7 @@ class RequestCheck {
     if (depth > this.#limits.maxDepth) {
       throw new RequestInvalid(`messages nest more than ${this.#limits.maxDepth} deep`);
     }
-    const fields = desc === undefined ? NO_FIELDS : insideOf(desc);
+    const fields = desc === undefined ? NO_FIELDS : fieldsOf(desc);
     while (this.#position < end) {
       const tag = this.#varint();
       const number = Math.floor(tag / 8);
@@ -68,32 +75,49 @@ class RequestCheck {
       if (wireType === WireType.EndGroup && group !== 0 && number === group) {
         return;
       }
-      this.#count(1);
-      switch (wireType) {
-        case WireType.Varint:
-          this.#varint();
-          break;
-        case WireType.Bit64:
-          this.#skip(8);
-          break;
-        case WireType.Bit32:
-          this.#skip(4);
-          break;
-        case WireType.LengthDelimited:
-          this.#delimited(fields.get(number), depth);
-          break;
-        case WireType.StartGroup: {
-          const inside = fields.get(number);
-          const groupDesc = inside?.kind === "message" ? inside.desc : undefined;
-          this.message(groupDesc, end, depth + 1, number);
-          break;
-        }
-        default:
-          throw malformed();
+      const inside = this.#insideOf(fields.get(number), wireType);
+      if (wireType === WireType.StartGroup) {
+        this.#count(1);
+        const groupDesc = inside?.kind === "message" ? inside.desc : undefined;
+        this.message(groupDesc, end, depth + 1, number);
+      } else {
+        this.#value(wireType, inside, depth);
       }
     }
     if (this.#position !== end || group !== 0) {
       throw malformed();
+    }
+  }
+
+  /** @throws RequestInvalid if a known field has another wire type than its own. */
+  #insideOf(known: Known | undefined, wireType: number): Inside | undefined {
+    if (known !== undefined && known.wireType !== wireType) {
+      const isPacked = wireType === WireType.LengthDelimited && known.inside?.kind === "numbers";
+      if (!isPacked) {
+        throw malformed();
+      }
+    }
+    return known?.inside;
+  }
+
+  /** The value of a field that is no group. */
+  #value(wireType: number, inside: Inside | undefined, depth: number): void {
+    this.#count(1);
+    switch (wireType) {
+      case WireType.Varint:
+        this.#varint();
+        break;
+      case WireType.Bit64:
+        this.#skip(8);
+        break;
+      case WireType.Bit32:
+        this.#skip(4);
+        break;
+      case WireType.LengthDelimited:
+        this.#delimited(inside, depth);
+        break;
+      default:
+        throw malformed();
     }
   }
 
@@ -111,7 +135,7 @@ class RequestCheck {
         this.message(inside.desc, end, depth + 1);
         break;
       case "map":
-        this.#entry(inside, end, depth + 1);
+        this.#entry(inside.entry, end, depth + 1);
         break;
       case "text":
         if (!isUtf8(this.#bytes.subarray(start, end))) {
@@ -120,37 +144,20 @@ class RequestCheck {
         break;
       case "numbers":
         this.#count(inside.size === 0 ? this.#countNumbers(end) : length / inside.size);
+        if (!this.#areWhole(inside.size, length, end)) {
+          throw malformed();
+        }
         break;
     }
     this.#position = end;
   }
 
   /** An entry of a map: key and value, and what else a sender put there. */
-  #entry(
-    { value, hasTextKey }: Inside & { readonly kind: "map" },
-    end: number,
-    depth: number,
-  ): void {
-    const fields = [undefined, hasTextKey ? MAP_KEY : undefined, value];
+  #entry(fields: ReadonlyMap<number, Known>, end: number, depth: number): void {
     while (this.#position < end) {
       const tag = this.#varint();
-      this.#count(1);
-      switch (tag % 8) {
-        case WireType.Varint:
-          this.#varint();
-          break;
-        case WireType.Bit64:
-          this.#skip(8);
-          break;
-        case WireType.Bit32:
-          this.#skip(4);
-          break;
-        case WireType.LengthDelimited:
-          this.#delimited(fields[Math.floor(tag / 8)], depth);
-          break;
-        default:
-          throw malformed();
-      }
+      const wireType = tag % 8;
+      this.#value(wireType, this.#insideOf(fields.get(Math.floor(tag / 8)), wireType), depth);
     }
     if (this.#position !== end) {
       throw malformed();
@@ -174,6 +181,11 @@ class RequestCheck {
       count += (this.#bytes[position] ?? 0) < 0x80 ? 1 : 0;
     }
     return count;
+  }
+
+  /** Whether packed numbers end where their field does; the decoder would read the last one on. */
+  #areWhole(size: number, length: number, end: number): boolean {
+    return size === 0 ? length === 0 || (this.#bytes[end - 1] ?? 0) < 0x80 : length % size === 0;
   }
 
   #skip(length: number): void {
@@ -203,78 +215,102 @@ class RequestCheck {
   }
 }
 
-const NO_FIELDS: ReadonlyMap<number, Inside> = new Map();
-const MAP_KEY: Inside = { kind: "text", name: "the key of a map" };
+const NO_FIELDS: ReadonlyMap<number, Known> = new Map();
 
 function malformed(): RequestInvalid {
   return new RequestInvalid("the request is not a serialized message of its type");
 }
 
-const insides = new WeakMap<DescMessage, ReadonlyMap<number, Inside>>();
+const fieldsByMessage = new WeakMap<DescMessage, ReadonlyMap<number, Known>>();
 
-/** What the length-delimited fields of a message hold, by number; other fields are left out. */
-function insideOf(desc: DescMessage): ReadonlyMap<number, Inside> {
-  const made = insides.get(desc);
-  if (made !== undefined) {
-    return made;
-  }
-  const fields = new Map<number, Inside>();
-  for (const field of desc.fields) {
-    const inside = insideOfField(field);
-    if (inside !== undefined) {
-      fields.set(field.number, inside);
-    }
-  }
-  insides.set(desc, fields);
-  return fields;
+/** The fields of a message, by number. */
+function fieldsOf(desc: DescMessage): ReadonlyMap<number, Known> {
+  const made =
+    fieldsByMessage.get(desc) ??
+    new Map(desc.fields.map((field) => [field.number, knownOf(field)]));
+  fieldsByMessage.set(desc, made);
+  return made;
 }
 
-function insideOfField(field: DescField): Inside | undefined {
+function knownOf(field: DescField): Known {
   const { name } = field;
   switch (field.fieldKind) {
     case "message":
-      return { kind: "message", desc: field.message };
+      return messageField(field.message, field.delimitedEncoding);
     case "map":
-      return {
+      return delimited({
         kind: "map",
-        hasTextKey: field.mapKey === ScalarType.STRING,
-        value:
-          field.mapKind === "message"
-            ? { kind: "message", desc: field.message }
-            : field.mapKind === "scalar" && field.scalar === ScalarType.STRING
-              ? { kind: "text", name }
-              : undefined,
-      };
+        entry: new Map([
+          [1, scalarField(field.mapKey, "the key of a map")],
+          [2, mapValue(field)],
+        ]),
+      });
     case "list":
       if (field.listKind === "message") {
-        return { kind: "message", desc: field.message };
+        return messageField(field.message, field.delimitedEncoding);
       }
-      return field.listKind === "enum"
-        ? { kind: "numbers", size: 0 }
-        : insideOfScalar(field.scalar, name);
+      return listItem(field.listKind === "enum" ? ScalarType.INT32 : field.scalar, name);
     case "scalar":
-      return field.scalar === ScalarType.STRING ? { kind: "text", name } : undefined;
+      return scalarField(field.scalar, name);
     case "enum":
-      return undefined;
+      return scalarField(ScalarType.INT32, name);
   }
 }
 
-/** Items of a list of scalars. */
-function insideOfScalar(scalar: ScalarType, name: string): Inside | undefined {
+function mapValue(field: DescField & { readonly fieldKind: "map" }): Known {
+  switch (field.mapKind) {
+    case "message":
+      return messageField(field.message, false);
+    case "scalar":
+      return scalarField(field.scalar, field.name);
+    case "enum":
+      return scalarField(ScalarType.INT32, field.name);
+  }
+}
+
+function messageField(desc: DescMessage, isGroup: boolean): Known {
+  const inside: Inside = { kind: "message", desc };
+  return isGroup ? { wireType: WireType.StartGroup, inside } : delimited(inside);
+}
+
+function scalarField(scalar: ScalarType, name: string): Known {
+  return scalar === ScalarType.STRING
+    ? delimited({ kind: "text", name })
+    : { wireType: wireTypeOf(scalar), inside: undefined };
+}
+
+/** One of a list of scalars, or all of it where they can be packed. */
+function listItem(scalar: ScalarType, name: string): Known {
+  const wireType = wireTypeOf(scalar);
+  return wireType === WireType.LengthDelimited
+    ? scalarField(scalar, name)
+    : { wireType, inside: { kind: "numbers", size: SIZES.get(wireType) ?? 0 } };
+}
+
+/** Of numbers that do not vary in size. Bytes. */
+const SIZES: ReadonlyMap<WireType, number> = new Map([
+  [WireType.Bit64, 8],
+  [WireType.Bit32, 4],
+]);
+
+function delimited(inside: Inside): Known {
+  return { wireType: WireType.LengthDelimited, inside };
+}
+
+function wireTypeOf(scalar: ScalarType): WireType {
   switch (scalar) {
     case ScalarType.STRING:
-      return { kind: "text", name };
     case ScalarType.BYTES:
-      return undefined;
+      return WireType.LengthDelimited;
     case ScalarType.DOUBLE:
     case ScalarType.FIXED64:
     case ScalarType.SFIXED64:
-      return { kind: "numbers", size: 8 };
+      return WireType.Bit64;
     case ScalarType.FLOAT:
     case ScalarType.FIXED32:
     case ScalarType.SFIXED32:
-      return { kind: "numbers", size: 4 };
+      return WireType.Bit32;
     default:
-      return { kind: "numbers", size: 0 };
+      return WireType.Varint;
   }
 }

@@ -1,6 +1,13 @@
 import { once } from "node:events";
-import { type ClientHttp2Session, connect, type OutgoingHttpHeaders } from "node:http2";
+import {
+  type ClientHttp2Session,
+  type ClientHttp2Stream,
+  connect,
+  type OutgoingHttpHeaders,
+  type Settings,
+} from "node:http2";
 import { connect as connectTcp } from "node:net";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { ErrorInfoSchema } from "../../src/gen/google/rpc/error_details_pb.js";
 import { StatusSchema } from "../../src/gen/google/rpc/status_pb.js";
@@ -22,12 +29,15 @@ export interface RawAnswer {
   readonly reason: string | undefined;
   /** The code of the RST_STREAM, 0 where there was none. */
   readonly resetCode: number;
+  /** All that came as the body: of an OK, its message as gRPC frames it. */
+  readonly body: Buffer;
 }
 
 export interface RawCall {
   /** Instead of, or beside, those of a correct call; undefined leaves one out. */
   readonly headers?: OutgoingHttpHeaders;
-  readonly body?: Uint8Array;
+  /** In one piece, or in those that are given, each sent for itself. */
+  readonly body?: Uint8Array | readonly Uint8Array[];
   /** Leaves the request unfinished. */
   readonly isOpen?: boolean;
 }
@@ -36,9 +46,11 @@ export interface RawCall {
 export async function connectRaw(
   address: string,
   localAddress = "127.0.0.1",
+  settings: Settings = {},
 ): Promise<ClientHttp2Session> {
   const { hostname, port } = new URL(`http://${address}`);
   const session = connect(`http://${address}`, {
+    settings,
     maxSessionMemory: 4_096, // MiB; of its own queue, or it would reset the streams itself
     createConnection: () => connectTcp({ host: hostname, port: Number(port), localAddress }),
   });
@@ -85,17 +97,14 @@ export function callRaw(
     });
   }
   stream.on("error", () => {}); // told by its reset code
-  stream.resume();
-  if (isOpen) {
-    stream.write(body);
-  } else {
-    stream.end(body);
-  }
+  const parts: Buffer[] = [];
+  stream.on("data", (part: Buffer) => parts.push(part));
+  void sendBody(stream, body instanceof Uint8Array ? [body] : body, isOpen);
   return new Promise((resolve, reject) => {
     const limit = setTimeout(() => reject(new Error("no answer")), ANSWER_LIMIT_MS);
     const settle = () => {
       clearTimeout(limit);
-      resolve(answerOf(received, stream.rstCode ?? 0));
+      resolve(answerOf(received, { resetCode: stream.rstCode ?? 0, body: Buffer.concat(parts) }));
     };
     stream.once("close", settle);
     // Reset with NO_ERROR, Node's side of a stream stays open until all of the request is sent.
@@ -103,7 +112,26 @@ export function callRaw(
   });
 }
 
-function answerOf(headers: Record<string, unknown>, resetCode: number): RawAnswer {
+async function sendBody(
+  stream: ClientHttp2Stream,
+  pieces: readonly Uint8Array[],
+  isOpen: boolean,
+): Promise<void> {
+  for (const piece of pieces) {
+    stream.write(piece);
+    if (pieces.length > 1) {
+      await nextTurn(); // or they would leave in one frame
+    }
+  }
+  if (!isOpen) {
+    stream.end();
+  }
+}
+
+function answerOf(
+  headers: Record<string, unknown>,
+  received: Pick<RawAnswer, "resetCode" | "body">,
+): RawAnswer {
   const status = headers["grpc-status"];
   const details = headers["grpc-status-details-bin"];
   const [first] =
@@ -115,6 +143,6 @@ function answerOf(headers: Record<string, unknown>, resetCode: number): RawAnswe
     grpcStatus: status === undefined ? undefined : Number(status),
     grpcMessage: decodeURIComponent(String(headers["grpc-message"] ?? "")),
     reason: first && fromBinary(ErrorInfoSchema, first.value).reason,
-    resetCode,
+    ...received,
   };
 }

@@ -58,8 +58,16 @@ export async function postAs(protocol: WebProtocol, call: WebCall): Promise<WebA
       protocol === "Connect with JSON" ? JSON.stringify(json) : isGrpcWeb ? frame(binary) : binary,
     signal: AbortSignal.timeout(limitMs),
   });
-  const body = Buffer.from(await response.arrayBuffer());
-  return isGrpcWeb ? grpcWebAnswer(response, body) : connectAnswer(response, body);
+  return webAnswerOf(protocol, response, Buffer.from(await response.arrayBuffer()));
+}
+
+/** What a response with its body says in this protocol. */
+export function webAnswerOf(
+  protocol: WebProtocol,
+  response: Pick<Response, "ok" | "headers">,
+  body: Buffer,
+): WebAnswer {
+  return protocol === "gRPC-Web" ? grpcWebAnswer(response, body) : connectAnswer(response, body);
 }
 
 const CONTENT_TYPES: Record<WebProtocol, string> = {
@@ -73,7 +81,7 @@ interface ConnectErrorBody {
   readonly details?: readonly { readonly type: string; readonly value: string }[];
 }
 
-function connectAnswer({ ok, headers }: Response, body: Buffer): WebAnswer {
+function connectAnswer({ ok, headers }: Pick<Response, "ok" | "headers">, body: Buffer): WebAnswer {
   const replayed = headers.get("idempotency-replayed") === "true";
   if (ok) {
     return { status: "OK", replayed, messages: [body] };
@@ -93,7 +101,7 @@ function connectAnswer({ ok, headers }: Response, body: Buffer): WebAnswer {
 /** The flag of the frame that carries the trailers. */
 const TRAILERS_FLAG = 0x80;
 
-function grpcWebAnswer({ headers }: Response, body: Buffer): WebAnswer {
+function grpcWebAnswer({ headers }: Pick<Response, "headers">, body: Buffer): WebAnswer {
   const messages: Buffer[] = [];
   let trailers = headers;
   for (let at = 0; at < body.length; ) {

@@ -98,6 +98,44 @@ describe("a request within the bounds", { timeout: PROPERTY_TIMEOUT_MS }, () => 
   });
 });
 
+describe("a known field of another wire type, which the decoder would read as its own", () => {
+  const field = (wireType: WireType, ...bytes: readonly number[]) =>
+    new Uint8Array([...new BinaryWriter().tag(numberOf("string"), wireType).finish(), ...bytes]);
+
+  it.each([
+    ["four bytes that are a text", field(WireType.Bit32, 3, 0x61, 0xff, 0x61)],
+    ["eight bytes that are a text", field(WireType.Bit64, 7, 0xff, 0, 0, 0, 0, 0, 0)],
+    ["a varint that is the length of a text", field(WireType.Varint, 0)],
+    ["a group", field(WireType.StartGroup, ...field(WireType.EndGroup))],
+  ])("is refused: %s", (_, bytes) => {
+    expect(() => check(bytes)).toThrow(RequestInvalid);
+  });
+
+  it("hides no fields from the bounds", () => {
+    const field = new BinaryWriter().tag(9_999, WireType.Varint).uint32(1).finish();
+    const hidden = delimited(9_999, repeated(field, 20_000 * field.length));
+    const head = hidden.length - 20_000 * field.length;
+    // Four bytes to who believes the wire type; to the decoder, bytes that end where the hidden fields begin.
+    const blob = new BinaryWriter().tag(numberOf("bytes"), WireType.Bit32).finish();
+    const bytes = new Uint8Array([...blob, 3 + head, 0, 0, 0, ...hidden]);
+    expect(fromBinary(KindsSchema, bytes).$unknown).toHaveLength(20_000);
+    expect(() => check(bytes)).toThrow(RequestInvalid);
+  });
+
+  it.each([
+    ["sint32s", [1, 0x80]],
+    ["doubles", [0, 0, 0, 0]],
+  ])("is refused where packed numbers end within one: %s", (name, content) => {
+    const bytes = delimited(numberOf(name), new Uint8Array(content));
+    expect(() => check(bytes)).toThrow(RequestInvalid);
+  });
+
+  it("is refused in the entry of a map too", () => {
+    const key = new BinaryWriter().tag(1, WireType.Bit32).fixed32(0).finish();
+    expect(() => check(delimited(numberOf("string_map"), key))).toThrow(RequestInvalid);
+  });
+});
+
 describe("a text that is not UTF-8", () => {
   const broken = new Uint8Array([0x61, 0xff]);
   it.each(["string", "strings"])("is refused by the name of its field: %s", (name) => {

@@ -56,6 +56,9 @@ describe("a body that cannot be read is REQUEST_INVALID", () => {
       gzipSync(JSON_PAYMENT).subarray(0, 40),
     ],
     ["is in an encoding that nobody knows", { "content-encoding": "zstd" }],
+    ["comes with a timeout that is no number", { "connect-timeout-ms": "1e3" }],
+    ["comes with a timeout of years", { "connect-timeout-ms": "9999999999" }],
+    ["comes with a negative timeout", { "connect-timeout-ms": "-1" }],
   ])("JSON that %s", async (_, headers, body: Uint8Array = JSON_PAYMENT) => {
     const { status, text } = await send("application/json", body, headers);
     expect(status, text).toBe(400);
@@ -67,6 +70,7 @@ describe("a body that cannot be read is REQUEST_INVALID", () => {
     ["a compressed flag without an encoding", framed(PAYMENT, 1), {}],
     ["a flag that is not true", framed(PAYMENT, 1), { "grpc-encoding": "gzip" }],
     ["an encoding that nobody knows", framed(PAYMENT, 1), { "grpc-encoding": "zstd" }],
+    ["a timeout without a unit", framed(PAYMENT), { "grpc-timeout": "20" }],
   ])("gRPC-Web with %s", async (_, body, headers) => {
     const { text, headers: received } = await send(web, body, headers);
     const status = received.get("grpc-status") ?? /grpc-status: (\d+)/.exec(text)?.[1];

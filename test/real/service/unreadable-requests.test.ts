@@ -85,6 +85,10 @@ describe("a request in JSON that nobody can mean", () => {
     ["an amount of a million digits", amount(`"${"9".repeat(300_000)}"`)],
     ["levels without end", "[".repeat(300_000)],
     ["no JSON", "amount=5"],
+    ["an unknown field", '{"amounts":5}'],
+    ["a text for a number", '{"captureMethod":{"secret":1}}'],
+    ["a field twice", '{"paymentMethod":"a","payment_method":"b"}'],
+    ["no object", '"secret"'],
     ["more bytes than the schema allows", `{"description":"${"a".repeat(TOO_LARGE)}"}`],
   ])("%s: REQUEST_INVALID", async (what, body) => {
     const key = `json ${what}`.replaceAll(" ", "-");
@@ -94,5 +98,6 @@ describe("a request in JSON that nobody can mean", () => {
     expect(error.code).toBe("invalid_argument");
     expect(JSON.stringify(error.details)).toContain("REQUEST_INVALID");
     expect(answer.text.length).toBeLessThan(2_000); // nothing of what was sent comes back
+    expect(answer.text).not.toContain("secret");
   });
 });
