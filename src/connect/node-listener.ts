@@ -9,6 +9,7 @@ import {
   universalResponseToNodeResponse,
 } from "@connectrpc/connect-node";
 import { guardedBody, readableHeaders } from "./guarded-body.js";
+import { isByQuery, withBody } from "./query-request.js";
 
 export interface NodeListenerOptions
   extends Pick<ConnectNodeAdapterOptions, "contextValues" | "requestGate" | "routes"> {
@@ -81,10 +82,11 @@ export function connectNodeListener({
   }
 
   function guardedRequest(
-    { method }: UniversalHandler,
-    received: UniversalServerRequest,
+    handler: UniversalHandler,
+    arrived: UniversalServerRequest,
     request: IncomingMessage,
   ): UniversalServerRequest {
+    const received = isByQuery(handler, arrived) ? withBody(arrived) : arrived;
     const { body, header } = received;
     return received.method === "POST" && isStream(body)
       ? {
@@ -94,7 +96,7 @@ export function connectNodeListener({
             received,
             counted(body, () => onReceiving?.(request)),
             {
-              desc: method.input,
+              desc: handler.method.input,
               maxBytes: maxRequestBytes,
               jsonOptions: routerOptions.jsonOptions,
             },

@@ -1,5 +1,6 @@
 import { type ClientHttp2Session, type ClientHttp2Stream, connect, constants } from "node:http2";
 import { create, type DescMethod, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
+import { framed } from "./hostile-grpc.js";
 
 /** An HTTP/2 connection whose streams the test opens, and breaks, by itself. */
 export interface RawGrpc {
@@ -32,16 +33,9 @@ export function openRawGrpc(target: string, options: RawGrpcOptions = {}): RawGr
         ...(key === undefined ? {} : { "idempotency-key": key }),
       });
       stream.on("error", () => {});
-      stream.end(frame(toBinary(method.input, create(method.input, request))));
+      stream.end(framed(toBinary(method.input, create(method.input, request))));
       return stream;
     },
     close: () => session.destroy(),
   };
-}
-
-/** A message as gRPC sends it: not compressed, its length before it. */
-export function frame(message: Uint8Array): Buffer {
-  const head = Buffer.alloc(5);
-  head.writeUInt32BE(message.length, 1);
-  return Buffer.concat([head, message]);
 }

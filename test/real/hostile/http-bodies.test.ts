@@ -81,3 +81,41 @@ describe("a body that cannot be read is REQUEST_INVALID", () => {
     ).toContain("REQUEST_INVALID");
   });
 });
+
+describe("a read by GET", () => {
+  async function get(query: string) {
+    const path = "/payonce.payments.v1.PaymentService/ListPayments";
+    const answer = await fetch(`http://${cluster.services[0]?.httpAddress}${path}?${query}`);
+    return { status: answer.status, text: await answer.text() };
+  }
+
+  it.each([
+    ["JSON", `encoding=json&message=${encodeURIComponent('{"pageSize":1}')}`],
+    ["nothing in JSON", "encoding=json&message={}"],
+    ["bytes", "encoding=proto&base64=1&message=CAE"],
+    [
+      "compressed",
+      `encoding=json&compression=gzip&base64=1&message=${gzipSync("{}").toString("base64url")}`,
+    ],
+  ])("is answered: %s", async (_, query) => {
+    const { status, text } = await get(`connect=v1&${query}`);
+    expect(status, text).toBe(200);
+  });
+
+  it.each([
+    ["no encoding", ""],
+    ["an encoding that nobody knows", "encoding=xml&message=x"],
+    ["bytes that are no message", "encoding=proto&base64=1&message=CA"],
+    ["no base64", "encoding=json&base64=1&message=!!!"],
+    ["no JSON", "encoding=json&message={"],
+    [
+      "a number in another form",
+      `encoding=json&message=${encodeURIComponent('{"pageSize":"0x1"}')}`,
+    ],
+    ["what cannot be decompressed", "encoding=proto&compression=gzip&base64=1&message=CAE"],
+  ])("is told REQUEST_INVALID: %s", async (_, query) => {
+    const { status, text } = await get(query);
+    expect(status, text).toBe(400);
+    expect(text).toContain("REQUEST_INVALID");
+  });
+});
