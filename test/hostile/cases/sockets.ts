@@ -91,7 +91,7 @@ const ODD_REQUESTS: readonly (() => string)[] = [
 ];
 
 function replyOf(received: Buffer): Reply {
-  const status = /^HTTP\/1\.1 (\d+)/.exec(received.toString("latin1"))?.[1];
+  const status = /^HTTP\/1\.1 ([2-5]\d\d)/m.exec(received.toString("latin1"))?.[1];
   return status === undefined ? NOTHING : { ...NOTHING, status: `HTTP ${status}` };
 }
 
