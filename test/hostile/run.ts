@@ -78,7 +78,7 @@ export async function run(options: RunOptions): Promise<Run> {
       onBatch(end - from, now);
     }
     target.close();
-    const filesAfter = state.ended ? 0 : await filesLeft(meter, filesBefore);
+    const filesAfter = state.ended ? 0 : await filesLeft(meter);
     if (state.ended) {
       onProblem(`the service has ended by itself:\n${service.output().slice(-2_000)}`);
     } else if (filesAfter > filesBefore + bounds.LEFT_FILES_LIMIT) {
@@ -169,11 +169,17 @@ function outputProblems(written: string, cases: number): readonly string[] {
   ];
 }
 
-/** How many stay open once attackers have gone and the service had time to see it. */
-async function filesLeft(meter: Meter, before: number): Promise<number> {
-  const isLow = async () => (await meter.openFiles()) <= before + bounds.LEFT_FILES_LIMIT;
-  await waitUntil(isLow, bounds.CLOSING_LIMIT_MS).catch(() => {}); // then it is told
-  return meter.openFiles();
+/** How many stay open once attackers have gone and the service had time to close what they left. */
+async function filesLeft(meter: Meter): Promise<number> {
+  let [files, sinceMs] = [await meter.openFiles(), performance.now()];
+  await waitUntil(async () => {
+    const now = await meter.openFiles();
+    if (now !== files) {
+      [files, sinceMs] = [now, performance.now()];
+    }
+    return performance.now() - sinceMs > bounds.SETTLED_MS;
+  }, bounds.CLOSING_LIMIT_MS).catch(() => {}); // then the last is told
+  return files;
 }
 
 export function repeatable(seed: number, { number, kind }: Pick<Case, "number" | "kind">): string {

@@ -22,12 +22,15 @@ export const GROWTH_LIMIT_MB = 250;
 /** Batches after which the process has all its code, pools and buffers. */
 export const WARM_UP_BATCHES = 3;
 
-/** File descriptors more than at the start: while connections of attackers may be open, and after. */
+/**
+ * File descriptors more than at the start: while connections of attackers may be open, and after.
+ * Some are the service's own, to the database: it opens as many as its load takes.
+ */
 export const OPEN_FILES_LIMIT = 600;
 export const LEFT_FILES_LIMIT = 50;
 
-/** Until the service has closed what attackers have left. Milliseconds. */
-export const CLOSING_LIMIT_MS = 20_000;
+/** Until the service has closed what attackers have left: nothing changes for a while. Milliseconds. */
+export const CLOSING_LIMIT_MS = 30_000;
 
 /** What the log may grow by in a batch, and for each of its cases: an attacker must not fill a disk. Bytes. */
 export const LOG_BYTES_FLOOR = 10_000;
@@ -35,6 +38,9 @@ export const LOG_BYTES_PER_CASE = 200;
 
 /** How long a request may take to be complete; short, so that many come to their end. Milliseconds. */
 export const REQUEST_TIMEOUT_MS = 3_000;
+
+/** Longer than the service waits for a connection to say something. Milliseconds. */
+export const SETTLED_MS = 2.5 * REQUEST_TIMEOUT_MS;
 
 /** Attackers have an address of their own, and take no connection from others. */
 export const ATTACKER_ADDRESS = "127.0.0.2";
