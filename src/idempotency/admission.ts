@@ -25,8 +25,11 @@ const RETRY_DELAY_MS = 1_000;
 /** Times as long at most, doubling: a few different answers, each made once. */
 const LONGEST_RETRY = 16;
 
-/** Calls that one tenant may always have at work: fewer would leave batches empty. */
-const MIN_LIMIT = 16;
+/**
+ * Calls that one tenant may always have at work: fewer would leave batches
+ * empty, and a database that was away for a moment is no overload.
+ */
+const MIN_LIMIT = 64;
 
 /** The last places go only to tenants that have fewer than as many. */
 const RESERVED_SHARE = 0.1;

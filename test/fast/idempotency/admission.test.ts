@@ -4,7 +4,7 @@ import { createManualClock } from "../../support/idempotency/manual-clock.js";
 
 const MAX_WORK_MS = 400;
 const FIRST_LIMIT = 1_000;
-const LEAST_LIMIT = 16;
+const LEAST_LIMIT = 64;
 
 /** After some calls that took as long as they take on a quiet machine. */
 async function warm() {
