@@ -223,7 +223,7 @@ export function createExecutor<Transaction = never>(
   /** Claims, where the policy says so once a call in flight has its answer; then answers. */
   async function claimAndAnswer(request: ExecuteRequest<Transaction>): Promise<Reply> {
     const { policy, fingerprint, message, invalid } = request;
-    const enteredAtMs = clock.nowMs();
+    let enteredAtMs = clock.nowMs();
     const scope = rememberingScope(request.scope);
     if (invalid !== undefined && !(await retrying(clock, () => hasRecord(scope)))) {
       return refusedReply(invalid);
@@ -262,7 +262,9 @@ export function createExecutor<Transaction = never>(
         return answer(request, claiming, enteredAtMs);
       }
       const signals = [request.signal, stopping.signal];
-      await sleep(clock, Math.min(leftMs, refusals.delayUntilAnswer(scope, result)), ...signals);
+      const delayMs = Math.min(leftMs, refusals.delayUntilAnswer(scope, result));
+      await withoutPlace(scope, () => sleep(clock, delayMs, ...signals));
+      enteredAtMs = clock.nowMs();
       if (signals.some(({ aborted }) => aborted)) {
         return answer(request, claiming, enteredAtMs); // asking again might begin what nobody waits for, or should begin
       }
@@ -316,25 +318,32 @@ export function createExecutor<Transaction = never>(
       : attempt({ store, clock, claim, policy, maxExecutionMs, run, elsewhere, running });
   }
 
+  /** While the work lasts, its call takes no place from others of its tenant. */
+  async function withoutPlace<Result>(
+    { tenant }: Scope,
+    work: () => Promise<Result>,
+  ): Promise<Result> {
+    admission.pause(tenant);
+    try {
+      return await work();
+    } finally {
+      admission.resume(tenant);
+    }
+  }
+
   async function runClaimed(call: ClaimedCall<Transaction>): Promise<Reply> {
     const { scope } = call.claim;
     const { enteredAtMs } = call;
     const startedAtMs = clock.nowMs();
     let elsewhereMs = 0;
-    const withoutPlace: Execution<Transaction>["elsewhere"] = async (work) => {
+    const result = await attemptOnce(call, async (work) => {
       const leftAtMs = clock.nowMs();
-      admission.pause(scope.tenant);
       try {
-        return await work();
+        return await (enteredAtMs === undefined ? work() : withoutPlace(scope, work));
       } finally {
-        admission.resume(scope.tenant);
         elsewhereMs += clock.nowMs() - leftAtMs;
       }
-    };
-    const result = await attemptOnce(
-      call,
-      enteredAtMs === undefined ? (work) => work() : withoutPlace,
-    );
+    });
     const answerBytes = result.kind === "ended" ? sizeOfOutcome(result.outcome) : 0;
     const reply = await holding(answerBytes, () => settle(call, result));
     const endedAtMs = clock.nowMs();
