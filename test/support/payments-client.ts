@@ -31,7 +31,11 @@ const CALL_LIMIT_MS = 30_000;
 /** How long a caller keeps retrying before the test fails. */
 const RETRY_LIMIT_MS = 40_000;
 
-const RETRYABLE: ReadonlySet<Code> = new Set([Code.ABORTED, Code.UNAVAILABLE]);
+const RETRYABLE: ReadonlySet<Code> = new Set([
+  Code.ABORTED,
+  Code.UNAVAILABLE,
+  Code.RESOURCE_EXHAUSTED,
+]);
 
 export interface PaymentsClientOptions {
   readonly credentials?: ChannelCredentials;
