@@ -8,6 +8,7 @@ import {
 import { setTimeout as sleep } from "node:timers/promises";
 import { status } from "@grpc/grpc-js";
 import { KEY_METADATA } from "../../src/idempotency/key.js";
+import { framed } from "../../test/support/hostile-grpc.js";
 import { CREATE_PAYMENT, encodeRequest } from "./client.js";
 import { type Latency, latencyOf } from "./plan.js";
 
@@ -55,7 +56,7 @@ const RETRYABLE: ReadonlySet<status> = new Set([
 export async function runOpenLoop(plan: OpenLoopPlan): Promise<OpenLoopDone> {
   const { rate, seconds } = plan;
   const sessions = createSessions(plan.target);
-  const body = frame(encodeRequest());
+  const body = framed(encodeRequest());
   const timesMs: number[] = [];
   const codes = new Map<string, number>();
   const open: Promise<void>[] = [];
@@ -178,11 +179,4 @@ function send(
     stream.resume();
     stream.end(call.body);
   });
-}
-
-/** As gRPC sends a message: not compressed, its length before it. */
-function frame(message: Uint8Array): Buffer {
-  const head = Buffer.alloc(5);
-  head.writeUInt32BE(message.length, 1);
-  return Buffer.concat([head, message]);
 }

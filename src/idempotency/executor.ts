@@ -86,7 +86,7 @@ export interface ExecuteRequest<Transaction> {
   /** Aborted when nobody waits for the reply. Ends waiting, never an attempt. */
   readonly signal: AbortSignal;
   /** Whether the signal is aborted, where that is known without making one. Nothing is begun then. */
-  readonly isAbandoned?: () => boolean;
+  readonly isAbandoned?: (() => boolean) | undefined;
 }
 
 /** What came of asking for a claim. */
@@ -234,7 +234,7 @@ export function createExecutor<Transaction = never>(
       fingerprint,
       request: request.request,
       ...(message === undefined ? {} : { message }),
-      ...(request.isAbandoned === undefined ? {} : { isAbandoned: request.isAbandoned }),
+      isAbandoned: request.isAbandoned,
       onLostOwner: policy.onLostOwner,
       leaseMs: policy.leaseMs,
     };

@@ -28,7 +28,7 @@ export interface IncomingCall<Desc extends DescMessage, Transaction> {
   /** Aborted when nobody waits for the reply. */
   readonly signal: AbortSignal;
   /** Whether it is aborted, where that is known without making one. */
-  readonly isAbandoned?: () => boolean;
+  readonly isAbandoned?: (() => boolean) | undefined;
 }
 
 /**
@@ -60,7 +60,7 @@ export async function serve<Desc extends DescMessage, Transaction>(
             message: call.message,
             invalid: call.validate?.(call.message, reading.key),
             run,
-            ...(call.isAbandoned === undefined ? {} : { isAbandoned: call.isAbandoned }),
+            isAbandoned: call.isAbandoned,
             get signal() {
               return call.signal;
             },

@@ -20,7 +20,7 @@ export interface ClaimRequest {
   /** The request as the handler gets it, for a store that begins the handler's work with the claim. */
   readonly message?: object;
   /** Whether nobody waits for the answer any more: a claim that was not sent by then need not be. */
-  readonly isAbandoned?: () => boolean;
+  readonly isAbandoned?: (() => boolean) | undefined;
   readonly onLostOwner: OnLostOwner;
   /** How long the claim lives without `extend`. Milliseconds on the store's clock. */
   readonly leaseMs: number;

@@ -2,7 +2,6 @@ import { once } from "node:events";
 import * as http from "node:http";
 import * as https from "node:https";
 import type { AddressInfo } from "node:net";
-import { TLSSocket } from "node:tls";
 import { createContextKey, createContextValues, type HandlerContext } from "@connectrpc/connect";
 import {
   authenticationGate,
@@ -20,7 +19,7 @@ import {
   UNFINISHED_BYTES,
 } from "./edge.js";
 import { createHostCheck } from "./http-hosts.js";
-import { type Credentials, certificateOf } from "./identity.js";
+import { type Credentials, verifiedCertificate } from "./identity.js";
 import type { Metrics } from "./metrics.js";
 import { isForged, tlsOptions } from "./tls.js";
 import { createUnfinishedRequests, type UnfinishedRequests } from "./unfinished-requests.js";
@@ -139,12 +138,6 @@ function serviceListener<Transaction>(
         .set(certificateKey, verifiedCertificate(request.socket))
         .set(peerKey, `${request.socket.remoteAddress}:${request.socket.remotePort}`),
   });
-}
-
-function verifiedCertificate(socket: unknown): Credentials["certificate"] {
-  return socket instanceof TLSSocket && socket.authorized
-    ? certificateOf(socket.getPeerCertificate())
-    : undefined;
 }
 
 function createServer(

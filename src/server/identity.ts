@@ -1,4 +1,4 @@
-import type { PeerCertificate } from "node:tls";
+import { type PeerCertificate, TLSSocket } from "node:tls";
 import { type Caller, DEFAULT_CALLER } from "../idempotency/call.js";
 import { Code } from "../idempotency/code.js";
 import { CallError, type ErrorDescription } from "../idempotency/errors.js";
@@ -30,6 +30,13 @@ export function certificateOf(
   const { CN: commonName, OU: units = [] } = subject;
   return typeof commonName === "string"
     ? { commonName, units: [units].flat().map(String) }
+    : undefined;
+}
+
+/** The certificate that a peer has shown on a socket, where somebody trusted has signed it. */
+export function verifiedCertificate(socket: unknown): ClientCertificate | undefined {
+  return socket instanceof TLSSocket && socket.authorized
+    ? certificateOf(socket.getPeerCertificate())
     : undefined;
 }
 

@@ -1,4 +1,5 @@
 import type { Logger } from "./log.js";
+import { createPace } from "./pace.js";
 
 /** How often a line is written while it lasts. Milliseconds. */
 const INTERVAL_MS = 10_000;
@@ -11,15 +12,11 @@ export interface OverloadLogOptions {
 
 /** Makes what is told of each call refused for overload, and says so in the log now and then. */
 export function createOverloadLog({ log, now }: OverloadLogOptions): () => void {
-  let nextAtMs = Number.NEGATIVE_INFINITY;
-  let refused = 0;
+  const pace = createPace({ intervalMs: INTERVAL_MS, now });
   return () => {
-    refused += 1;
-    const nowMs = now();
-    if (nowMs >= nextAtMs) {
-      log.warn({ refused }, "calls are refused: more come than can be done");
-      nextAtMs = nowMs + INTERVAL_MS;
-      refused = 0;
+    const omitted = pace();
+    if (omitted !== undefined) {
+      log.warn({ refused: omitted + 1 }, "calls are refused: more come than can be done");
     }
   };
 }

@@ -1,11 +1,10 @@
 import type { Http2Session, IncomingHttpHeaders } from "node:http2";
-import { TLSSocket } from "node:tls";
 import type { Admission } from "../idempotency/admission.js";
 import type { ErrorDescription } from "../idempotency/errors.js";
 import { policiesOf } from "../idempotency/policy.js";
 import { overloaded } from "../idempotency/refusals.js";
 import type { MountedService } from "./edge.js";
-import { type Authenticator, certificateOf } from "./identity.js";
+import { type Authenticator, verifiedCertificate } from "./identity.js";
 
 export interface ShedderOptions {
   readonly admission: Admission;
@@ -20,15 +19,6 @@ export type Shedder = (
   headers: IncomingHttpHeaders,
   session: Http2Session,
 ) => ErrorDescription | undefined;
-
-/** Made once for each delay. */
-const refusals = new Map<number, ErrorDescription>();
-
-function refusalFor(retryDelayMs: number): ErrorDescription {
-  const known = refusals.get(retryDelayMs) ?? overloaded(retryDelayMs);
-  refusals.set(retryDelayMs, known);
-  return known;
-}
 
 /**
  * Refuses calls that would not be taken before anything is spent on them: what
@@ -47,15 +37,19 @@ export function createShedder({
         .map(([method]) => `/${service.typeName}/${method}`),
     ),
   );
-  const certificates = new WeakMap<Http2Session, ReturnType<typeof certificateOf>>();
+  /** Made once for each delay. */
+  const refusals = new Map<number, ErrorDescription>();
+  const certificates = new WeakMap<Http2Session, ReturnType<typeof verifiedCertificate>>();
 
-  function certificateOn(session: Http2Session): ReturnType<typeof certificateOf> {
-    const { socket } = session;
-    if (!(socket instanceof TLSSocket) || !socket.authorized) {
-      return undefined;
-    }
+  function refusalFor(retryDelayMs: number): ErrorDescription {
+    const known = refusals.get(retryDelayMs) ?? overloaded(retryDelayMs);
+    refusals.set(retryDelayMs, known);
+    return known;
+  }
+
+  function certificateOn(session: Http2Session): ReturnType<typeof verifiedCertificate> {
     if (!certificates.has(session)) {
-      certificates.set(session, certificateOf(socket.getPeerCertificate()));
+      certificates.set(session, verifiedCertificate(session.socket));
     }
     return certificates.get(session);
   }

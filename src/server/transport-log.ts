@@ -1,4 +1,5 @@
 import type { Logger } from "./log.js";
+import { createPace } from "./pace.js";
 
 type Level = "debug" | "info" | "warn";
 
@@ -38,17 +39,12 @@ export function createTransportLog({
   readonly now: () => number;
 }): (level: Level) => (...words: unknown[]) => void {
   return (level) => {
-    let nextAtMs = Number.NEGATIVE_INFINITY;
-    let omitted = 0;
+    const pace = createPace({ intervalMs: INTERVAL_MS, now });
     return (first) => {
-      const nowMs = now();
-      if (nowMs < nextAtMs) {
-        omitted += 1;
-        return;
+      const omitted = pace();
+      if (omitted !== undefined) {
+        log[level]({ from: "grpc", ...(omitted > 0 && { omitted }) }, kindOf(first));
       }
-      log[level]({ from: "grpc", ...(omitted > 0 && { omitted }) }, kindOf(first));
-      nextAtMs = nowMs + INTERVAL_MS;
-      omitted = 0;
     };
   };
 }

@@ -311,10 +311,11 @@ WITH past_lease AS MATERIALIZED (
   (${PAST_LEASE} ORDER BY lease_until LIMIT ${LOOKED_AT})
 ), ranked AS (
   SELECT tenant, scope_hash, lease_until, attempts > ${FEW_ATTEMPTS} AS goes_on_failing,
-    row_number() OVER (PARTITION BY tenant, attempts > ${FEW_ATTEMPTS} ORDER BY lease_until) AS oldest,
-    row_number() OVER (PARTITION BY tenant, attempts > ${FEW_ATTEMPTS} ORDER BY lease_until DESC) AS newest
+    row_number() OVER (kind ORDER BY lease_until) AS oldest,
+    row_number() OVER (kind ORDER BY lease_until DESC) AS newest
   FROM past_lease
   WHERE lease_until < now() - ${RECOVERY_BACKOFF}
+  WINDOW kind AS (PARTITION BY tenant, attempts > ${FEW_ATTEMPTS})
 ), next AS MATERIALIZED (
   SELECT tenant, scope_hash FROM ranked
   ORDER BY CASE WHEN goes_on_failing THEN 3 * oldest ELSE least(3 * newest - 2, 3 * oldest - 1) END,

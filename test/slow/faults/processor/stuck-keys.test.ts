@@ -14,6 +14,7 @@ import {
   openDatabase,
 } from "../../../../src/stores/postgres/index.js";
 import { newRequest } from "../../../real/stores/contract.js";
+import { rerunPolicy } from "../../../support/idempotency/calls.js";
 import { createDatabase, type TestDatabase } from "../../../support/servers/postgres.js";
 
 const STUCK_KEYS = 10_000;
@@ -27,14 +28,7 @@ const HANGS_MS = 10_000;
 const BOUND_MS = LEASE_MS + RECOVERY_INTERVAL_MS + 3_000;
 
 const OPERATION = "test.v1.Service/Call";
-const policy = {
-  operation: OPERATION,
-  required: true,
-  leaseMs: LEASE_MS,
-  retentionMs: 60_000,
-  inFlightWaitMs: 0,
-  onLostOwner: "rerun",
-} as const;
+const policy = { ...rerunPolicy, operation: OPERATION, leaseMs: LEASE_MS };
 
 let database: TestDatabase;
 let pool: Pool;
