@@ -5,6 +5,7 @@ export {
   type Execution,
   requireExecution,
 } from "./idempotency/call.js";
+export type { ExecuteRequest } from "./idempotency/claiming.js";
 export type { Clock } from "./idempotency/clock.js";
 export { Code } from "./idempotency/code.js";
 export {
@@ -22,13 +23,8 @@ export {
   STATUS_DETAILS_TRAILER,
   StoreOverloaded,
 } from "./idempotency/errors.js";
-export {
-  createExecutor,
-  type ExecuteRequest,
-  type Executor,
-  type ExecutorEvent,
-  type ExecutorOptions,
-} from "./idempotency/executor.js";
+export type { ExecutorEvent } from "./idempotency/events.js";
+export { createExecutor, type Executor, type ExecutorOptions } from "./idempotency/executor.js";
 export { type Fingerprint, fingerprintOf, sameRequest } from "./idempotency/fingerprint.js";
 export type { ServiceHandlers } from "./idempotency/handlers.js";
 export { KEY_METADATA, type KeyReading, type KeySources, readKey } from "./idempotency/key.js";

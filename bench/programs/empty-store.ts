@@ -15,9 +15,12 @@ export function createEmptyStore(): IdempotencyStore {
     },
     extend: async () => true,
     complete: async () => true,
-    completeWithin: async () => true,
+    completeWithin: async (_transaction, completions) => completions.map(() => true),
     committed: async () => {},
-    ownsWithin: async () => true,
+    async ownWithin(_transaction, claims, onSent = () => {}) {
+      onSent();
+      return claims.map(() => true);
+    },
     release: async () => true,
     reopen: async () => true,
     reopenWithin: async () => true,

@@ -2,13 +2,8 @@ import type { Execution } from "./call.js";
 import type { Clock } from "./clock.js";
 import { CallError, ClaimLost, errorOutcome, Parked } from "./errors.js";
 import { LazyAbort } from "./lazy-abort.js";
-import {
-  type DeclaredClass,
-  madeOutcome,
-  type Outcome,
-  okOutcome,
-  type PendingOutcome,
-} from "./outcome.js";
+import { type DeclaredClass, madeOutcome, type Outcome, type PendingOutcome } from "./outcome.js";
+import { completeWithin, ownWithin } from "./ownership.js";
 import type { MethodPolicy } from "./policy.js";
 import type { Claim, IdempotencyStore } from "./store.js";
 
@@ -36,6 +31,8 @@ export interface AttemptOptions<Transaction> {
   readonly store: IdempotencyStore<Transaction>;
   readonly clock: Clock;
   readonly claim: Claim;
+  /** See `Execution`. */
+  readonly begun?: object | undefined;
   readonly policy: MethodPolicy;
   /** How long heartbeats may keep the claim alive. Milliseconds. */
   readonly maxExecutionMs: number;
@@ -103,7 +100,7 @@ interface Completion {
 }
 
 async function runHandler<Transaction>(
-  { store, claim, policy, run, elsewhere }: AttemptOptions<Transaction>,
+  { store, claim, begun, policy, run, elsewhere }: AttemptOptions<Transaction>,
   completion: Completion,
   abort: LazyAbort,
 ): Promise<AttemptResult> {
@@ -115,20 +112,24 @@ async function runHandler<Transaction>(
     get signal() {
       return abort.signal;
     },
+    begun,
     elsewhere,
     throwIfAborted: () => abort.throwIfAborted(),
+    ownership: {
+      store,
+      claim,
+      retentionMs: policy.retentionMs,
+      onWritten(outcome) {
+        completion.stored = outcome;
+      },
+    },
     async assertOwner(transaction) {
-      if (!(await store.ownsWithin(transaction, claim))) {
+      const [isOwner] = await ownWithin(transaction, [execution]);
+      if (isOwner !== true) {
         throw new ClaimLost();
       }
     },
-    async completeWithin(transaction, body) {
-      const outcome = okOutcome(body);
-      if (!(await store.completeWithin(transaction, claim, outcome, policy.retentionMs))) {
-        throw new ClaimLost();
-      }
-      completion.stored = outcome;
-    },
+    completeWithin: (transaction, body) => completeWithin(transaction, [{ execution, body }]),
   };
   try {
     const ended = await run(execution);

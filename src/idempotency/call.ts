@@ -1,6 +1,8 @@
 import { CallError, refusal } from "./errors.js";
 import type { Fingerprint } from "./fingerprint.js";
+import type { Outcome } from "./outcome.js";
 import type { Scope } from "./scope.js";
+import type { Claim, IdempotencyStore } from "./store.js";
 
 /**
  * What a caller may do: call; also inspect and end keys, of its own tenant; or
@@ -38,6 +40,16 @@ export interface Execution<Transaction = never> {
   readonly signal: AbortSignal;
 
   /**
+   * What the store began for this request in the commit of its claim, if it did:
+   * see `FirstWork` of the Postgres store. Whoever gave the store that work knows
+   * what it is.
+   */
+  readonly begun?: object | undefined;
+
+  /** What `ownWithin` and `completeWithin` need for a transaction of many executions. */
+  readonly ownership: Ownership<Transaction>;
+
+  /**
    * Runs work of another system, such as a call to a processor. While it lasts,
    * the call takes no place from others of its tenant.
    */
@@ -60,6 +72,15 @@ export interface Execution<Transaction = never> {
    * @throws ClaimLost if another owner has the claim; nothing is written then.
    */
   completeWithin(transaction: Transaction, body: Uint8Array): Promise<void>;
+}
+
+/** How an execution holds and completes its claim. */
+export interface Ownership<Transaction> {
+  readonly store: Pick<IdempotencyStore<Transaction>, "ownWithin" | "completeWithin">;
+  readonly claim: Claim;
+  readonly retentionMs: number;
+  /** Is told of an outcome that a transaction has written; the commit decides. */
+  readonly onWritten: (outcome: Outcome) => void;
 }
 
 /** What a handler knows of the call it serves, whichever transport brought it. */

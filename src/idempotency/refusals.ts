@@ -27,6 +27,8 @@ export function overloaded(retryDelayMs = OVERLOAD_RETRY_DELAY_MS): ErrorDescrip
 
 export type InProgress = ClaimResult & { readonly kind: "in_progress" };
 
+export type Refusals = ReturnType<typeof createRefusals>;
+
 /** What callers are told instead of an answer: the words, and when to come back. */
 export function createRefusals({
   durations,

@@ -37,6 +37,14 @@ export interface Claim {
   readonly attempt: number;
 }
 
+/** What an owner ends its claim with. */
+export interface Completion {
+  readonly claim: Claim;
+  readonly outcome: Outcome;
+  /** How long it is replayed. Milliseconds. */
+  readonly retentionMs: number;
+}
+
 /** A claim taken over from another owner, with all that is needed to run the call again. */
 export interface TakenOver {
   readonly claim: Claim;
@@ -44,8 +52,8 @@ export interface TakenOver {
 }
 
 export type ClaimResult =
-  /** The caller is the owner now. */
-  | { readonly kind: "claimed"; readonly claim: Claim }
+  /** The caller is the owner now. `begun` is what the store began with the claim: see `Execution`. */
+  | { readonly kind: "claimed"; readonly claim: Claim; readonly begun?: object }
   /** The same request was answered before. */
   | { readonly kind: "replay"; readonly outcome: Outcome }
   /** The same request is executing. `elapsedMs` is absent where only a lock was asked. */
@@ -92,19 +100,29 @@ export interface IdempotencyStore<Transaction = never> {
   /** Stores the final outcome, to be replayed for `retentionMs`. Durable when it resolves. */
   complete(claim: Claim, outcome: Outcome, retentionMs: number): Promise<boolean>;
 
-  /** The same within a transaction of the caller's: durable once that commits. */
+  /**
+   * The same for many claims within a transaction of the caller's: durable once
+   * that commits. Answers by position.
+   */
   completeWithin(
     transaction: Transaction,
-    claim: Claim,
-    outcome: Outcome,
-    retentionMs: number,
-  ): Promise<boolean>;
+    completions: readonly Completion[],
+  ): Promise<readonly boolean[]>;
 
   /** Tells that a `completeWithin` has committed, so that copies may be handed out. */
   committed(claim: Claim, outcome: Outcome, retentionMs: number): Promise<void>;
 
-  /** Whether the claim still owns its record, which then stays so until the transaction ends. */
-  ownsWithin(transaction: Transaction, claim: Claim): Promise<boolean>;
+  /**
+   * Says by position whether each claim still owns its record, which then stays
+   * so until the transaction ends. Calls `onSent` once the statement that locks
+   * the claims is on its way: what is sent from there on comes after it, and
+   * needs no round trip of its own.
+   */
+  ownWithin(
+    transaction: Transaction,
+    claims: readonly Claim[],
+    onSent?: () => void,
+  ): Promise<readonly boolean[]>;
 
   /**
    * Frees the key: nothing was ever executed under it. One that an operator has

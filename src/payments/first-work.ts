@@ -1,15 +1,16 @@
 import { isMessage } from "@bufbuild/protobuf";
-import type { PoolClient } from "pg";
 import {
   type CreatePaymentRequest,
   CreatePaymentRequestSchema,
 } from "../gen/payonce/payments/v1/payments_pb.js";
+import type { Execution } from "../idempotency/call.js";
 import type { Fingerprint } from "../idempotency/fingerprint.js";
 import type { Scope } from "../idempotency/scope.js";
 import { settled } from "../runtime/batches.js";
+import type { Statement } from "../runtime/statements.js";
 import { type ReadMoment, readMoment as readSystemMoment } from "./key-window.js";
 import type { Begun } from "./postgres/begin.js";
-import { creationOf, writePlans } from "./postgres/plans.js";
+import { creationOf, statementsOf } from "./postgres/plans.js";
 import { readCreate } from "./requests.js";
 
 /** A call whose key was claimed for the first time. */
@@ -29,44 +30,46 @@ interface FirstClaim {
  */
 export interface FirstWork {
   concerns(request: FirstClaim["request"]): boolean;
-  begin(transaction: PoolClient, claims: readonly FirstClaim[]): Promise<() => void>;
-  /** What has begun for a request, as its handler got it. Once. */
-  take(message: object): Begun | undefined;
+  begin(claims: readonly FirstClaim[]): {
+    readonly statements: readonly Statement[];
+    readonly begun: readonly (BegunWithClaim | undefined)[];
+  };
+}
+
+/** A payment that has begun with the claim of its call. */
+export class BegunWithClaim {
+  constructor(readonly payment: Begun) {}
 }
 
 export function createFirstWork(readMoment: ReadMoment = readSystemMoment): FirstWork {
-  const begun = new WeakMap<object, Begun>();
   return {
     concerns: ({ message }) => isCreation(message),
 
-    async begin(transaction, claims) {
+    begin(claims) {
       const readAt = readMoment();
-      const plans = claims.flatMap(({ request: { scope, fingerprint, message }, time }) => {
-        if (!isCreation(message)) {
-          return [];
-        }
-        const intent = settled(() => readCreate(message));
-        const beginning = { scope, fingerprint, time, readAt };
-        return intent.ok ? [{ message, plan: creationOf(beginning, intent.value.terms) }] : [];
+      const plans = claims.map(({ request: { scope, fingerprint, message }, time }) => {
+        const intent = isCreation(message) ? settled(() => readCreate(message)) : undefined;
+        return intent?.ok
+          ? creationOf({ scope, fingerprint, time, readAt }, intent.value.terms)
+          : undefined;
       });
-      await writePlans(
-        transaction,
-        plans.map(({ plan }) => plan),
-      );
-      return () => {
-        for (const { message, plan } of plans) {
+      return {
+        statements: statementsOf(plans.filter((plan) => plan !== undefined)),
+        begun: plans.map((plan) => {
+          if (plan === undefined) {
+            return undefined;
+          }
           const { operation, payment } = plan;
-          begun.set(message, { operation, payment, begunAgoMs: 0, readAt, isNew: true });
-        }
+          return new BegunWithClaim({ operation, payment, begunAgoMs: 0, readAt, isNew: true });
+        }),
       };
     },
-
-    take(message) {
-      const found = begun.get(message);
-      begun.delete(message);
-      return found;
-    },
   };
+}
+
+/** What began with the claim of an execution, if something did. */
+export function begunWithClaim({ begun }: Pick<Execution, "begun">): Begun | undefined {
+  return begun instanceof BegunWithClaim ? begun.payment : undefined;
 }
 
 function isCreation(message: object | undefined): message is CreatePaymentRequest {

@@ -4,7 +4,7 @@ import type { Execution } from "../idempotency/call.js";
 import { CallError, Final, Parked } from "../idempotency/errors.js";
 import { ask } from "./ask-processor.js";
 import { describe, type PaymentReason } from "./errors.js";
-import type { FirstWork } from "./first-work.js";
+import { begunWithClaim } from "./first-work.js";
 import type { KeyWindow } from "./key-window.js";
 import type { LostRows } from "./lost-rows.js";
 import {
@@ -20,7 +20,6 @@ import { type Processor, ProcessorUnknown } from "./processor.js";
 
 /** What operations work with. */
 export interface Performing {
-  readonly firstWork: FirstWork;
   readonly steps: Steps;
   readonly processor: Processor;
   readonly keyWindow: KeyWindow;
@@ -30,7 +29,6 @@ export interface Performing {
 /** One call that writes. */
 interface Write<Response extends DescMessage> {
   readonly execution: Execution<PoolClient>;
-  readonly request: object;
   /** Throws if the request is not valid. Not asked once the operation has begun. */
   readonly readIntent: () => Intent;
   readonly response: Response;
@@ -52,10 +50,10 @@ interface Write<Response extends DescMessage> {
  */
 export async function perform<Response extends DescMessage>(
   performing: Performing,
-  { execution, request, readIntent, response, encode }: Write<Response>,
+  { execution, readIntent, response, encode }: Write<Response>,
 ): Promise<MessageShape<Response>> {
-  const { firstWork, steps, processor, keyWindow, lostRows } = performing;
-  const begun = firstWork.take(request) ?? (await begin(performing, execution, readIntent));
+  const { steps, processor, keyWindow, lostRows } = performing;
+  const begun = begunWithClaim(execution) ?? (await begin(performing, execution, readIntent));
   if (isAnswered(begun.operation)) {
     return fromBinary(response, answerTo(begun, encode));
   }

@@ -15,7 +15,6 @@ import type { ServiceHandlers } from "../idempotency/handlers.js";
 import { encodeFields } from "../idempotency/wire.js";
 import { describe, invalid } from "./errors.js";
 import { createEventStreams } from "./events.js";
-import { createFirstWork, type FirstWork } from "./first-work.js";
 import { createLostRows, notKnownYet } from "./lost-rows.js";
 import { encodePayment, ledgerEntryMessage, paymentMessage, refundMessage } from "./messages.js";
 import { isPaymentId, type Operated, paymentIdOfKey, refundIdOf } from "./operation.js";
@@ -38,8 +37,6 @@ import {
 /** What payments work with. */
 export interface Dependencies extends Pick<Performing, "processor" | "keyWindow"> {
   readonly pool: Pool;
-  /** Where the store of record begins payments with their claims. */
-  readonly firstWork?: FirstWork;
   /**
    * How long ago the database was put back to an earlier state, as it may have
    * been. Milliseconds; undefined where it never was. Default: never.
@@ -57,7 +54,6 @@ export function createPaymentHandlers({
   reads = pool,
   processor,
   keyWindow,
-  firstWork = createFirstWork(keyWindow.readMoment),
   restoredAgoMs = () => undefined,
   lookForRestore = async () => {},
 }: Dependencies): ServiceHandlers<typeof PaymentService, PoolClient> {
@@ -68,12 +64,11 @@ export function createPaymentHandlers({
     lookForRestore,
   });
   const steps = createSteps(pool, keyWindow.readMoment);
-  const performing: Performing = { firstWork, steps, processor, keyWindow, lostRows };
+  const performing: Performing = { steps, processor, keyWindow, lostRows };
   return {
     createPayment: async (request, context) =>
       perform(performing, {
         execution: requireExecution(context),
-        request,
         readIntent: () => readCreate(request),
         response: CreatePaymentResponseSchema,
         encode: encodeAnswer,
@@ -82,7 +77,6 @@ export function createPaymentHandlers({
     capturePayment: async (request, context) =>
       perform(performing, {
         execution: requireExecution(context),
-        request,
         readIntent: () => readCapture(request),
         response: CapturePaymentResponseSchema,
         encode: encodeAnswer,
@@ -91,7 +85,6 @@ export function createPaymentHandlers({
     cancelPayment: async (request, context) =>
       perform(performing, {
         execution: requireExecution(context),
-        request,
         readIntent: () => readCancel(request),
         response: CancelPaymentResponseSchema,
         encode: encodeAnswer,
@@ -101,7 +94,6 @@ export function createPaymentHandlers({
       const execution = requireExecution(context);
       return perform(performing, {
         execution,
-        request,
         readIntent: () => readRefund(request),
         response: RefundPaymentResponseSchema,
         encode: ({ operation, payment }) =>

@@ -1,4 +1,5 @@
-import pg, { type Pool, type PoolClient } from "pg";
+import type { Pool, PoolClient, QueryResult } from "pg";
+import { pipelined, type Statement, send } from "./statements.js";
 
 export interface TransactionOptions {
   /** Bounds each wait for a lock. Default: only the statement's own limit does. Milliseconds. */
@@ -15,20 +16,16 @@ export function inTransaction<Result>(
   work: (transaction: PoolClient) => Promise<Result>,
   options: TransactionOptions = {},
 ): Promise<Result> {
-  return inFewTrips(pool, { ...options, open: async () => {}, work });
+  return inOpenedTransaction(pool, { ...options, open: async () => {}, work });
 }
 
-/** A transaction whose parts share round trips. */
-export interface FewTrips<Opening, Result> extends TransactionOptions {
+/** A transaction that begins in one round trip with its first statements. */
+export interface Opened<Opening> extends TransactionOptions {
   /**
    * Sent with BEGIN. Should that fail, these statements ran without a
    * transaction: they lock, read, or write what may stand alone.
    */
   readonly open: (transaction: PoolClient) => Promise<Opening>;
-  /** The rest. */
-  readonly work: (transaction: PoolClient, opening: Opening) => Promise<Result>;
-  /** Whether COMMIT follows at once what `work` sends before it first waits. Default: once `work` resolves. */
-  readonly commit?: "with the work" | "after the work";
 }
 
 /**
@@ -41,26 +38,83 @@ export interface FewTrips<Opening, Result> extends TransactionOptions {
 const BEGIN =
   "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL plan_cache_mode = force_generic_plan";
 
-/** `inTransaction`, in as few round trips as its parts allow. */
-export async function inFewTrips<Opening, Result>(
+/** `inTransaction`, whose first statements go with BEGIN. */
+export function inOpenedTransaction<Opening, Result>(
   pool: Pool,
-  { lockTimeoutMs, open, work, commit = "after the work" }: FewTrips<Opening, Result>,
+  {
+    work,
+    ...opened
+  }: Opened<Opening> & {
+    /** The rest. */
+    readonly work: (transaction: PoolClient, opening: Opening) => Promise<Result>;
+  },
+): Promise<Result> {
+  return onConnection(pool, async (client) => {
+    const result = await work(client, await begin(client, opened));
+    mustBeCommitted(await client.query("COMMIT"));
+    return result;
+  });
+}
+
+/**
+ * The same in two round trips: what follows the first statements is values,
+ * and COMMIT goes with it. So nobody can look at what it touches.
+ */
+export function inTwoTrips<Opening, Result>(
+  pool: Pool,
+  {
+    finish,
+    ...opened
+  }: Opened<Opening> & {
+    /** What to send, and the result once that is committed. */
+    readonly finish: (opening: Opening) => {
+      readonly statements: readonly Statement[];
+      readonly result: Result;
+    };
+  },
+): Promise<Result> {
+  return onConnection(pool, async (client) => {
+    const { statements, result } = finish(await begin(client, opened));
+    if (statements.some(({ rows, touchesAll }) => rows > 0 && touchesAll)) {
+      throw new Error("what must touch all its rows cannot be sent with COMMIT");
+    }
+    const sent = await pipelined(client, () => [
+      ...send(client, statements).map(({ result }) => result),
+      client.query("COMMIT"),
+    ]);
+    mustBeCommitted(sent.at(-1));
+    return result;
+  });
+}
+
+async function begin<Opening>(
+  client: PoolClient,
+  { lockTimeoutMs, open }: Opened<Opening>,
+): Promise<Opening> {
+  const settings = lockTimeoutMs === undefined ? "" : `; SET LOCAL lock_timeout = ${lockTimeoutMs}`;
+  const [, opening] = await pipelined(client, () => [
+    client.query(`${BEGIN}${settings}`),
+    open(client),
+  ]);
+  return opening;
+}
+
+/** Postgres answers COMMIT so, without an error, where it was hidden that a statement failed. */
+function mustBeCommitted(result: QueryResult | undefined): void {
+  if (result?.command !== "COMMIT") {
+    throw new Error("the transaction was rolled back: one of its statements failed");
+  }
+}
+
+/** Runs a transaction on a connection of its own; rolls it back where it rejects. */
+async function onConnection<Result>(
+  pool: Pool,
+  run: (client: PoolClient) => Promise<Result>,
 ): Promise<Result> {
   const client = await connect(pool);
-  const settings = lockTimeoutMs === undefined ? "" : `; SET LOCAL lock_timeout = ${lockTimeoutMs}`;
-  const begin = `${BEGIN}${settings}`;
   let broken: Error | undefined;
   try {
-    const [, opening] = await together(client, () => [client.query(begin), open(client)]);
-    const [result, { command }] =
-      commit === "with the work"
-        ? await together(client, () => [work(client, opening), client.query("COMMIT")])
-        : [await work(client, opening), await client.query("COMMIT")];
-    if (command !== "COMMIT") {
-      // Postgres answers so, without an error, where `work` has hidden that a statement failed.
-      throw new Error("the transaction was rolled back: one of its statements failed");
-    }
-    return result;
+    return await run(client);
   } catch (error) {
     await client.query("ROLLBACK").catch((rollbackError: Error) => {
       broken = rollbackError;
@@ -70,38 +124,6 @@ export async function inFewTrips<Opening, Result>(
     client.off("error", ignore);
     client.release(broken);
   }
-}
-
-/**
- * Sends statements of one transaction in one round trip and waits for all of
- * them. Rejects with the failure that the others follow from: they only say
- * that the transaction is aborted, and may be heard of earlier.
- */
-export async function together<Statements extends readonly unknown[] | []>(
-  { connection: { stream } }: PoolClient,
-  send: () => Statements,
-) {
-  // One write to the socket for all, which costs a system call: also for those
-  // that gather for a moment, like the completions of many owners.
-  stream.cork();
-  let statements: Statements;
-  try {
-    statements = send();
-  } finally {
-    queueMicrotask(() => stream.uncork());
-  }
-  const settled = await Promise.allSettled(statements);
-  const failures = settled.flatMap((one) => (one.status === "rejected" ? [one.reason] : []));
-  if (failures.length > 0) {
-    throw failures.find((failure) => !isAborted(failure)) ?? failures[0];
-  }
-  return Promise.all(statements);
-}
-
-const IN_FAILED_TRANSACTION = "25P02";
-
-function isAborted(error: unknown): boolean {
-  return error instanceof pg.DatabaseError && error.code === IN_FAILED_TRANSACTION;
 }
 
 /**

@@ -1,7 +1,7 @@
 import type { DescService } from "@bufbuild/protobuf";
 import type { CallContext } from "../idempotency/call.js";
 import { CallError } from "../idempotency/errors.js";
-import type { ExecutorEvent } from "../idempotency/executor.js";
+import type { ExecutorEvent } from "../idempotency/events.js";
 import type { ServiceHandlers } from "../idempotency/handlers.js";
 import type { ReaperEvent } from "../idempotency/reaper.js";
 import type { RecoveryEvent } from "../idempotency/recovery.js";

@@ -1,5 +1,5 @@
 import { Counter, collectDefaultMetrics, Histogram, Registry } from "prom-client";
-import type { ExecutorEvent } from "../idempotency/executor.js";
+import type { ExecutorEvent } from "../idempotency/events.js";
 import type { ReaperEvent } from "../idempotency/reaper.js";
 import type { RecoveryEvent } from "../idempotency/recovery.js";
 import type { RedisGateEvent } from "../stores/redis/index.js";

@@ -141,7 +141,6 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     const payments = createPaymentHandlers({
       pool: database.value.payments,
       reads: database.value.reads,
-      firstWork,
       processor: wrap(processor.value),
       keyWindow: wrapWindow(
         createKeyWindow({

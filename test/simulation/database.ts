@@ -69,18 +69,26 @@ export function createDatabase(options: {
 
   const store: IdempotencyStore<Transaction> = {
     ...inner,
-    async ownsWithin(transaction, claim) {
-      owners.set(transaction, claim);
-      return inner.ownsWithin(transaction, claim);
+    async ownWithin(transaction, claims, onSent) {
+      for (const claim of claims) {
+        owners.set(transaction, claim); // each has a transaction of its own here
+      }
+      return inner.ownWithin(transaction, claims, onSent);
     },
-    async completeWithin(transaction, claim, outcome, retentionMs) {
-      transaction.atCommit(() => inner.completeWithin(transaction, claim, outcome, retentionMs));
-      return inner.ownsWithin(transaction, claim);
+    async completeWithin(transaction, completions) {
+      transaction.atCommit(async () =>
+        (await inner.completeWithin(transaction, completions)).every((isWritten) => isWritten),
+      );
+      return inner.ownWithin(
+        transaction,
+        completions.map(({ claim }) => claim),
+      );
     },
     async reopenWithin(transaction, claim) {
       owners.set(transaction, claim);
       transaction.atCommit(() => inner.reopenWithin(transaction, claim));
-      return inner.ownsWithin(transaction, claim);
+      const [isOwner = false] = await inner.ownWithin(transaction, [claim]);
+      return isOwner;
     },
   };
 

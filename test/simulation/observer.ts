@@ -201,13 +201,18 @@ export function createObserver({
         writeAlone("complete", claim, store.complete(claim, outcome, retentionMs), () =>
           completed(claim, outcome),
         ),
-      async completeWithin(transaction, claim, outcome, retentionMs) {
-        const writing = store.completeWithin(transaction, claim, outcome, retentionMs);
-        const wrote = await write("complete", claim, writing);
-        if (wrote) {
-          completed(claim, outcome);
-        }
-        return wrote;
+      async completeWithin(transaction, completions) {
+        const writing = store.completeWithin(transaction, completions);
+        return Promise.all(
+          completions.map(async ({ claim, outcome }, index) => {
+            const writingOne = writing.then((written) => written[index] ?? false);
+            const wrote = await write("complete", claim, writingOne);
+            if (wrote) {
+              completed(claim, outcome);
+            }
+            return wrote;
+          }),
+        );
       },
       release: (claim) => writeAlone("release", claim, store.release(claim), released),
       reopen: (claim) => writeAlone("reopen", claim, store.reopen(claim), reopened),

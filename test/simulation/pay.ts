@@ -26,7 +26,6 @@ export async function pay(
   const processor = asPaymentProcessor(call);
   const response = await perform(
     {
-      firstWork: NO_FIRST_WORK,
       steps,
       processor,
       keyWindow,
@@ -35,7 +34,6 @@ export async function pay(
     {
       // Only the steps, which are ours, look at its transactions.
       execution: execution as unknown as Execution<PoolClient>,
-      request: call,
       readIntent: () => intentOf(kind, request),
       // Every answer has its payment in the same field.
       response: CapturePaymentResponseSchema,
@@ -49,10 +47,3 @@ export async function pay(
   });
   return () => okOutcome(toBinary(CapturePaymentResponseSchema, response));
 }
-
-/** Operations begin after their claims. */
-const NO_FIRST_WORK = {
-  concerns: () => false,
-  begin: async () => () => {},
-  take: () => undefined,
-};

@@ -57,9 +57,13 @@ export const withoutUniqueClaim: Sabotage = {
       },
       extend: (claim, leaseMs) => store.extend(own(claim), leaseMs),
       complete: (claim, ...outcome) => store.complete(own(claim), ...outcome),
-      completeWithin: (transaction, claim, ...outcome) =>
-        store.completeWithin(transaction, own(claim), ...outcome),
-      ownsWithin: (transaction, claim) => store.ownsWithin(transaction, own(claim)),
+      completeWithin: (transaction, completions) =>
+        store.completeWithin(
+          transaction,
+          completions.map((one) => ({ ...one, claim: own(one.claim) })),
+        ),
+      ownWithin: (transaction, claims, onSent) =>
+        store.ownWithin(transaction, claims.map(own), onSent),
       release: (claim) => store.release(own(claim)),
       suspend: (claim, suspension) => store.suspend(own(claim), suspension),
     };
@@ -96,9 +100,13 @@ export const withoutFencing: Sabotage = {
         return takenOver;
       },
       complete: (claim, ...outcome) => store.complete(current(claim), ...outcome),
-      completeWithin: (transaction, claim, ...outcome) =>
-        store.completeWithin(transaction, current(claim), ...outcome),
-      ownsWithin: (transaction, claim) => store.ownsWithin(transaction, current(claim)),
+      completeWithin: (transaction, completions) =>
+        store.completeWithin(
+          transaction,
+          completions.map((one) => ({ ...one, claim: current(one.claim) })),
+        ),
+      ownWithin: (transaction, claims, onSent) =>
+        store.ownWithin(transaction, claims.map(current), onSent),
     };
   },
 };
@@ -190,9 +198,15 @@ export const fencingByTokenAlone: Sabotage = {
     return {
       ...store,
       complete: async (claim, ...outcome) => store.complete(await newest(claim), ...outcome),
-      completeWithin: async (transaction, claim, ...outcome) =>
-        store.completeWithin(transaction, await newest(claim), ...outcome),
-      ownsWithin: async (transaction, claim) => store.ownsWithin(transaction, await newest(claim)),
+      async completeWithin(transaction, completions) {
+        const newestClaims = completions.map(async (one) => ({
+          ...one,
+          claim: await newest(one.claim),
+        }));
+        return store.completeWithin(transaction, await Promise.all(newestClaims));
+      },
+      ownWithin: async (transaction, claims, onSent) =>
+        store.ownWithin(transaction, await Promise.all(claims.map(newest)), onSent),
       release: async (claim) => store.release(await newest(claim)),
       suspend: async (claim, suspension) => store.suspend(await newest(claim), suspension),
     };

@@ -5,7 +5,7 @@ import type { ClientCall } from "../../src/audit/client-call.js";
 import { collectFacts } from "../../src/audit/collect-facts.js";
 import { readDatabase } from "../../src/audit/read-database.js";
 import { readJournal } from "../../src/audit/read-journal.js";
-import { MAX_ATTEMPTS } from "../../src/idempotency/executor.js";
+import { MAX_ATTEMPTS } from "../../src/idempotency/running.js";
 import { openDatabase } from "../../src/stores/postgres/index.js";
 
 export interface AuditedServers {

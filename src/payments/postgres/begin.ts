@@ -2,7 +2,7 @@ import type { PoolClient } from "pg";
 import { CallError, NotExecuted } from "../../idempotency/errors.js";
 import type { Scope } from "../../idempotency/scope.js";
 import { type Settled, settled } from "../../runtime/batches.js";
-import { together } from "../../runtime/transaction.js";
+import { pipelined } from "../../runtime/statements.js";
 import { type Age, ageOf, type Moment, type ReadMoment } from "../key-window.js";
 import { type Intent, type Operated, operationIdOf, paymentIdOf } from "../operation.js";
 import type { Payment } from "../payment.js";
@@ -10,7 +10,7 @@ import { mustBeSameRequest, planAgain, planFirst } from "./admit-operation.js";
 import { findOperations, firstSendingOf, paymentNameOf } from "./operations.js";
 import type { Owned, Step } from "./owners.js";
 import { findPayments, lockPayments } from "./payments.js";
-import { type Plan, writePlans } from "./plans.js";
+import { type Plan, statementsOf } from "./plans.js";
 import { byName, mustExist, nameKey, type RowName } from "./rows.js";
 
 /** An operation to begin, or to go on with. */
@@ -51,7 +51,7 @@ export function createBeginStep(readMoment: ReadMoment): Step<ToBegin, Before, B
   return {
     async read(transaction, beginnings) {
       const readAt = readMoment();
-      const [begun, locked, time] = await together(transaction, () => [
+      const [begun, locked, time] = await pipelined(transaction, () => [
         findBegun(transaction, beginnings.map(scopeOf), { readAt, readMoment }),
         lockPaymentsOf(transaction, beginnings),
         readClock(transaction),
@@ -59,16 +59,14 @@ export function createBeginStep(readMoment: ReadMoment): Step<ToBegin, Before, B
       return { begun, locked, time, readAt };
     },
 
-    async write(transaction, beginnings, before) {
+    plan(beginnings, before) {
       const plans = beginnings.map((toBegin) => settled(() => planOf(toBegin, before)));
-      await writePlans(
-        transaction,
-        plans.flatMap((plan) => (plan.ok && plan.value !== undefined ? [plan.value] : [])),
-      );
-      return beginnings.map((toBegin, index) => {
+      const planned = plans.flatMap((plan) => (plan.ok && plan.value ? [plan.value] : []));
+      const results = beginnings.map((toBegin, index) => {
         const plan = mustExist(plans[index], "a plan");
         return plan.ok ? settled(() => begunBy(plan.value, toBegin, before)) : plan;
       });
+      return { statements: statementsOf(planned), results };
     },
   };
 }

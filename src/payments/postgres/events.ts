@@ -1,5 +1,6 @@
-import type { Pool, PoolClient } from "pg";
+import type { Pool } from "pg";
 import { bigint, bytea, columns } from "../../runtime/columns.js";
+import type { Statement } from "../../runtime/statements.js";
 import { encodePayment } from "../messages.js";
 import type { Payment } from "../payment.js";
 import { nameColumns } from "./rows.js";
@@ -29,14 +30,8 @@ export interface StoredEvent {
  * Stores the events of payments that have just made a transition. Only in a
  * transaction that has written something before: see above.
  */
-export async function appendEvents(
-  transaction: PoolClient,
-  payments: readonly Payment[],
-): Promise<void> {
-  if (payments.length === 0) {
-    return;
-  }
-  await transaction.query({
+export function appendEvents(payments: readonly Payment[]): Statement {
+  return {
     name: "payment_events_append",
     text: `INSERT INTO payment_events (tenant, payment_id, version, payment)
      SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bytea[])`,
@@ -48,7 +43,8 @@ export async function appendEvents(
         bytea(encodePayment),
       ),
     ],
-  });
+    rows: payments.length,
+  };
 }
 
 export interface EventFilter {

@@ -1,6 +1,5 @@
-import type { PoolClient } from "pg";
 import { settled } from "../../runtime/batches.js";
-import { together } from "../../runtime/transaction.js";
+import type { Statement } from "../../runtime/statements.js";
 import { type Ended, endWithDecision } from "../end-operation.js";
 import type { Operated, Operation } from "../operation.js";
 import type { ProcessorDecision } from "../processor.js";
@@ -40,15 +39,18 @@ export const finishStep: Step<Finishing, ReadonlyMap<string, LockedPayment>, Fin
     return new Map(locked.map((lock) => [nameKey(lock.payment), lock]));
   },
 
-  async write(transaction, finishings, locked) {
+  plan(finishings, locked) {
     const plans = finishings.map((finishing) => settled(() => planOf(finishing, locked)));
-    await write(
-      transaction,
-      plans.flatMap((plan) => (plan.ok ? [plan.value] : [])),
-    );
-    return plans.map((plan) =>
-      plan.ok ? { ok: true, value: { ...plan.value.ended, body: plan.value.body } } : plan,
-    );
+    const planned = plans.flatMap((plan) => (plan.ok ? [plan.value] : []));
+    return {
+      statements: statementsOf(planned.map(({ ended }) => ended)),
+      answers: planned.flatMap(({ execution, body }) =>
+        body === undefined ? [] : [{ execution, body }],
+      ),
+      results: plans.map((plan) =>
+        plan.ok ? { ok: true, value: { ...plan.value.ended, body: plan.value.body } } : plan,
+      ),
+    };
   },
 };
 
@@ -61,29 +63,13 @@ function planOf(
   return { execution, ended, body: respond(ended) };
 }
 
-/** Writes all of it in one round trip. */
-async function write(transaction: PoolClient, plans: readonly Plan[]): Promise<void> {
-  const ended = plans.map((plan) => plan.ended);
+/** What is written as operations end. */
+export function statementsOf(ended: readonly Ended[]): readonly Statement[] {
   const moved = ended.filter((one) => one.moved);
-  await together(transaction, () => [
-    finishOperations(
-      transaction,
-      ended.map(({ operation }) => operation),
-    ),
-    updatePayments(
-      transaction,
-      ended.map(({ payment }) => payment),
-    ),
-    appendEvents(
-      transaction,
-      moved.map(({ payment }) => payment),
-    ),
-    book(
-      transaction,
-      ended.filter(({ operation }) => operation.state === "approved"),
-    ),
-    ...plans.map(
-      ({ execution, body }) => body === undefined || execution.completeWithin(transaction, body),
-    ),
-  ]);
+  return [
+    finishOperations(ended.map(({ operation }) => operation)),
+    updatePayments(ended.map(({ payment }) => payment)),
+    appendEvents(moved.map(({ payment }) => payment)),
+    book(ended.filter(({ operation }) => operation.state === "approved")),
+  ];
 }

@@ -1,5 +1,6 @@
-import type { Pool, PoolClient } from "pg";
+import type { Pool } from "pg";
 import { bigint, columns, text } from "../../runtime/columns.js";
+import type { Statement } from "../../runtime/statements.js";
 import { type Account, bookingsOf, type LedgerEntry } from "../ledger.js";
 import type { Operated } from "../operation.js";
 import type { Page } from "../paging.js";
@@ -16,14 +17,11 @@ interface LedgerRow {
 }
 
 /** Books approved operations, all their entries in one statement. */
-export async function book(transaction: PoolClient, approved: readonly Operated[]): Promise<void> {
+export function book(approved: readonly Operated[]): Statement {
   const bookings = approved.flatMap(({ operation, payment }) =>
     bookingsOf(operation, payment).map((booking) => ({ ...booking, operation })),
   );
-  if (bookings.length === 0) {
-    return;
-  }
-  await transaction.query({
+  return {
     name: "ledger_entries_book",
     text: `INSERT INTO ledger_entries
        (tenant, transaction_id, payment_id, currency_code, account, minor_units)
@@ -37,7 +35,8 @@ export async function book(transaction: PoolClient, approved: readonly Operated[
       text(({ account }) => account),
       bigint(({ minorUnits }) => minorUnits),
     ),
-  });
+    rows: bookings.length,
+  };
 }
 
 /** Lists a tenant's entries as they were written; one row more than the page holds, if there is one. */

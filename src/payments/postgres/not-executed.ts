@@ -1,12 +1,13 @@
 import type { Pool, PoolClient } from "pg";
 import type { Scope } from "../../idempotency/scope.js";
+import { write } from "../../runtime/statements.js";
 import { inTransaction } from "../../runtime/transaction.js";
 import { endWithoutEffect } from "../end-operation.js";
 import { beginTimeOf, type ReadMoment, readMoment as readSystemMoment } from "../key-window.js";
 import { isAnswered, operationIdOf } from "../operation.js";
-import { appendEvents } from "./events.js";
-import { findOperations, finishOperations, paymentNameOf } from "./operations.js";
-import { lockPayments, updatePayments } from "./payments.js";
+import { statementsOf } from "./finish.js";
+import { findOperations, paymentNameOf } from "./operations.js";
+import { lockPayments } from "./payments.js";
 import { mustExist } from "./rows.js";
 
 /**
@@ -42,12 +43,13 @@ export function endAsNotExecuted(
     const { operation: begun } = found;
     const [locked] = await lockPayments(transaction, [paymentNameOf(begun)]);
     const lock = mustExist(locked, "a payment");
-    const { operation, payment, moved } = endWithoutEffect(begun, lock);
+    const ended = endWithoutEffect(begun, lock);
     // A call may have been on its way until now: see `firstSendingOf`.
     const finishTime = beginTimeOf(lock.time, readMoment());
-    await finishOperations(transaction, [{ ...operation, finishTime }]);
-    await updatePayments(transaction, [payment]);
-    await appendEvents(transaction, moved ? [payment] : []);
+    await write(
+      transaction,
+      statementsOf([{ ...ended, operation: { ...ended.operation, finishTime } }]),
+    );
     return true;
   });
 }

@@ -1,7 +1,8 @@
 import type { PoolClient } from "pg";
 import { bigint, bytea, columns, smallint, text, timestamptz } from "../../runtime/columns.js";
+import type { Statement } from "../../runtime/statements.js";
 import type { Operation, OperationKind } from "../operation.js";
-import { ASKED, mustTouch, nameColumns, type RowName } from "./rows.js";
+import { ASKED, nameColumns, type RowName } from "./rows.js";
 
 /** The constraints of the table vouch for the closed sets; pg gives bigint as text. */
 interface OperationRow {
@@ -70,14 +71,8 @@ export async function findOperations(
 export type NewOperation = Operation & Required<Pick<Operation, "fingerprint">>;
 
 /** Stores new operations. */
-export async function insertOperations(
-  transaction: PoolClient,
-  operations: readonly NewOperation[],
-): Promise<void> {
-  if (operations.length === 0) {
-    return;
-  }
-  await transaction.query({
+export function insertOperations(operations: readonly NewOperation[]): Statement {
+  return {
     name: "operations_insert",
     text: `INSERT INTO operations
        (tenant, id, processor_key, payment_id, kind, minor_units, currency_code, begin_time,
@@ -99,18 +94,16 @@ export async function insertOperations(
         bytea(({ fingerprint }) => fingerprint.raw),
       ),
     ],
-  });
+    rows: operations.length,
+  };
 }
 
 /** An operation that has ended. */
 export type FinishedOperation = Operation & Required<Pick<Operation, "finishTime">>;
 
 /** Stores how operations have ended. */
-export async function finishOperations(
-  transaction: PoolClient,
-  operations: readonly FinishedOperation[],
-): Promise<void> {
-  const result = await transaction.query({
+export function finishOperations(operations: readonly FinishedOperation[]): Statement {
+  return {
     name: "operations_finish",
     text: `UPDATE operations AS o
      SET state = finished.state, decline_code = finished.decline_code,
@@ -128,42 +121,36 @@ export async function finishOperations(
         bigint(({ minorUnits }) => minorUnits),
       ),
     ],
-  });
-  // An operation that has an answer keeps it.
-  mustTouch(operations.length, result);
+    // An operation that has an answer keeps it.
+    rows: operations.length,
+    touchesAll: true,
+  };
 }
 
 /** Notes that the processor was asked and its answers were not received. */
-export async function markOperationsUnknown(
-  transaction: PoolClient,
-  operations: readonly Operation[],
-): Promise<void> {
-  await transaction.query({
+export function markOperationsUnknown(operations: readonly Operation[]): Statement {
+  return {
     name: "operations_mark_unknown",
     text: `UPDATE operations AS o SET state = 'unknown'
      FROM ${ASKED}
      WHERE o.tenant = asked.tenant AND o.id = asked.id AND o.finish_time IS NULL`,
     values: nameColumns(operations),
-  });
+    rows: operations.length,
+  };
 }
 
 /** Begins operations again that were not executed: see `firstSendingOf`. */
-export async function restartOperations(
-  transaction: PoolClient,
-  operations: readonly Operation[],
-): Promise<void> {
-  if (operations.length === 0) {
-    return;
-  }
-  const result = await transaction.query({
+export function restartOperations(operations: readonly Operation[]): Statement {
+  return {
     name: "operations_restart",
     text: `UPDATE operations AS o
      SET state = 'pending', decline_code = '', finish_time = NULL, begin_time = o.finish_time
      FROM ${ASKED}
      WHERE o.tenant = asked.tenant AND o.id = asked.id AND o.state = 'not_executed'`,
     values: nameColumns(operations),
-  });
-  mustTouch(operations.length, result);
+    rows: operations.length,
+    touchesAll: true,
+  };
 }
 
 function operationOf(row: OperationRow): Operation {

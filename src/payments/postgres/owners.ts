@@ -1,8 +1,10 @@
 import type { Pool, PoolClient } from "pg";
 import type { Execution } from "../../idempotency/call.js";
 import { ClaimLost } from "../../idempotency/errors.js";
+import { type Answer, completeWithin, ownWithin } from "../../idempotency/ownership.js";
 import type { Settled } from "../../runtime/batches.js";
-import { inFewTrips } from "../../runtime/transaction.js";
+import { pipelined, type Statement, write } from "../../runtime/statements.js";
+import { inOpenedTransaction } from "../../runtime/transaction.js";
 
 /** Work under a claim. */
 export interface Owned {
@@ -13,18 +15,22 @@ export interface Owned {
 export interface Step<Item extends Owned, Read, Result> {
   /** Reads and locks what the step needs, for all items. Writes nothing. */
   read(transaction: PoolClient, items: readonly Item[]): Promise<Read>;
-  /** Writes for those that still own their claims, and answers by position. */
-  write(
-    transaction: PoolClient,
-    owned: readonly Item[],
-    read: Read,
-  ): Promise<readonly Settled<Result>[]>;
+  /** Decides what to write for those that still own their claims. */
+  plan(owned: readonly Item[], read: Read): Planned<Result>;
+}
+
+export interface Planned<Result> {
+  readonly statements: readonly Statement[];
+  /** The answers of calls that end with the step, stored in its commit. */
+  readonly answers?: readonly Answer<PoolClient>[];
+  /** By position. */
+  readonly results: readonly Settled<Result>[];
 }
 
 /**
  * Takes a step for many owners in one transaction, which holds their claims:
  * nobody can take one over before the commit. Those that have lost theirs
- * fail with ClaimLost, and only they.
+ * fail with ClaimLost, and only they. Claims are locked before payments.
  */
 export function asOwners<Item extends Owned, Read, Result>(
   pool: Pool,
@@ -38,39 +44,34 @@ export function asOwners<Item extends Owned, Read, Result>(
     readonly lockTimeoutMs: number;
   },
 ): Promise<readonly Settled<Result>[]> {
-  return inFewTrips(pool, {
+  const executions = items.map(({ execution }) => execution);
+  return inOpenedTransaction(pool, {
     ...options,
     async open(transaction) {
-      const assertions = Promise.allSettled(
-        items.map(({ execution }) => execution.assertOwner(transaction)),
-      );
-      await undefined; // until they are on their way: claims are locked before payments
-      const reading = Promise.allSettled([step.read(transaction, items)]);
-      const lost = (await assertions).map(lostOf);
-      const [read] = await reading;
-      if (read.status === "rejected") {
-        throw read.reason;
+      const sent: { reading?: Promise<Read> } = {};
+      const owns = await ownWithin(transaction, executions, () => {
+        sent.reading = step.read(transaction, items);
+        sent.reading.catch(() => {}); // its failure is told below, unless it follows from the other
+      });
+      if (sent.reading === undefined) {
+        throw new Error("the store has not said when its statement was sent");
       }
-      return { lost, read: read.value };
+      return { owns, read: await sent.reading };
     },
-    async work(transaction, { lost, read }) {
-      const owned = items.filter((_, index) => lost[index] === undefined);
-      const next = (await step.write(transaction, owned, read)).values();
-      return lost.map((error) => (error === undefined ? taken(next.next()) : { ok: false, error }));
+    async work(transaction, { owns, read }) {
+      const owned = items.filter((_, index) => owns[index]);
+      const { statements, answers = [], results } = step.plan(owned, read);
+      await pipelined(transaction, () => [
+        write(transaction, statements),
+        completeWithin(transaction, answers),
+      ]);
+      const next = results.values();
+      return owns.map((isOwner) => (isOwner ? taken(next.next()) : LOST));
     },
   });
 }
 
-/** @throws what failed for all: the statement. */
-function lostOf(assertion: PromiseSettledResult<void>): ClaimLost | undefined {
-  if (assertion.status === "fulfilled") {
-    return undefined;
-  }
-  if (assertion.reason instanceof ClaimLost) {
-    return assertion.reason;
-  }
-  throw assertion.reason;
-}
+const LOST: Settled<never> = { ok: false, error: new ClaimLost() };
 
 function taken<Result>({ value }: IteratorResult<Settled<Result>>): Settled<Result> {
   return value ?? { ok: false, error: new Error("the step has no result for this item") };

@@ -1,8 +1,9 @@
 import type { Pool, PoolClient } from "pg";
 import { bigint, boolean, columns, jsonb, text, timestamptz } from "../../runtime/columns.js";
+import type { Statement } from "../../runtime/statements.js";
 import type { Page } from "../paging.js";
 import type { CaptureMethod, Payment, PaymentStatus } from "../payment.js";
-import { ASKED, mustTouch, nameColumns, type RowName } from "./rows.js";
+import { ASKED, nameColumns, type RowName } from "./rows.js";
 
 /** The constraints of the table vouch for the closed sets; pg gives bigint as text. */
 interface PaymentRow {
@@ -93,14 +94,8 @@ export async function lockPayments(
 }
 
 /** Stores new payments. */
-export async function insertPayments(
-  transaction: PoolClient,
-  payments: readonly Payment[],
-): Promise<void> {
-  if (payments.length === 0) {
-    return;
-  }
-  await transaction.query({
+export function insertPayments(payments: readonly Payment[]): Statement {
+  return {
     name: "payments_insert",
     text: `INSERT INTO payments (${STORED})
      SELECT * FROM unnest(${STATE_ARRAYS}, $13::text[], $14::bigint[], $15::text[], $16::text[],
@@ -119,18 +114,13 @@ export async function insertPayments(
         timestamptz(({ createTime }) => createTime),
       ),
     ],
-  });
+    rows: payments.length,
+  };
 }
 
 /** Stores the new states of locked payments. */
-export async function updatePayments(
-  transaction: PoolClient,
-  payments: readonly Payment[],
-): Promise<void> {
-  if (payments.length === 0) {
-    return;
-  }
-  const result = await transaction.query({
+export function updatePayments(payments: readonly Payment[]): Statement {
+  return {
     name: "payments_update",
     text: `UPDATE payments AS p SET status = after.status, version = after.version,
        authorized = after.authorized, captured = after.captured, capturing = after.capturing,
@@ -139,8 +129,9 @@ export async function updatePayments(
      FROM unnest(${STATE_ARRAYS}) AS after (tenant, id, ${STATE})
      WHERE p.tenant = after.tenant AND p.id = after.id`,
     values: stateColumns(payments),
-  });
-  mustTouch(payments.length, result);
+    rows: payments.length,
+    touchesAll: true,
+  };
 }
 
 /** The types of `stateColumns`, a statement's first parameters. */

@@ -1,7 +1,6 @@
-import type { PoolClient } from "pg";
 import type { Fingerprint } from "../../idempotency/fingerprint.js";
 import type { Scope } from "../../idempotency/scope.js";
-import { together } from "../../runtime/transaction.js";
+import type { Statement } from "../../runtime/statements.js";
 import { beginTimeOf, type Moment } from "../key-window.js";
 import { type OperationKind, operationIdOf, paymentIdOf, processorKeyOf } from "../operation.js";
 import type { Payment, PaymentTerms } from "../payment.js";
@@ -59,26 +58,20 @@ export function creationOf(beginning: Beginning, terms: PaymentTerms): Plan {
   return { operation, payment, begins: "first" };
 }
 
-/** Writes what operations begin with, in one round trip. */
-export async function writePlans(transaction: PoolClient, plans: readonly Plan[]): Promise<void> {
+/** What is written as operations begin. */
+export function statementsOf(plans: readonly Plan[]): readonly Statement[] {
   const first = plans.filter(({ begins }) => begins === "first");
   const again = plans.filter(({ begins }) => begins === "again");
   const created = first.filter(isCreation).map(({ payment }) => payment);
   const recreated = again.filter(isCreation).map(({ payment }) => payment);
   const reserved = plans.filter((plan) => !isCreation(plan)).map(({ payment }) => payment);
-  await together(transaction, () => [
-    insertPayments(transaction, created),
-    updatePayments(transaction, [...recreated, ...reserved]),
-    appendEvents(transaction, [...created, ...recreated]), // a reservation is no transition
-    insertOperations(
-      transaction,
-      first.map(({ operation }) => operation),
-    ),
-    restartOperations(
-      transaction,
-      again.map(({ operation }) => operation),
-    ),
-  ]);
+  return [
+    insertPayments(created),
+    updatePayments([...recreated, ...reserved]),
+    appendEvents([...created, ...recreated]), // a reservation is no transition
+    insertOperations(first.map(({ operation }) => operation)),
+    restartOperations(again.map(({ operation }) => operation)),
+  ];
 }
 
 function isCreation({ operation }: Plan): boolean {

@@ -17,13 +17,6 @@ export function nameColumns(names: readonly RowName[]): Buffer[] {
   );
 }
 
-/** @throws if a statement did not touch all the rows it was meant for. */
-export function mustTouch(count: number, { rowCount }: { readonly rowCount: number | null }): void {
-  if (rowCount !== count) {
-    throw new Error(`expected ${count} rows, got ${rowCount}`);
-  }
-}
-
 /** A name as the key of a map. */
 export function nameKey({ tenant, id }: RowName): string {
   return `${tenant} ${id}`;

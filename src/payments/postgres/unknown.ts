@@ -1,4 +1,3 @@
-import { together } from "../../runtime/transaction.js";
 import type { Operation } from "../operation.js";
 import { toUnknown } from "../state.js";
 import { appendEvents } from "./events.js";
@@ -22,7 +21,7 @@ export const unknownStep: Step<Unanswered, readonly LockedPayment[], void> = {
         .map(({ operation }) => paymentNameOf(operation)),
     ),
 
-  async write(transaction, unanswered, locked) {
+  plan(unanswered, locked) {
     const operations = unanswered.map(({ operation }) => operation);
     const asked = new Set(operations.map((operation) => nameKey(paymentNameOf(operation))));
     const ours = locked.filter(({ payment }) => asked.has(nameKey(payment)));
@@ -30,11 +29,9 @@ export const unknownStep: Step<Unanswered, readonly LockedPayment[], void> = {
       const after = toUnknown(payment);
       return after === payment ? [] : [{ ...after, updateTime }];
     });
-    await together(transaction, () => [
-      markOperationsUnknown(transaction, operations),
-      updatePayments(transaction, moved),
-      appendEvents(transaction, moved),
-    ]);
-    return unanswered.map(() => ({ ok: true, value: undefined }));
+    return {
+      statements: [markOperationsUnknown(operations), updatePayments(moved), appendEvents(moved)],
+      results: unanswered.map(() => ({ ok: true, value: undefined })),
+    };
   },
 };

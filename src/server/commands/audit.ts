@@ -3,7 +3,7 @@ import { audit as decide } from "../../audit/audit.js";
 import { collectFacts, type FactSources } from "../../audit/collect-facts.js";
 import { readDatabase } from "../../audit/read-database.js";
 import { readJournal, readJournalFile } from "../../audit/read-journal.js";
-import { MAX_ATTEMPTS } from "../../idempotency/executor.js";
+import { MAX_ATTEMPTS } from "../../idempotency/running.js";
 import { openDatabase } from "../../stores/postgres/index.js";
 import { configFlags, configHelp, readConfig, type SettingName } from "../config.js";
 import { naming } from "../naming.js";

@@ -207,10 +207,15 @@ export function createMemoryStore({
     },
 
     complete,
-    completeWithin: (_transaction, claim, outcome, retentionMs) =>
-      complete(claim, outcome, retentionMs),
+    completeWithin: (_transaction, completions) =>
+      Promise.all(
+        completions.map(({ claim, outcome, retentionMs }) => complete(claim, outcome, retentionMs)),
+      ),
     committed: async () => {},
-    ownsWithin: async (_transaction, claim) => owned(claim, "executing") !== undefined,
+    async ownWithin(_transaction, claims, onSent = () => {}) {
+      onSent();
+      return claims.map((claim) => owned(claim, "executing") !== undefined);
+    },
 
     async release(claim) {
       const record = owned(claim, "executing", "held");

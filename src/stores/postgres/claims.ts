@@ -8,7 +8,8 @@ import { createBatches, QueueFull, type Settled, type Turn } from "../../runtime
 import { bytea, columns, float8, smallint, text } from "../../runtime/columns.js";
 import { LOCK_TIMEOUTS_MS, refusableBatches } from "../../runtime/database-batches.js";
 import { isLockTimeout, mayBeOneRow } from "../../runtime/row-errors.js";
-import { inFewTrips } from "../../runtime/transaction.js";
+import type { Statement } from "../../runtime/statements.js";
+import { inTwoTrips } from "../../runtime/transaction.js";
 import { createLargeAnswers } from "./large-answers.js";
 import { recordOf } from "./owner-writes.js";
 import { CLAIM, type ClaimRow } from "./statements.js";
@@ -32,13 +33,17 @@ export interface FirstClaim {
  * it, and the handler does all of its work.
  */
 export interface FirstWork {
-  /** Whether there is such work for a request. */
+  /** Whether there may be such work for a request. */
   concerns(request: ClaimRequest): boolean;
-  /**
-   * Sends all its statements before it first waits: COMMIT follows them. Returns
-   * what is to be called then. Rejects if it cannot be done for one of them.
-   */
-  begin(transaction: PoolClient, claims: readonly FirstClaim[]): Promise<() => void>;
+  /** What is to be written for claims, and what that begins. */
+  begin(claims: readonly FirstClaim[]): Beginning;
+}
+
+export interface Beginning {
+  /** Sent in the transaction of the claims, after them. */
+  readonly statements: readonly Statement[];
+  /** What each claim's handler finds as `begun` of its execution, by position; undefined where nothing begins. */
+  readonly begun: readonly (object | undefined)[];
 }
 
 export interface ClaimsOptions {
@@ -102,26 +107,35 @@ async function claimAndBegin(
   { firstWork, ...asked }: Asked & { readonly firstWork: FirstWork },
 ): Promise<readonly Settled<Found>[]> {
   try {
-    const { results, onCommit } = await inFewTrips(pool, {
+    return await inTwoTrips(pool, {
       lockTimeoutMs: LOCK_TIMEOUTS_MS[asked.turn],
       open: (transaction) => claimAll(transaction, asked),
-      work: async (transaction, { results, first }) => {
+      finish({ results, first }) {
         const concerned = first.filter(({ request }) => firstWork.concerns(request));
-        const onCommit = concerned.length > 0 && (await firstWork.begin(transaction, concerned));
-        return { results, onCommit };
+        const { statements, begun } = firstWork.begin(concerned);
+        const begunAt = new Map(concerned.map(({ index }, at) => [index, begun[at]]));
+        return { statements, result: withBegun(results, begunAt) };
       },
-      commit: "with the work",
     });
-    if (onCommit) {
-      onCommit();
-    }
-    return results;
   } catch (error) {
     if (asked.requests.length === 1 && mayBeOneRow(error) && !isLockTimeout(error)) {
       return settledClaims(pool, asked);
     }
     throw error;
   }
+}
+
+/** Each claim with what has begun for it. */
+function withBegun(
+  results: readonly Settled<Found>[],
+  begunAt: ReadonlyMap<number, object | undefined>,
+): readonly Settled<Found>[] {
+  return results.map((result, index) => {
+    const begun = begunAt.get(index);
+    return result.ok && result.value.kind === "claimed" && begun !== undefined
+      ? { ok: true, value: { ...result.value, begun } }
+      : result;
+  });
 }
 
 async function settledClaims(pool: Pool, asked: Asked) {
@@ -133,10 +147,10 @@ async function claimAll(
   { requests, turn }: Asked,
 ): Promise<{
   readonly results: readonly Settled<Found>[];
-  readonly first: readonly FirstClaim[];
+  readonly first: readonly (FirstClaim & { readonly index: number })[];
 }> {
   const results = requests.map((): Settled<Found> => UNSETTLED);
-  const first: FirstClaim[] = [];
+  const first: (FirstClaim & { readonly index: number })[] = [];
   let asked = requests.map((request, index) => ({ request, index }));
   for (let attempt = 0; attempt < CLAIM_ATTEMPTS && asked.length > 0; attempt += 1) {
     const { rows } = await database.query<ClaimRow>({
@@ -149,7 +163,7 @@ async function claimAll(
         const { request, index } = answered;
         results[index] = { ok: true, value: toFound(request, row) };
         if (row.insert_time !== null) {
-          first.push({ request, time: row.insert_time });
+          first.push({ request, index, time: row.insert_time });
         }
       }
     }

@@ -31,15 +31,15 @@ export function onlyWhileDurable<Transaction>(
       return store.complete(claim, outcome, retentionMs);
     },
 
-    async completeWithin(transaction, claim, outcome, retentionMs) {
+    async completeWithin(transaction, completions) {
       assertDurable();
-      return store.completeWithin(transaction, claim, outcome, retentionMs);
+      return store.completeWithin(transaction, completions);
     },
 
     // Work under a claim begins and ends with this question.
-    async ownsWithin(transaction, claim) {
+    async ownWithin(transaction, claims, onSent) {
       assertDurable();
-      return store.ownsWithin(transaction, claim);
+      return store.ownWithin(transaction, claims, onSent);
     },
 
     async release(claim) {

@@ -1,8 +1,14 @@
 import type { Pool, PoolClient, QueryResult } from "pg";
-import { encodeOutcome, type Outcome, sizeOfOutcome } from "../../idempotency/outcome.js";
+import { encodeOutcome, sizeOfOutcome } from "../../idempotency/outcome.js";
 import { scopeHash } from "../../idempotency/scope.js";
-import type { Claim, RecordState, Suspension } from "../../idempotency/store.js";
-import { type Batches, createBatches, type Settled } from "../../runtime/batches.js";
+import type {
+  Claim,
+  Completion,
+  IdempotencyStore,
+  RecordState,
+  Suspension,
+} from "../../idempotency/store.js";
+import { createBatches, type Settled } from "../../runtime/batches.js";
 import { bigint, bytea, columns, float8, text } from "../../runtime/columns.js";
 import { LOCK_TIMEOUTS_MS, ownersBatches } from "../../runtime/database-batches.js";
 import { queryLarge } from "./database.js";
@@ -19,13 +25,6 @@ import {
 
 /** Writes that share no statement, and may be under way at once. They leave other connections to others. */
 const SINGLE_WRITES = 4;
-
-/** What an owner ends its claim with. */
-export interface Completion {
-  readonly claim: Claim;
-  readonly outcome: Outcome;
-  readonly retentionMs: number;
-}
 
 /** A claim that goes on. */
 export interface Extension {
@@ -47,8 +46,8 @@ interface Ending {
 export interface OwnerWrites {
   extend(extension: Extension): Promise<boolean>;
   complete(completion: Completion): Promise<boolean>;
-  completeWithin(transaction: PoolClient, completion: Completion): Promise<boolean>;
-  holdWithin(transaction: PoolClient, claim: Claim): Promise<boolean>;
+  completeWithin: IdempotencyStore<PoolClient>["completeWithin"];
+  ownWithin: IdempotencyStore<PoolClient>["ownWithin"];
   endWithoutOutcome(ending: Ending): Promise<boolean>;
   reopenWithin(transaction: PoolClient, claim: Claim): Promise<boolean>;
 }
@@ -58,12 +57,12 @@ export function createOwnerWrites(pool: Pool): OwnerWrites {
   const extensions = createBatches<Extension, boolean>({
     ...ownersBatches,
     lanes: 1,
-    run: (batch) => ask(pool, EXTEND, askedExtensions(batch)),
+    run: async (batch) => each(await ask(pool, EXTEND, askedExtensions(batch))),
     subjectOf: ({ claim }) => recordOf(claim),
   });
   const completions = createBatches<Completion, boolean>({
     ...ownersBatches,
-    run: (batch, turn) => complete(pool, batch, LOCK_TIMEOUTS_MS[turn]),
+    run: async (batch, turn) => each(await complete(pool, batch, LOCK_TIMEOUTS_MS[turn])),
     subjectOf: ({ claim }) => recordOf(claim),
     sizeOf: sizeOfCompletion,
   });
@@ -71,70 +70,68 @@ export function createOwnerWrites(pool: Pool): OwnerWrites {
     ...ownersBatches,
     lanes: SINGLE_WRITES,
     maxBatchSize: 1,
-    run(batch, turn) {
+    async run(batch, turn) {
       const lockTimeoutMs = LOCK_TIMEOUTS_MS[turn === "patiently" ? turn : "alone"];
-      return Promise.all(
-        batch.map(async (ending) => ({
-          ok: true,
-          value: await endOne(pool, ending, lockTimeoutMs),
-        })),
-      );
+      return each(await Promise.all(batch.map((ending) => endOne(pool, ending, lockTimeoutMs))));
     },
     subjectOf: ({ claim }) => recordOf(claim),
-  });
-  const completedWithin = perTransaction<Completion>({
-    run: (transaction, batch) => ask(transaction, COMPLETE_WITHIN, askedOutcomes(batch)),
-    subjectOf: ({ claim }) => recordOf(claim),
-    sizeOf: sizeOfCompletion,
-  });
-  const heldWithin = perTransaction<Claim>({
-    run: (transaction, claims) => ask(transaction, HOLD_OWNERSHIP, askedOwners(claims)),
-    subjectOf: recordOf,
   });
   return {
     extend: (extension) => extensions.add(extension),
     complete: (completion) => completions.add(completion),
-    completeWithin: (transaction, completion) => completedWithin(transaction).add(completion),
-    holdWithin: (transaction, claim) => heldWithin(transaction).add(claim),
+    completeWithin,
+    ownWithin,
     endWithoutOutcome: (ending) => endings.add(ending),
     reopenWithin: (transaction, claim) =>
       endOne(transaction, { claim, as: "reopened" }, LOCK_TIMEOUTS_MS.patiently),
   };
 }
 
+function each(values: readonly boolean[]): readonly Settled<boolean>[] {
+  return values.map((value) => ({ ok: true, value }));
+}
+
 function sizeOfCompletion({ outcome }: Completion): number {
   return sizeOfOutcome(outcome);
 }
 
-/** Gathers what is asked of one transaction in one go: a transaction that writes for many owners. */
-function perTransaction<Item>({
-  run,
-  ...options
-}: {
-  readonly run: (
-    transaction: PoolClient,
-    items: readonly Item[],
-  ) => Promise<readonly Settled<boolean>[]>;
-  readonly subjectOf: (item: Item) => string;
-  readonly sizeOf?: (item: Item) => number;
-}): (transaction: PoolClient) => Batches<Item, boolean> {
-  const made = new WeakMap<PoolClient, Batches<Item, boolean>>();
-  return (transaction) => {
-    let batches = made.get(transaction);
-    if (batches === undefined) {
-      batches = createBatches({
-        ...options,
-        run: (items) => run(transaction, items),
-        lanes: 1, // a connection runs one statement after another
-        maxBatchSize: Number.POSITIVE_INFINITY, // the transaction's own batch is bounded
-        maxBatchBytes: ownersBatches.maxBatchBytes,
-        maxWaiting: Number.POSITIVE_INFINITY,
-        soon: queueMicrotask,
-      });
-      made.set(transaction, batches);
+/** Whose claims are still theirs, until the transaction ends. */
+async function ownWithin(
+  transaction: PoolClient,
+  claims: readonly Claim[],
+  onSent: () => void = () => {},
+): Promise<readonly boolean[]> {
+  const owning = ask(transaction, HOLD_OWNERSHIP, askedOwners(claims));
+  onSent();
+  return await owning;
+}
+
+/** Stores the outcomes of many claims. What one statement should not carry takes more of them, each with its own time. */
+async function completeWithin(
+  transaction: PoolClient,
+  completions: readonly Completion[],
+): Promise<readonly boolean[]> {
+  const written: boolean[] = [];
+  for (const part of inParts(completions)) {
+    written.push(...(await ask(transaction, COMPLETE_WITHIN, askedOutcomes(part))));
+  }
+  return written;
+}
+
+/** Completions by their order, as many together as fit into a statement, at least one. */
+function inParts(completions: readonly Completion[]): readonly (readonly Completion[])[] {
+  const parts: Completion[][] = [];
+  let partBytes = Number.POSITIVE_INFINITY;
+  for (const completion of completions) {
+    const sizeBytes = sizeOfCompletion(completion);
+    if (partBytes + sizeBytes > ownersBatches.maxBatchBytes) {
+      parts.push([]);
+      partBytes = 0;
     }
-    return batches;
-  };
+    parts.at(-1)?.push(completion);
+    partBytes += sizeBytes;
+  }
+  return parts;
 }
 
 /** Stores the outcomes of a batch, or a large one that is alone. */
@@ -142,13 +139,13 @@ async function complete(
   pool: Pool,
   batch: readonly Completion[],
   lockTimeoutMs: number,
-): Promise<readonly Settled<boolean>[]> {
+): Promise<readonly boolean[]> {
   const [first] = batch;
   const asked = askedOutcomes(batch, lockTimeoutMs);
   if (first === undefined || sizeOfCompletion(first) <= ownersBatches.maxBatchBytes) {
     return ask(pool, COMPLETE, asked);
   }
-  return owned(asked, await queryLarge<OwnerRow>(pool, { ...COMPLETE, values: asked.values }));
+  return found(asked, await queryLarge<OwnerRow>(pool, { ...COMPLETE, values: asked.values }));
 }
 
 /** What a statement for many owners is asked. */
@@ -162,17 +159,14 @@ async function ask(
   database: Pool | PoolClient,
   statement: { readonly name: string; readonly text: string },
   asked: Asked,
-): Promise<readonly Settled<boolean>[]> {
-  return owned(asked, await database.query<OwnerRow>({ ...statement, values: asked.values }));
+): Promise<readonly boolean[]> {
+  return found(asked, await database.query<OwnerRow>({ ...statement, values: asked.values }));
 }
 
-/** Whose claims were found, by position. */
-function owned({ count }: Asked, { rows }: QueryResult<OwnerRow>): readonly Settled<boolean>[] {
-  const found = new Set(rows.map(({ ordinal }) => ordinal));
-  return Array.from({ length: count }, (_, index) => ({
-    ok: true,
-    value: found.has(index + 1),
-  }));
+/** Whether each claim was found, by position. */
+function found({ count }: Asked, { rows }: QueryResult<OwnerRow>): readonly boolean[] {
+  const ordinals = new Set(rows.map(({ ordinal }) => ordinal));
+  return Array.from({ length: count }, (_, index) => ordinals.has(index + 1));
 }
 
 /** Ends a claim whose owner has no outcome. */

@@ -30,10 +30,9 @@ export function createPostgresStore(
     claim: createClaims(pool, options),
     extend: (claim, leaseMs) => owners.extend({ claim, leaseMs }),
     complete: (claim, outcome, retentionMs) => owners.complete({ claim, outcome, retentionMs }),
-    completeWithin: (transaction, claim, outcome, retentionMs) =>
-      owners.completeWithin(transaction, { claim, outcome, retentionMs }),
+    completeWithin: owners.completeWithin,
     committed: async () => {},
-    ownsWithin: owners.holdWithin,
+    ownWithin: owners.ownWithin,
     release: (claim) => owners.endWithoutOutcome({ claim, as: "released" }),
     reopen: (claim) => owners.endWithoutOutcome({ claim, as: "reopened" }),
     reopenWithin: owners.reopenWithin,

@@ -13,6 +13,18 @@ const execution: Execution = {
   signal,
   elsewhere: (work) => work(),
   throwIfAborted() {},
+  ownership: {
+    store: { ownWithin: async () => [], completeWithin: async () => [] },
+    claim: {
+      scope: { tenant: "default", operation: "acme.v1.Orders/PlaceOrder", key: "key-1" },
+      claimId: "claim-1",
+      fingerprint: { version: 1, canonical: new Uint8Array(32), raw: new Uint8Array(32) },
+      fencingToken: 1n,
+      attempt: 1,
+    },
+    retentionMs: 1,
+    onWritten() {},
+  },
   async assertOwner() {},
   async completeWithin() {},
 };

@@ -7,13 +7,15 @@ import {
   Parked,
   StoreOverloaded,
 } from "../../../src/idempotency/errors.js";
-import { createExecutor, type ExecutorEvent } from "../../../src/idempotency/executor.js";
+import type { ExecutorEvent } from "../../../src/idempotency/events.js";
+import { createExecutor } from "../../../src/idempotency/executor.js";
 import type { Outcome } from "../../../src/idempotency/outcome.js";
 import type { IdempotencyStore } from "../../../src/idempotency/store.js";
 import { createMemoryStore } from "../../../src/stores/memory/index.js";
 import {
   callError,
   callOf,
+  completeEach,
   describeError,
   gate,
   LEASE_MS,
@@ -255,11 +257,16 @@ describe("a handler that completes in a transaction of its own", () => {
     const memory = createMemoryStore({ clock });
     const tap = probe<Transaction>({
       ...memory,
-      completeWithin: (_transaction, ...parameters) => memory.complete(...parameters),
-      async ownsWithin(_transaction, { scope, fencingToken }) {
-        const found = await memory.get(scope);
-        return found?.record.fencingToken === fencingToken && found.record.state === "executing";
-      },
+      completeWithin: (_transaction, completions) => completeEach(memory, completions),
+      ownWithin: (_transaction, claims) =>
+        Promise.all(
+          claims.map(async ({ scope, fencingToken }) => {
+            const found = await memory.get(scope);
+            return (
+              found?.record.fencingToken === fencingToken && found.record.state === "executing"
+            );
+          }),
+        ),
     } satisfies IdempotencyStore<Transaction>);
     return { clock, tap, executor: createExecutor({ store: tap.store, clock }) };
   }

@@ -7,12 +7,19 @@ import {
 import type { Run } from "../../../src/idempotency/attempt.js";
 import { Code } from "../../../src/idempotency/code.js";
 import { Final } from "../../../src/idempotency/errors.js";
-import { createExecutor, type ExecutorEvent } from "../../../src/idempotency/executor.js";
+import type { ExecutorEvent } from "../../../src/idempotency/events.js";
+import { createExecutor } from "../../../src/idempotency/executor.js";
 import type { Outcome } from "../../../src/idempotency/outcome.js";
 import { policiesOf } from "../../../src/idempotency/policy.js";
 import { serve } from "../../../src/idempotency/serve.js";
 import { createMemoryStore } from "../../../src/stores/memory/index.js";
-import { callError, callOf, describeError, ok } from "../../support/idempotency/calls.js";
+import {
+  callError,
+  callOf,
+  completeEach,
+  describeError,
+  ok,
+} from "../../support/idempotency/calls.js";
 import { reasonOf } from "../../support/idempotency/replies.js";
 import { probe } from "../../support/idempotency/store-probe.js";
 
@@ -42,8 +49,8 @@ function setup() {
   const memory = createMemoryStore();
   const tap = probe<Transaction>({
     ...memory,
-    completeWithin: (_transaction, ...parameters) => memory.complete(...parameters),
-    ownsWithin: async () => true,
+    completeWithin: (_transaction, completions) => completeEach(memory, completions),
+    ownWithin: async (_transaction, claims) => claims.map(() => true),
   });
   const events: ExecutorEvent[] = [];
   const executor = createExecutor({ store: tap.store, onEvent: (event) => events.push(event) });

@@ -1,3 +1,4 @@
+import { fail } from "node:assert";
 import {
   create,
   type DescMessage,
@@ -23,6 +24,7 @@ import {
 } from "../../../src/gen/payonce/payments/v1/payments_pb.js";
 import type { CallContext, Execution } from "../../../src/idempotency/call.js";
 import { encodeFields } from "../../../src/idempotency/wire.js";
+import { BegunWithClaim } from "../../../src/payments/first-work.js";
 import { createKeyWindow, readMoment } from "../../../src/payments/key-window.js";
 import { encodePayment, paymentMessage, refundMessage } from "../../../src/payments/messages.js";
 import {
@@ -129,12 +131,13 @@ async function answerOf(kind: OperationKind, operated: Operated) {
     pool: new pg.Pool(), // nothing has to be read, so it never connects
     processor: neverAsked,
     keyWindow: createKeyWindow({ windowMs: 1, longestCallMs: 0 }),
-    firstWork: {
-      concerns: () => false,
-      begin: async () => () => {},
-      take: () => ({ ...operated, begunAgoMs: 0, readAt: readMoment(), isNew: false }),
-    },
   });
+  const begun = { ...operated, begunAgoMs: 0, readAt: readMoment(), isNew: false };
+  const context: CallContext<pg.PoolClient> = {
+    caller: { tenant: scope.tenant, role: "caller" },
+    execution: { ...execution, begun: new BegunWithClaim(begun) },
+    signal,
+  };
   switch (kind) {
     case "create":
       return handlers.createPayment(create(CreatePaymentRequestSchema), context);
@@ -165,13 +168,20 @@ const execution: Execution<pg.PoolClient> = {
   signal,
   elsewhere: (work) => work(),
   throwIfAborted() {},
+  ownership: {
+    store: { ownWithin: unexpected, completeWithin: unexpected },
+    claim: {
+      scope,
+      claimId: "claim",
+      fingerprint: { version: 1, canonical: new Uint8Array(32), raw: new Uint8Array(32) },
+      fencingToken: 1n,
+      attempt: 2,
+    },
+    retentionMs: 1,
+    onWritten: () => fail("the operation is over"),
+  },
   assertOwner: unexpected,
   completeWithin: unexpected,
-};
-const context: CallContext<pg.PoolClient> = {
-  caller: { tenant: scope.tenant, role: "caller" },
-  execution,
-  signal,
 };
 
 function operation(kind: OperationKind, change: Partial<Operation> = {}): Operation {

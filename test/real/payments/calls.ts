@@ -77,7 +77,6 @@ export async function startPaymentCalls() {
       pool: own,
       processor: wrap?.(processor) ?? processor,
       keyWindow: createKeyWindow({ windowMs: KEY_WINDOW_MS, longestCallMs: 0 }),
-      ...(firstWork === "none" ? {} : { firstWork }),
     });
     const policies = policiesOf(PaymentService);
     const caller =

@@ -8,6 +8,7 @@ import {
 } from "../../../src/gen/payonce/payments/v1/payments_pb.js";
 import { appendEvents } from "../../../src/payments/postgres/events.js";
 import { lockPayments, updatePayments } from "../../../src/payments/postgres/payments.js";
+import { write } from "../../../src/runtime/statements.js";
 import {
   type EventFilter,
   type EventReader,
@@ -77,8 +78,7 @@ async function change(transaction: PoolClient, id: string): Promise<void> {
   const [locked] = await lockPayments(transaction, [{ tenant: "acme", id }]);
   const before = locked?.payment ?? fail();
   const after = { ...before, version: before.version + 1n };
-  await updatePayments(transaction, [after]);
-  await appendEvents(transaction, [after]);
+  await write(transaction, [updatePayments([after]), appendEvents([after])]);
 }
 
 const idsOf = (events: readonly PaymentEvent[]) => events.map(({ id }) => id);

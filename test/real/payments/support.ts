@@ -17,7 +17,8 @@ import {
 import type { CallContext, Execution } from "../../../src/idempotency/call.js";
 import { digest } from "../../../src/idempotency/digest.js";
 import { ClaimLost } from "../../../src/idempotency/errors.js";
-import { type Outcome, okOutcome } from "../../../src/idempotency/outcome.js";
+import type { Outcome } from "../../../src/idempotency/outcome.js";
+import { completeWithin, ownWithin } from "../../../src/idempotency/ownership.js";
 import { type Scope, scopeHash } from "../../../src/idempotency/scope.js";
 import type { Claim } from "../../../src/idempotency/store.js";
 import { createKeyWindow, type KeyWindowOptions } from "../../../src/payments/key-window.js";
@@ -105,7 +106,7 @@ export async function startPayments() {
   const store = createPostgresStore(pool);
 
   function executionOf(claim: Claim, signal: AbortSignal): Execution<PoolClient> {
-    return {
+    const execution: Execution<PoolClient> = {
       scope: claim.scope,
       fingerprint: claim.fingerprint,
       fencingToken: claim.fencingToken,
@@ -113,17 +114,16 @@ export async function startPayments() {
       signal,
       elsewhere: (work) => work(),
       throwIfAborted: () => signal.throwIfAborted(),
+      ownership: { store, claim, retentionMs: RETENTION_MS, onWritten() {} },
       async assertOwner(transaction) {
-        if (!(await store.ownsWithin(transaction, claim))) {
+        const [isOwner] = await ownWithin(transaction, [execution]);
+        if (isOwner !== true) {
           throw new ClaimLost();
         }
       },
-      async completeWithin(transaction, body) {
-        if (!(await store.completeWithin(transaction, claim, okOutcome(body), RETENTION_MS))) {
-          throw new ClaimLost();
-        }
-      },
+      completeWithin: (transaction, body) => completeWithin(transaction, [{ execution, body }]),
     };
+    return execution;
   }
 
   const ask = (scope: Scope, request = "request") =>

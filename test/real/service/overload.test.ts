@@ -14,6 +14,8 @@ const { createPayment } = PaymentService.method;
 /** Far more at once than a service takes of one tenant. */
 const CALLS = 4_000;
 
+const MAX_BURSTS = 5;
+
 /** Each call in its time on a quiet machine; on a busy one some take longer. Milliseconds. */
 const NEXT_CALL_LIMIT_MS = 5_000;
 
@@ -52,11 +54,25 @@ async function sendAtOnce(): Promise<ReadonlyMap<string, number>> {
   return counts;
 }
 
+/** How many calls were refused on their headers alone. */
+async function countShed(): Promise<number> {
+  const [service] = cluster.services;
+  const metrics = await (await fetch(`http://${service?.httpAddress}/metrics`)).text();
+  return Number(/^payonce_shed_total (\d+)$/m.exec(metrics)?.[1]);
+}
+
 it("more calls than can be done: some are refused unread, the others answered, and then all is well", async () => {
-  const counts = await sendAtOnce();
-  expect([...counts.keys()].sort()).toEqual(["OK", "RESOURCE_EXHAUSTED"]);
-  expect(counts.get("RESOURCE_EXHAUSTED")).toBeGreaterThan(100);
-  expect(counts.get("OK")).toBeGreaterThan(100);
+  // How soon a burst is one too many depends on the machine; one of a few is, on each.
+  for (let burst = 1; ; burst += 1) {
+    const counts = await sendAtOnce();
+    const { OK = 0, RESOURCE_EXHAUSTED = 0, ...others } = Object.fromEntries(counts);
+    expect(others).toEqual({});
+    expect(OK).toBeGreaterThan(100);
+    if (RESOURCE_EXHAUSTED > 100 && (await countShed()) > 100) {
+      break;
+    }
+    expect(burst).toBeLessThan(MAX_BURSTS);
+  }
 
   await sleep(1_000);
   const startedAtMs = performance.now();
@@ -65,7 +81,4 @@ it("more calls than can be done: some are refused unread, the others answered, a
 
   const [service] = cluster.services;
   expect(service?.output()).toContain("more come than can be done");
-  const metrics = await (await fetch(`http://${service?.httpAddress}/metrics`)).text();
-  const shed = Number(/^payonce_shed_total (\d+)$/m.exec(metrics)?.[1]);
-  expect(shed).toBeGreaterThan(100);
 });

@@ -173,8 +173,8 @@ describe("a database that may lose what it confirms from now on", () => {
     for (const refused of [
       () => store.claim(request),
       () => store.complete(claim, outcome, MINUTE_MS),
-      () => store.completeWithin(transaction, claim, outcome, MINUTE_MS),
-      () => store.ownsWithin(transaction, claim),
+      () => store.completeWithin(transaction, [{ claim, outcome, retentionMs: MINUTE_MS }]),
+      () => store.ownWithin(transaction, [claim]),
       () => store.release(claim),
       () =>
         store.reclaim(claim.scope, { fencingToken: claim.fencingToken, reason: "", leaseMs: 1 }),

@@ -110,10 +110,13 @@ describe("many large answers", () => {
     const { requests, claims } = await claimed(LARGE + 1);
     const store = createPostgresStore(impatient);
     await inTransaction(impatient, async (transaction) => {
-      const completed = await Promise.all(
-        claims.map((claim, index) =>
-          store.completeWithin(transaction, claim, index === LARGE ? small : large, RETENTION_MS),
-        ),
+      const completed = await store.completeWithin(
+        transaction,
+        claims.map((claim, index) => ({
+          claim,
+          outcome: index === LARGE ? small : large,
+          retentionMs: RETENTION_MS,
+        })),
       );
       expect(completed).toEqual(claims.map(() => true));
     });

@@ -4,7 +4,7 @@ import type { Pool } from "pg";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { okOutcome } from "../../../src/idempotency/outcome.js";
 import { inTurns } from "../../../src/idempotency/recovery-turns.js";
-import type { ClaimRequest } from "../../../src/idempotency/store.js";
+import type { Claim, ClaimRequest } from "../../../src/idempotency/store.js";
 import { claimParameters } from "../../../src/stores/postgres/claims.js";
 import {
   assertDurable,
@@ -70,6 +70,9 @@ async function isBlocked(promise: Promise<unknown>): Promise<boolean> {
   return Promise.race([promise.then(() => false), sleep(BLOCKED_MS / 2, true)]);
 }
 
+const answer = okOutcome(Buffer.from("done"));
+const completionOf = (claim: Claim) => ({ claim, outcome: answer, retentionMs: RETENTION_MS });
+
 describe("the schema", () => {
   it("is applied once, however often and from however many processes at once", async () => {
     await onEmptyDatabase(async (url) => {
@@ -121,8 +124,6 @@ describe("a database that may lose commits", () => {
 });
 
 describe("an outcome stored in the transaction of the work", () => {
-  const answer = okOutcome(Buffer.from("done"));
-
   function setup(leaseMs = LONG_LEASE_MS) {
     const store = createPostgresStore(pool);
     const request = newRequest({ leaseMs });
@@ -135,7 +136,7 @@ describe("an outcome stored in the transaction of the work", () => {
     const claim = claimOf(await store.claim(request));
     await inTransaction(pool, async (transaction) => {
       await transaction.query("INSERT INTO work VALUES ($1)", [what]);
-      expect(await store.completeWithin(transaction, claim, answer, RETENTION_MS)).toBe(true);
+      expect(await store.completeWithin(transaction, [completionOf(claim)])).toEqual([true]);
       // At once, too: many duplicates that wait here would take all connections.
       const seen = await Promise.race([
         createPostgresStore(other).claim(again(request)),
@@ -152,7 +153,7 @@ describe("an outcome stored in the transaction of the work", () => {
     const claim = claimOf(await store.claim(request));
     const failed = inTransaction(pool, async (transaction) => {
       await transaction.query("INSERT INTO work VALUES ($1)", [what]);
-      await store.completeWithin(transaction, claim, answer, RETENTION_MS);
+      await store.completeWithin(transaction, [completionOf(claim)]);
       throw new Error("the ledger does not balance");
     });
     await expect(failed).rejects.toThrow("balance");
@@ -167,8 +168,8 @@ describe("an outcome stored in the transaction of the work", () => {
     await sleep(SHORT_LEASE_MS * 1.5);
     const owner = claimOf(await store.claim({ ...again(request), leaseMs: LONG_LEASE_MS }));
     await inTransaction(pool, async (transaction) => {
-      expect(await store.ownsWithin(transaction, late)).toBe(false);
-      expect(await store.completeWithin(transaction, late, answer, RETENTION_MS)).toBe(false);
+      expect(await store.ownWithin(transaction, [late])).toEqual([false]);
+      expect(await store.completeWithin(transaction, [completionOf(late)])).toEqual([false]);
     });
     expect((await store.get(request.scope))?.record).toMatchObject({
       state: "executing",
@@ -182,7 +183,8 @@ describe("an outcome stored in the transaction of the work", () => {
     const finish = () =>
       inTransaction(pool, async (transaction) => {
         await transaction.query("INSERT INTO work VALUES ($1)", [what]);
-        if (!(await store.completeWithin(transaction, claim, answer, RETENTION_MS))) {
+        const [isWritten] = await store.completeWithin(transaction, [completionOf(claim)]);
+        if (isWritten !== true) {
           throw new Error("refused");
         }
       });
@@ -206,7 +208,7 @@ describe("a claim that a transaction holds", () => {
     const claim = claimOf(await store.claim(request));
     const transaction = await pool.connect();
     await transaction.query("BEGIN");
-    expect(await store.ownsWithin(transaction, claim)).toBe(true);
+    expect(await store.ownWithin(transaction, [claim])).toEqual([true]);
     await sleep(SHORT_LEASE_MS * 1.5);
 
     // Nobody waits for the transaction either.
@@ -218,8 +220,7 @@ describe("a claim that a transaction holds", () => {
     });
     expect(recovered.map(({ claim: taken }) => taken.scope.key)).not.toContain(request.scope.key);
 
-    const answer = okOutcome(Buffer.from("done"));
-    expect(await store.completeWithin(transaction, claim, answer, RETENTION_MS)).toBe(true);
+    expect(await store.completeWithin(transaction, [completionOf(claim)])).toEqual([true]);
     await transaction.query(end);
     transaction.release();
     const after = await rival.claim(again(request));

@@ -20,16 +20,27 @@ function withoutFencing(store: IdempotencyStore<PoolClient>): IdempotencyStore<P
     ...store,
     extend: async (claim, leaseMs) => store.extend(await current(claim), leaseMs),
     complete: async (claim, ...outcome) => store.complete(await current(claim), ...outcome),
-    completeWithin: async (transaction, claim, ...outcome) =>
-      store.completeWithin(transaction, await current(claim), ...outcome),
-    // Sent at once, as the product does: claims are locked before payments.
-    async ownsWithin(transaction, { scope }) {
-      const { rowCount } = await transaction.query(
-        `SELECT FROM idempotency_records
-         WHERE tenant = $1 AND scope_hash = $2 AND state = 'executing' FOR NO KEY UPDATE`,
-        [scope.tenant, scopeHash(scope)],
+    completeWithin: async (transaction, completions) =>
+      store.completeWithin(
+        transaction,
+        await Promise.all(
+          completions.map(async (one) => ({ ...one, claim: await current(one.claim) })),
+        ),
+      ),
+    async ownWithin(transaction, claims, onSent = () => {}) {
+      const { rows } = await transaction.query<{ tenant: string; scope_hash: Buffer }>(
+        `SELECT tenant, scope_hash FROM idempotency_records
+         WHERE (tenant, scope_hash) IN (SELECT * FROM unnest($1::text[], $2::bytea[]))
+           AND state = 'executing' FOR NO KEY UPDATE`,
+        [
+          claims.map(({ scope }) => scope.tenant),
+          claims.map(({ scope }) => Buffer.from(scopeHash(scope))),
+        ],
       );
-      return rowCount === 1;
+      onSent();
+      return claims.map(({ scope }) =>
+        rows.some((row) => row.tenant === scope.tenant && row.scope_hash.equals(scopeHash(scope))),
+      );
     },
     reopen: async (claim) => store.reopen(await current(claim)),
     reopenWithin: async (transaction, claim) =>

@@ -25,9 +25,13 @@ function withoutUniqueClaim(store: IdempotencyStore<PoolClient>): IdempotencySto
     },
     extend: (claim, leaseMs) => store.extend(own(claim), leaseMs),
     complete: (claim, ...outcome) => store.complete(own(claim), ...outcome),
-    completeWithin: (transaction, claim, ...outcome) =>
-      store.completeWithin(transaction, own(claim), ...outcome),
-    ownsWithin: (transaction, claim) => store.ownsWithin(transaction, own(claim)),
+    completeWithin: (transaction, completions) =>
+      store.completeWithin(
+        transaction,
+        completions.map((one) => ({ ...one, claim: own(one.claim) })),
+      ),
+    ownWithin: (transaction, claims, onSent) =>
+      store.ownWithin(transaction, claims.map(own), onSent),
     release: (claim) => store.release(own(claim)),
     suspend: (claim, suspension) => store.suspend(own(claim), suspension),
   };

@@ -1,10 +1,11 @@
 import { createHash, randomUUID } from "node:crypto";
 import type { Run } from "../../../src/idempotency/attempt.js";
+import type { ExecuteRequest } from "../../../src/idempotency/claiming.js";
 import { Code } from "../../../src/idempotency/code.js";
 import { CallError, type ErrorDescription } from "../../../src/idempotency/errors.js";
-import type { ExecuteRequest } from "../../../src/idempotency/executor.js";
 import { okOutcome } from "../../../src/idempotency/outcome.js";
 import type { MethodPolicy } from "../../../src/idempotency/policy.js";
+import type { Completion, IdempotencyStore } from "../../../src/idempotency/store.js";
 
 export const LEASE_MS = 15_000;
 export const RETENTION_MS = 3_600_000;
@@ -67,4 +68,16 @@ export function gate<Value>(): {
     open = resolve;
   });
   return { opened, open: (value) => open(value) };
+}
+
+/** Completes claims at once, for a store whose transactions commit with each write. */
+export function completeEach(
+  store: Pick<IdempotencyStore, "complete">,
+  completions: readonly Completion[],
+): Promise<readonly boolean[]> {
+  return Promise.all(
+    completions.map(({ claim, outcome, retentionMs }) =>
+      store.complete(claim, outcome, retentionMs),
+    ),
+  );
 }
