@@ -15,11 +15,11 @@ export function inTransaction<Result>(
   work: (transaction: PoolClient) => Promise<Result>,
   options: TransactionOptions = {},
 ): Promise<Result> {
-  return inFewTrips(pool, { ...options, open: async () => {}, work });
+  return inPipelinedTransaction(pool, { ...options, open: async () => {}, work });
 }
 
 /** A transaction whose parts share round trips. */
-export interface FewTrips<Opening, Result> extends TransactionOptions {
+export interface PipelinedTransaction<Opening, Result> extends TransactionOptions {
   /**
    * Sent with BEGIN. Should that fail, these statements ran without a
    * transaction: they lock, read, or write what may stand alone.
@@ -42,19 +42,19 @@ const BEGIN =
   "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL plan_cache_mode = force_generic_plan";
 
 /** `inTransaction`, in as few round trips as its parts allow. */
-export async function inFewTrips<Opening, Result>(
+export async function inPipelinedTransaction<Opening, Result>(
   pool: Pool,
-  { lockTimeoutMs, open, work, commit = "after the work" }: FewTrips<Opening, Result>,
+  { lockTimeoutMs, open, work, commit = "after the work" }: PipelinedTransaction<Opening, Result>,
 ): Promise<Result> {
   const client = await connect(pool);
   const settings = lockTimeoutMs === undefined ? "" : `; SET LOCAL lock_timeout = ${lockTimeoutMs}`;
   const begin = `${BEGIN}${settings}`;
   let broken: Error | undefined;
   try {
-    const [, opening] = await together(client, () => [client.query(begin), open(client)]);
+    const [, opening] = await sendPipelined(client, () => [client.query(begin), open(client)]);
     const [result, { command }] =
       commit === "with the work"
-        ? await together(client, () => [work(client, opening), client.query("COMMIT")])
+        ? await sendPipelined(client, () => [work(client, opening), client.query("COMMIT")])
         : [await work(client, opening), await client.query("COMMIT")];
     if (command !== "COMMIT") {
       // Postgres answers so, without an error, where `work` has hidden that a statement failed.
@@ -77,7 +77,7 @@ export async function inFewTrips<Opening, Result>(
  * them. Rejects with the failure that the others follow from: they only say
  * that the transaction is aborted, and may be heard of earlier.
  */
-export async function together<Statements extends readonly unknown[] | []>(
+export async function sendPipelined<Statements extends readonly unknown[] | []>(
   { connection: { stream } }: PoolClient,
   send: () => Statements,
 ) {

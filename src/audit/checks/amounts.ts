@@ -1,4 +1,4 @@
-import { type Check, checkEach, paymentText, together } from "../check.js";
+import { type Check, checkEach, paymentText, sendPipelined } from "../check.js";
 import type { AuditedEvent, AuditedPayment } from "../facts.js";
 
 export const amounts: Check = {
@@ -6,7 +6,7 @@ export const amounts: Check = {
   title: "captured <= authorized and refunded <= captured, also in flight and in every event",
   needsCalls: false,
   check: (facts) =>
-    together(
+    sendPipelined(
       checkEach(facts.payments, paymentText, problemsOfPayment),
       checkEach(
         facts.events,

@@ -2,7 +2,7 @@ import type { PoolClient } from "pg";
 import { CallError, NotExecuted } from "../../idempotency/errors.js";
 import type { Scope } from "../../idempotency/scope.js";
 import { type Settled, settled } from "../../runtime/batches.js";
-import { together } from "../../runtime/transaction.js";
+import { sendPipelined } from "../../runtime/transaction.js";
 import { type Age, ageOf, type Moment, type ReadMoment } from "../key-window.js";
 import { type Intent, type Operated, operationIdOf, paymentIdOf } from "../operation.js";
 import type { Payment } from "../payment.js";
@@ -51,7 +51,7 @@ export function createBeginStep(readMoment: ReadMoment): Step<ToBegin, Before, B
   return {
     async read(transaction, beginnings) {
       const readAt = readMoment();
-      const [begun, locked, time] = await together(transaction, () => [
+      const [begun, locked, time] = await sendPipelined(transaction, () => [
         findBegun(transaction, beginnings.map(scopeOf), { readAt, readMoment }),
         lockPaymentsOf(transaction, beginnings),
         readClock(transaction),

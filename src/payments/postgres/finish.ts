@@ -1,6 +1,6 @@
 import type { PoolClient } from "pg";
 import { settled } from "../../runtime/batches.js";
-import { together } from "../../runtime/transaction.js";
+import { sendPipelined } from "../../runtime/transaction.js";
 import { type Ended, endWithDecision } from "../end-operation.js";
 import type { Operated, Operation } from "../operation.js";
 import type { ProcessorDecision } from "../processor.js";
@@ -65,7 +65,7 @@ function planOf(
 async function write(transaction: PoolClient, plans: readonly Plan[]): Promise<void> {
   const ended = plans.map((plan) => plan.ended);
   const moved = ended.filter((one) => one.moved);
-  await together(transaction, () => [
+  await sendPipelined(transaction, () => [
     finishOperations(
       transaction,
       ended.map(({ operation }) => operation),

@@ -2,7 +2,7 @@ import type { Pool, PoolClient } from "pg";
 import type { Execution } from "../../idempotency/call.js";
 import { ClaimLost } from "../../idempotency/errors.js";
 import type { Settled } from "../../runtime/batches.js";
-import { inFewTrips } from "../../runtime/transaction.js";
+import { inPipelinedTransaction } from "../../runtime/transaction.js";
 
 /** Work under a claim. */
 export interface Owned {
@@ -38,7 +38,7 @@ export function asOwners<Item extends Owned, Read, Result>(
     readonly lockTimeoutMs: number;
   },
 ): Promise<readonly Settled<Result>[]> {
-  return inFewTrips(pool, {
+  return inPipelinedTransaction(pool, {
     ...options,
     async open(transaction) {
       const assertions = Promise.allSettled(

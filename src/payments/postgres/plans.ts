@@ -1,7 +1,7 @@
 import type { PoolClient } from "pg";
 import type { Fingerprint } from "../../idempotency/fingerprint.js";
 import type { Scope } from "../../idempotency/scope.js";
-import { together } from "../../runtime/transaction.js";
+import { sendPipelined } from "../../runtime/transaction.js";
 import { beginTimeOf, type Moment } from "../key-window.js";
 import { type OperationKind, operationIdOf, paymentIdOf, processorKeyOf } from "../operation.js";
 import type { Payment, PaymentTerms } from "../payment.js";
@@ -66,7 +66,7 @@ export async function writePlans(transaction: PoolClient, plans: readonly Plan[]
   const created = first.filter(isCreation).map(({ payment }) => payment);
   const recreated = again.filter(isCreation).map(({ payment }) => payment);
   const reserved = plans.filter((plan) => !isCreation(plan)).map(({ payment }) => payment);
-  await together(transaction, () => [
+  await sendPipelined(transaction, () => [
     insertPayments(transaction, created),
     updatePayments(transaction, [...recreated, ...reserved]),
     appendEvents(transaction, [...created, ...recreated]), // a reservation is no transition

@@ -1,4 +1,4 @@
-import { together } from "../../runtime/transaction.js";
+import { sendPipelined } from "../../runtime/transaction.js";
 import type { Operation } from "../operation.js";
 import { toUnknown } from "../state.js";
 import { appendEvents } from "./events.js";
@@ -30,7 +30,7 @@ export const unknownStep: Step<Unanswered, readonly LockedPayment[], void> = {
       const after = toUnknown(payment);
       return after === payment ? [] : [{ ...after, updateTime }];
     });
-    await together(transaction, () => [
+    await sendPipelined(transaction, () => [
       markOperationsUnknown(transaction, operations),
       updatePayments(transaction, moved),
       appendEvents(transaction, moved),

@@ -8,7 +8,7 @@ import { createBatches, QueueFull, type Settled, type Turn } from "../../runtime
 import { bytea, columns, float8, smallint, text } from "../../runtime/columns.js";
 import { LOCK_TIMEOUTS_MS, refusableBatches } from "../../runtime/database-batches.js";
 import { isLockTimeout, mayBeOneRow } from "../../runtime/row-errors.js";
-import { inFewTrips } from "../../runtime/transaction.js";
+import { inPipelinedTransaction } from "../../runtime/transaction.js";
 import { createLargeAnswers } from "./large-answers.js";
 import { recordOf } from "./owner-writes.js";
 import { CLAIM, type ClaimRow } from "./statements.js";
@@ -102,7 +102,7 @@ async function claimAndBegin(
   { firstWork, ...asked }: Asked & { readonly firstWork: FirstWork },
 ): Promise<readonly Settled<Found>[]> {
   try {
-    const { results, onCommit } = await inFewTrips(pool, {
+    const { results, onCommit } = await inPipelinedTransaction(pool, {
       lockTimeoutMs: LOCK_TIMEOUTS_MS[asked.turn],
       open: (transaction) => claimAll(transaction, asked),
       work: async (transaction, { results, first }) => {

@@ -19,7 +19,7 @@ export interface KeptLock extends Lock {
 }
 
 /** The locks of this process under which a call is executing, and nothing says so yet. */
-export interface Marks {
+export interface ExecutingLocks {
   add(lock: KeptLock): void;
   /** Marks the lock of that name at once, if it is one of them: there are duplicates. */
   hurry(name: string): void;
@@ -28,13 +28,13 @@ export interface Marks {
 }
 
 /** One timer for all of them, and none while there are none. */
-export function createMarks({
+export function createExecutingLocks({
   clock,
   mark,
 }: {
   readonly clock: Clock;
   readonly mark: (lock: Lock) => void;
-}): Marks {
+}): ExecutingLocks {
   // By name, in the order in which their time comes.
   const unmarked = new Map<string, KeptLock>();
   let hasTimer = false;
