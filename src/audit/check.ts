@@ -44,7 +44,7 @@ export function checkEach<Item>(
   return { checked, violations };
 }
 
-export function sendPipelined(...findings: readonly Finding[]): Finding {
+export function together(...findings: readonly Finding[]): Finding {
   return {
     checked: findings.reduce((sum, { checked }) => sum + checked, 0),
     violations: findings.flatMap(({ violations }) => violations),

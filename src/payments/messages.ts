@@ -21,7 +21,7 @@ export function paymentMessage(payment: Payment): PaymentMessage {
   return create(PaymentSchema, {
     id: payment.id,
     status: PaymentStatus[payment.status],
-    amount: money(payment.amount),
+    amount: money(payment.minorUnits),
     authorized: money(payment.authorized),
     captured: money(payment.captured),
     refunded: money(payment.refunded),
@@ -48,7 +48,7 @@ export function encodePayment(payment: Payment): Uint8Array {
   return encodeFields([
     [1, payment.id],
     [2, PaymentStatus[payment.status]],
-    [3, money(payment.amount)],
+    [3, money(payment.minorUnits)],
     [4, money(payment.authorized)],
     [5, money(payment.captured)],
     [6, money(payment.refunded)],

@@ -57,7 +57,7 @@ export function intentOf(kind: OperationKind, request: string): Intent {
         kind,
         terms: {
           currencyCode: CURRENCY,
-          amount: minorUnits ?? 1n,
+          minorUnits: minorUnits ?? 1n,
           paymentMethod: "tok_simulated",
           captureMethod: request.endsWith(AT_ONCE) ? "AUTOMATIC" : "MANUAL",
           merchantReference: "",

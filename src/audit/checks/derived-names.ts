@@ -1,5 +1,5 @@
 import { paymentIdOf, processorKeyOf } from "../../payments/operation.js";
-import { type Check, checkEach, keyText, paymentText, sendPipelined } from "../check.js";
+import { type Check, checkEach, keyText, paymentText, together } from "../check.js";
 import { type IndexedFacts, nameOf, type PaymentKey } from "../index-facts.js";
 
 /** Names are derived anew where the key is still known; a tombstone has forgotten it. */
@@ -8,7 +8,7 @@ export const derivedNames: Check = {
   title: "operation id and processor key stand for one tenant, operation and key",
   needsCalls: false,
   check: (facts) =>
-    sendPipelined(
+    together(
       checkEach(facts.keys, ({ scope }) => keyText(scope), problemsOfKey),
       checkEach(
         facts.operationsByProcessorKey,

@@ -2,7 +2,7 @@ import { equals } from "@bufbuild/protobuf";
 import { PaymentSchema } from "../../gen/payonce/payments/v1/payments_pb.js";
 import { Code } from "../../idempotency/code.js";
 import { scopeHash } from "../../idempotency/scope.js";
-import { type Check, checkEach, keyText, sendPipelined } from "../check.js";
+import { type Check, checkEach, keyText, together } from "../check.js";
 import type { AuditedRecord } from "../facts.js";
 import { type IndexedFacts, nameOf, type PaymentKey, scopeName } from "../index-facts.js";
 import { kindOf } from "../payment-methods.js";
@@ -21,7 +21,7 @@ export const durableAnswers: Check = {
       ({ code, scope }) => code === Code.OK && kindOf(scope.operation) !== undefined,
     );
     const hashes = new Set(facts.records.map((record) => hex(record.scopeHash)));
-    return sendPipelined(
+    return together(
       checkEach(
         facts.keys,
         ({ scope }) => keyText(scope),

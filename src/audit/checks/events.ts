@@ -1,4 +1,4 @@
-import { type Check, checkEach, paymentText, sendPipelined } from "../check.js";
+import { type Check, checkEach, paymentText, together } from "../check.js";
 import type { AuditedEvent, AuditedPayment } from "../facts.js";
 import { nameOf } from "../index-facts.js";
 
@@ -8,7 +8,7 @@ export const events: Check = {
   title: "one event for each version of a payment, in the order of the versions",
   needsCalls: false,
   check: (facts) =>
-    sendPipelined(
+    together(
       checkEach(facts.payments, paymentText, (payment) =>
         problemsOfPayment(
           payment,

@@ -1,5 +1,5 @@
 import { bookingsOf } from "../../payments/ledger.js";
-import { type Check, checkEach, paymentText, sendPipelined } from "../check.js";
+import { type Check, checkEach, paymentText, together } from "../check.js";
 import type { AuditedEntry, AuditedPayment } from "../facts.js";
 import { groupBy, type IndexedFacts, nameOf } from "../index-facts.js";
 
@@ -9,7 +9,7 @@ export const ledger: Check = {
   title: "entries sum to zero per transaction and currency, and payments equal their replay",
   needsCalls: false,
   check: (facts) =>
-    sendPipelined(
+    together(
       checkEach(
         facts.entriesByTransaction.values(),
         ([entry]) => `transaction ${entry?.transactionId} of ${entry?.tenant}`,

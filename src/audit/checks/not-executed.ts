@@ -1,7 +1,7 @@
 import type { Operation } from "../../payments/operation.js";
 import { NOT_EXECUTED } from "../../payments/state.js";
 import { recordOf } from "../begun.js";
-import { type Check, checkEach, operationText, paymentText, sendPipelined } from "../check.js";
+import { type Check, checkEach, operationText, paymentText, together } from "../check.js";
 import type { AuditedPayment } from "../facts.js";
 import { type IndexedFacts, nameOf } from "../index-facts.js";
 
@@ -15,7 +15,7 @@ export const notExecuted: Check = {
   title: "what was not executed has ended with its key, and its payment with it",
   needsCalls: false,
   check: (facts) =>
-    sendPipelined(
+    together(
       checkEach(facts.operations, operationText, (operation) =>
         problemsOfOperation(facts, operation),
       ),

@@ -1,6 +1,6 @@
 import type { Operation, OperationKind } from "../../payments/operation.js";
 import { isBegun, recordOf } from "../begun.js";
-import { type Check, checkEach, operationText, paymentText, sendPipelined } from "../check.js";
+import { type Check, checkEach, operationText, paymentText, together } from "../check.js";
 import type { AuditedPayment } from "../facts.js";
 import { type IndexedFacts, nameOf } from "../index-facts.js";
 
@@ -14,7 +14,7 @@ export const reservations: Check = {
   title: "what a payment reserves is what its operations in flight ask for, and each has its key",
   needsCalls: false,
   check: (facts) =>
-    sendPipelined(
+    together(
       checkEach(facts.payments, paymentText, (payment) =>
         problemsOfPayment(
           payment,

@@ -1,6 +1,6 @@
 import { type Effect, EffectType } from "../../gen/payonce/sandbox/v1/sandbox_pb.js";
 import type { Operation, OperationKind } from "../../payments/operation.js";
-import { type Check, checkEach, keyText, operationText, sendPipelined } from "../check.js";
+import { type Check, checkEach, keyText, operationText, together } from "../check.js";
 import { type IndexedFacts, nameOf, type PaymentKey } from "../index-facts.js";
 
 /**
@@ -12,7 +12,7 @@ export const singleEffects: Check = {
   title: "one effect for each approved operation, at most one for any",
   needsCalls: false,
   check: (facts) =>
-    sendPipelined(
+    together(
       checkEach(
         facts.effectsByProcessorKey,
         ([processorKey]) => `processor key ${processorKey}`,

@@ -1,5 +1,5 @@
 import { sameRequest } from "../../idempotency/fingerprint.js";
-import { type Check, checkEach, keyText, sendPipelined } from "../check.js";
+import { type Check, checkEach, keyText, together } from "../check.js";
 import { type ClientCall, meaningOf } from "../client-call.js";
 import type { PaymentKey } from "../index-facts.js";
 import { requestFingerprint } from "../payment-methods.js";
@@ -10,7 +10,7 @@ export const singleRequests: Check = {
   title: "a key is executed for one request only",
   needsCalls: false,
   check: (facts) =>
-    sendPipelined(
+    together(
       checkEach(facts.keys, ({ scope }) => keyText(scope), problemsOfKey),
       checkEach(
         facts.callsByScope.values(),

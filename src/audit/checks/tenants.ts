@@ -1,5 +1,5 @@
 import { scopeHash } from "../../idempotency/scope.js";
-import { type Check, checkEach, keyText, sendPipelined } from "../check.js";
+import { type Check, checkEach, keyText, together } from "../check.js";
 import { type IndexedFacts, nameOf } from "../index-facts.js";
 import { answeredPayment, kindOf } from "../payment-methods.js";
 
@@ -9,7 +9,7 @@ export const tenants: Check = {
   title: "every record and answer belongs to its own tenant",
   needsCalls: false,
   check: (facts) =>
-    sendPipelined(
+    together(
       checkEach(
         facts.records.flatMap(({ scope, scopeHash: stored }) => (scope ? [{ scope, stored }] : [])),
         ({ scope }) => keyText(scope),

@@ -1,6 +1,6 @@
 import type { Operation } from "../../payments/operation.js";
 import { isBegun, isPastWindow, recordOf } from "../begun.js";
-import { type Check, checkEach, operationText, paymentText, sendPipelined } from "../check.js";
+import { type Check, checkEach, operationText, paymentText, together } from "../check.js";
 import { type IndexedFacts, nameOf } from "../index-facts.js";
 
 /**
@@ -13,7 +13,7 @@ export const unknownOutcomes: Check = {
   title: "nothing stays unknown or in progress with nobody to find it out",
   needsCalls: false,
   check: (facts) =>
-    sendPipelined(
+    together(
       checkEach(facts.operations, operationText, function* (operation) {
         const isOverdue = operation.beginTime.getTime() + facts.boundMs <= facts.now.getTime();
         const isOurs = operation.kind === "create" && !isPastWindow(facts, operation);

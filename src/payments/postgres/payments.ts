@@ -110,7 +110,7 @@ export async function insertPayments(
       ...columns(
         payments,
         text(({ currencyCode }) => currencyCode),
-        bigint(({ amount }) => amount),
+        bigint(({ minorUnits }) => minorUnits),
         text(({ paymentMethod }) => paymentMethod),
         text(({ captureMethod }) => captureMethod),
         text(({ merchantReference }) => merchantReference),
@@ -201,7 +201,7 @@ function paymentOf(row: PaymentRow): Payment {
     tenant: row.tenant,
     id: row.id,
     currencyCode: row.currency_code,
-    amount: BigInt(row.amount),
+    minorUnits: BigInt(row.amount),
     paymentMethod: row.payment_method,
     captureMethod: row.capture_method,
     merchantReference: row.merchant_reference,

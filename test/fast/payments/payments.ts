@@ -7,7 +7,7 @@ export function payment(change: Partial<Payment> = {}): Payment {
     tenant: "acme",
     id: "pay_1",
     currencyCode: "EUR",
-    amount: 1000n,
+    minorUnits: 1000n,
     paymentMethod: "tok_visa",
     captureMethod: "MANUAL",
     merchantReference: "",
