@@ -4,10 +4,11 @@ import { type Admission, createAdmission } from "./admission.js";
 import { type AttemptResult, attempt, extendingWhile, GIVEN_UP, type Run } from "./attempt.js";
 import type { Execution } from "./call.js";
 import { type Clock, sleep, systemClock } from "./clock.js";
-import { type ErrorDescription, type RefusalReason, StoreOverloaded } from "./errors.js";
+import { type ErrorDescription, StoreOverloaded } from "./errors.js";
 import type { Fingerprint } from "./fingerprint.js";
 import { classify, sizeOfOutcome } from "./outcome.js";
 import type { MethodPolicy } from "./policy.js";
+import type { Reason } from "./reasons.js";
 import { createRefusals } from "./refusals.js";
 import { finalReply, firstReply, type Reply, refusedReply, replayedReply } from "./reply.js";
 import { createUsualDurations } from "./retry-delay.js";
@@ -65,7 +66,7 @@ export interface ExecutorOptions<Transaction> {
 export type ExecutorEvent =
   | { readonly type: "executed"; readonly scope: Scope; readonly durationMs: number }
   | { readonly type: "replayed"; readonly scope: Scope }
-  | { readonly type: "refused"; readonly scope: Scope; readonly reason: RefusalReason }
+  | { readonly type: "refused"; readonly scope: Scope; readonly reason: Reason }
   | { readonly type: "outcome_unknown"; readonly scope: Scope; readonly reason: string }
   | { readonly type: "store_failed"; readonly scope: Scope; readonly error: unknown };
 

@@ -58,11 +58,11 @@ export function createShedder({
     if (!admission.isTight() || !paths.has(headers[":path"] ?? "")) {
       return undefined;
     }
-    const caller = authenticator({
+    const identification = authenticator({
       authorization: headers.authorization,
       certificate: certificateOn(session),
     });
-    if ("reason" in caller || !admission.refuses(caller.tenant)) {
+    if (identification.kind === "refused" || !admission.refuses(identification.caller.tenant)) {
       return undefined;
     }
     onShed();
