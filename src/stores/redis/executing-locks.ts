@@ -1,4 +1,5 @@
 import type { Clock } from "../../idempotency/clock.js";
+import { movedAverage } from "../../idempotency/moving-average.js";
 import type { Lock } from "./script.js";
 
 /**
@@ -10,7 +11,7 @@ import type { Lock } from "./script.js";
 const MARK_AFTER_MS = { min: 20, max: 1_000 };
 
 /** How much one more call moves what is usual: about the last twenty count. */
-const SMOOTHING = 0.1;
+const WEIGHT = 0.1;
 
 /** A lock under which a call may be executing. */
 export interface KeptLock extends Lock {
@@ -82,7 +83,7 @@ export function createExecutingLocks({
     },
     remove(lock) {
       if (!Number.isNaN(lock.keptAtMs)) {
-        usualMs += SMOOTHING * (clock.nowMs() - lock.keptAtMs - usualMs);
+        usualMs = movedAverage(usualMs, clock.nowMs() - lock.keptAtMs, WEIGHT);
       }
       return unmarked.get(lock.name) === lock && unmarked.delete(lock.name);
     },
