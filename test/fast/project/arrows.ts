@@ -19,6 +19,7 @@ const ALLOWED: ReadonlyMap<string, readonly string[]> = new Map([
       "idempotency/errors.ts",
       "idempotency/key.ts",
       "idempotency/reply.ts",
+      "idempotency/required-key.ts",
     ],
   ],
   ["payments", ["gen", "idempotency", "runtime"]],
