@@ -2,7 +2,7 @@ import { spawnSync } from "node:child_process";
 import { mkdir, writeFile } from "node:fs/promises";
 import { cpus, totalmem } from "node:os";
 import { fileURLToPath } from "node:url";
-import { type Closers, createClosers } from "../src/server/closers.js";
+import { createShutdown, type Shutdown } from "../src/server/shutdown.js";
 import { openLab } from "./lab/lab.js";
 import { type Options, readOptions } from "./options.js";
 import type { GroupResult } from "./report/result.js";
@@ -12,13 +12,13 @@ import { type Study, studies } from "./studies.js";
 
 const RESULTS = fileURLToPath(new URL("results", import.meta.url));
 
-const closers = createClosers();
+const shutdown = createShutdown();
 for (const signal of ["SIGINT", "SIGTERM"]) {
   process.once(signal, () => process.exit(1)); // all that was started ends with this process
 }
 try {
   const options = readOptions(Date.now());
-  const result = await measure(options, closers);
+  const result = await measure(options, shutdown);
   console.log(`\n${markdown(result)}`);
   await mkdir(RESULTS, { recursive: true });
   const file = `${RESULTS}/${options.label}.json`;
@@ -28,17 +28,17 @@ try {
   console.error(error instanceof Error ? error.message : error);
   process.exitCode = 1;
 } finally {
-  await closers.closeAll();
+  await shutdown.closeAll();
 }
 
-async function measure(options: Options, closers: Closers): Promise<GroupResult> {
-  const lab = await openLab(closers);
+async function measure(options: Options, shutdown: Shutdown): Promise<GroupResult> {
+  const lab = await openLab(shutdown);
   const results: GroupResult[] = [];
   for (const [group, study] of groupsOf(options)) {
     console.log(`Measuring: ${group}`);
-    const started = createClosers();
-    closers.add(() => started.closeAll());
-    results.push(await study({ ...lab, closers: started }, options));
+    const started = createShutdown();
+    shutdown.add(() => started.closeAll());
+    results.push(await study({ ...lab, shutdown: started }, options));
     await started.closeAll();
   }
   return {

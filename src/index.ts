@@ -3,6 +3,7 @@ export {
   type Caller,
   DEFAULT_CALLER,
   type Execution,
+  type Identification,
   requireExecution,
 } from "./idempotency/call.js";
 export type { ExecuteRequest } from "./idempotency/claiming.js";
@@ -14,11 +15,9 @@ export {
   ERROR_DOMAIN,
   type ErrorDescription,
   Final,
-  type Next,
   NotExecuted,
   Parked,
   PUSHBACK_TRAILER,
-  type RefusalReason,
   refusal,
   STATUS_DETAILS_TRAILER,
   StoreOverloaded,
@@ -47,6 +46,7 @@ export {
   policiesOf,
 } from "./idempotency/policy.js";
 export { type ReaperEvent, type ReaperOptions, startReaper } from "./idempotency/reaper.js";
+export type { Next, Reason } from "./idempotency/reasons.js";
 export {
   type Recovery,
   type RecoveryEvent,

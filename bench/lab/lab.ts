@@ -1,7 +1,7 @@
 import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Closers } from "../../src/server/closers.js";
+import type { Shutdown } from "../../src/server/shutdown.js";
 import { guard } from "../../test/support/servers/guard.js";
 import type { Answered, Plan } from "../load/plan.js";
 import { createDatabases, type Databases } from "./databases.js";
@@ -16,19 +16,19 @@ export interface Lab {
   /** A folder for the data of whatever is started. */
   readonly dataDir: string;
   /** Ends what was started since. */
-  readonly closers: Closers;
+  readonly shutdown: Shutdown;
 }
 
-/** Starts all of it. What ends it goes to the closers. */
-export async function openLab(closers: Closers): Promise<Lab> {
+/** Starts all of it. What ends it goes to the shutdown. */
+export async function openLab(shutdown: Shutdown): Promise<Lab> {
   const dataDir = await mkdtemp(join(tmpdir(), "payonce-bench-"));
   const guarded = guard({ directory: dataDir });
-  closers.add(() => guarded.close());
+  shutdown.add(() => guarded.close());
   const generator = await startProgram<Plan, Answered>("generator");
-  closers.add(() => generator.stop());
-  const nodes = await startRedis(closers);
+  shutdown.add(() => generator.stop());
+  const nodes = await startRedis(shutdown);
   const redis = { urls: nodes.map(({ url }) => url), pids: nodes.map(({ pid }) => pid) };
-  const { url, pid } = await startPostgres(closers);
+  const { url, pid } = await startPostgres(shutdown);
   const databases = createDatabases({ url, redisUrls: redis.urls, dataDir, generator });
-  return { generator, redis, postgres: { pid, databases }, dataDir, closers };
+  return { generator, redis, postgres: { pid, databases }, dataDir, shutdown };
 }

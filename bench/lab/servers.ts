@@ -1,12 +1,12 @@
 import { chmod, mkdtemp } from "node:fs/promises";
 import { tmpdir, totalmem } from "node:os";
 import { join } from "node:path";
-import type { Closers } from "../../src/server/closers.js";
 import {
   type EmbeddedPostgres,
   startEmbeddedPostgres,
 } from "../../src/server/embedded/postgres.js";
 import { type RedisNode, startRedisNode } from "../../src/server/embedded/redis.js";
+import type { Shutdown } from "../../src/server/shutdown.js";
 import { guard } from "../../test/support/servers/guard.js";
 import { requireRedisServer } from "../../test/support/servers/redis.js";
 import { query } from "./query.js";
@@ -14,15 +14,15 @@ import { query } from "./query.js";
 const REDIS_NODES = 3;
 
 /** Starts the Redis nodes of a bench. They never outlive this process. */
-export function startRedis(closers: Closers): Promise<readonly RedisNode[]> {
+export function startRedis(shutdown: Shutdown): Promise<readonly RedisNode[]> {
   const binary = requireRedisServer();
   return Promise.all(
     Array.from({ length: REDIS_NODES }, async () => {
       const directory = await mkdtemp(join(tmpdir(), "payonce-bench-redis-"));
       const node = await startRedisNode({ binary, directory, log: () => {} });
       const guarded = guard({ pid: node.pid, directory });
-      closers.add(() => guarded.close());
-      closers.add(() => node.stop());
+      shutdown.add(() => guarded.close());
+      shutdown.add(() => node.stop());
       return node;
     }),
   );
@@ -36,7 +36,7 @@ export function startRedis(closers: Closers): Promise<readonly RedisNode[]> {
 const SHARED_BUFFERS = 1 / 4;
 
 /** Starts a Postgres with all of its durability. It never outlives this process. */
-export async function startPostgres(closers: Closers): Promise<EmbeddedPostgres> {
+export async function startPostgres(shutdown: Shutdown): Promise<EmbeddedPostgres> {
   const directory = await mkdtemp(join(tmpdir(), "payonce-bench-postgres-"));
   await chmod(directory, 0o755); // started by root, Postgres runs as another user
   const options = { dataDir: directory, log: () => {} };
@@ -48,8 +48,8 @@ export async function startPostgres(closers: Closers): Promise<EmbeddedPostgres>
   }
   const postgres = await startEmbeddedPostgres(options);
   const guarded = guard({ pid: postgres.pid, signal: "QUIT", directory });
-  closers.add(() => guarded.close());
-  closers.add(() => postgres.stop());
+  shutdown.add(() => guarded.close());
+  shutdown.add(() => postgres.stop());
   return postgres;
 }
 

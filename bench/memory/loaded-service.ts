@@ -37,10 +37,10 @@ interface Sample {
 
 /** Whether the whole service needs more memory the longer it works. */
 export async function studyLoadedService(lab: Lab, { minutes }: Sizes): Promise<GroupResult> {
-  const { redis, postgres, dataDir, closers } = lab;
+  const { redis, postgres, dataDir, shutdown } = lab;
   const databaseUrl = await postgres.databases.create();
   const service = await startPaymentService({ databaseUrl, redisUrls: redis.urls, dataDir });
-  closers.add(() => service.stop());
+  shutdown.add(() => service.stop());
   const paymentsBefore = await countPayments(databaseUrl);
   const untilMs = performance.now() + minutes * 60_000;
   const [newKeys, samples] = await Promise.all([

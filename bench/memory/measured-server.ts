@@ -42,7 +42,7 @@ export interface MeasuredServer {
 let prefixes = 0;
 
 export async function startMeasuredServer(
-  { generator, redis, closers }: Lab,
+  { generator, redis, shutdown }: Lab,
   before: Before,
 ): Promise<MeasuredServer> {
   const settings: MeasuredServerSettings = { before, redisUrls: redis.urls };
@@ -51,7 +51,7 @@ export async function startMeasuredServer(
     settings,
     ["--expose-gc"],
   );
-  closers.add(() => server.stop());
+  shutdown.add(() => server.stop());
   const { address } = await server.ask("look");
 
   async function memory(): Promise<Memory> {

@@ -30,18 +30,18 @@ const TOKENS = { behaving: "token-behaving", attacking: "token-attacking" };
 
 /** What is left of a service that gets more calls than it can answer, and of its other tenants. */
 export const studyOverload: Study = async (lab, { rounds, seconds }) => {
-  const { postgres, redis, dataDir, closers } = lab;
+  const { postgres, redis, dataDir, shutdown } = lab;
   const service = await startPaymentService({
     databaseUrl: await postgres.databases.create(),
     redisUrls: redis.urls,
     dataDir,
     env: { AUTH_TOKENS_FILE: await writeTokens(dataDir) },
   });
-  closers.add(() => service.stop());
+  shutdown.add(() => service.stop());
   const attackers = await startProgram<OpenLoopPlan, OpenLoopDone>("open-loop");
-  closers.add(() => attackers.stop());
+  shutdown.add(() => attackers.stop());
   const behaving = await startProgram<OpenLoopPlan, OpenLoopDone>("open-loop");
-  closers.add(() => behaving.stop());
+  shutdown.add(() => behaving.stop());
   const bench: Bench = { lab, target: service.grpcAddress, attackers, behaving, seconds };
   const best = await bestThroughput(bench);
   const bursts: Burst[] = [];

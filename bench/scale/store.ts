@@ -18,18 +18,18 @@ export interface FilledStore {
 
 /** Fills a database of its own, which is dropped in the end. */
 export async function startFilledStore(
-  { postgres: { databases }, closers }: Lab,
+  { postgres: { databases }, shutdown }: Lab,
   records: number,
 ): Promise<FilledStore> {
   const databaseUrl = await databases.createEmpty();
-  closers.add(() => databases.drop(databaseUrl));
+  shutdown.add(() => databases.drop(databaseUrl));
   const filledUntil = await fillStore(databaseUrl, records);
   const client = new pg.Client({ connectionString: databaseUrl });
   await client.connect();
-  closers.add(() => client.end());
+  shutdown.add(() => client.end());
   const settings: StoreSettings = { databaseUrl, records };
   const program = await startProgram<StoreQuestion, Measured>("store-calls", settings);
-  closers.add(() => program.stop());
+  shutdown.add(() => program.stop());
   return {
     records,
     program,

@@ -8,13 +8,13 @@ import type { Side } from "./side.js";
 export type CoreProgram = Program<CoreQuestion, Measured>;
 
 /** Starts the process that calls the core, and the servers below it, without gRPC. */
-export async function startCore({ redis, postgres, closers }: Lab): Promise<CoreProgram> {
+export async function startCore({ redis, postgres, shutdown }: Lab): Promise<CoreProgram> {
   const settings: CoreSettings = {
     redisUrls: redis.urls,
     databaseUrl: await postgres.databases.create(),
   };
   const core = await startProgram<CoreQuestion, Measured>("core-calls", settings);
-  closers.add(() => core.stop());
+  shutdown.add(() => core.stop());
   return core;
 }
 

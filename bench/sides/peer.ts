@@ -20,9 +20,9 @@ export interface PeerProgram extends Program<PeerQuestion, PeerAnswer> {
   readonly peer: PeerName;
 }
 
-/** Starts a process that calls one peer. What ends it goes to the closers. */
+/** Starts a process that calls one peer. What ends it goes to the shutdown. */
 export async function startPeer(
-  { redis, postgres, closers }: Lab,
+  { redis, postgres, shutdown }: Lab,
   peer: PeerName,
 ): Promise<PeerProgram> {
   const [redisUrl = ""] = redis.urls;
@@ -33,7 +33,7 @@ export async function startPeer(
     packages: peers[peer].packages === "its own" ? await installPeers() : "",
   };
   const program = await startProgram<PeerQuestion, PeerAnswer>("peer-calls", settings);
-  closers.add(() => program.stop());
+  shutdown.add(() => program.stop());
   return { ...program, peer };
 }
 

@@ -32,12 +32,12 @@ const START_LIMIT_MS = 120_000;
  * it is another side's turn. What counts is the payments that are there then.
  */
 export async function createPgbenchSide(lab: Lab, script: string): Promise<Side> {
-  const { postgres, dataDir, closers } = lab;
+  const { postgres, dataDir, shutdown } = lab;
   const program = findPgbench();
   const file = fileURLToPath(new URL(`../pgbench/${script}`, import.meta.url));
   const url = await postgres.databases.create();
   let running: { pid: number; atOnce: number; guarded: Guard } | undefined;
-  closers.add(() => running?.guarded.close());
+  shutdown.add(() => running?.guarded.close());
 
   /** Starts pgbench, unless it runs with so many clients. Returns the id of a stopped process. */
   async function withClients(atOnce: number): Promise<number> {

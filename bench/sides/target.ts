@@ -45,12 +45,12 @@ function handlerBehind(gate: HandlerServerSettings["gate"]): StartTarget {
 }
 
 function startServer(program: string, repeats: Target["repeats"], settings?: unknown): StartTarget {
-  return async ({ closers }) => {
+  return async ({ shutdown }) => {
     const server = await startProgram<null, { address: string; executions: number }>(
       program,
       settings,
     );
-    closers.add(() => server.stop());
+    shutdown.add(() => server.stop());
     const { address } = await server.ask(null);
     return {
       addresses: [address],
@@ -68,7 +68,7 @@ function paymentServices({
   readonly processes: number;
   readonly entry?: string;
 }): StartTarget {
-  return async ({ redis, postgres, dataDir, closers }) => {
+  return async ({ redis, postgres, dataDir, shutdown }) => {
     const databaseUrl = await postgres.databases.create();
     const services = await Promise.all(
       Array.from({ length: processes }, async () => {
@@ -78,7 +78,7 @@ function paymentServices({
           dataDir,
           ...(entry === undefined ? {} : { entry }),
         });
-        closers.add(() => service.stop());
+        shutdown.add(() => service.stop());
         return service;
       }),
     );

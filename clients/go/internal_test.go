@@ -8,7 +8,12 @@ import (
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protodesc"
+	"google.golang.org/protobuf/reflect/protoregistry"
+	"google.golang.org/protobuf/types/descriptorpb"
 	"google.golang.org/protobuf/types/known/durationpb"
+	_ "google.golang.org/protobuf/types/known/emptypb" // registers its file
 
 	idempotencyv1 "payonce.dev/client/gen/payonce/idempotency/v1"
 	paymentsv1 "payonce.dev/client/gen/payonce/payments/v1"
@@ -63,6 +68,52 @@ func TestKeyFieldIsTheOneThatThePolicyNames(t *testing.T) {
 		policy := &idempotencyv1.IdempotencyPolicy{KeyField: field}
 		if got := keyInField(request, policy); got != want {
 			t.Errorf("key in field %q = %q, want %q", field, got, want)
+		}
+	}
+}
+
+func TestEveryMethodOfAProtectedServiceNeedsAKeyUnlessItSaysOtherwise(t *testing.T) {
+	declare := func(name string, change func(*descriptorpb.MethodOptions)) *descriptorpb.MethodDescriptorProto {
+		options := &descriptorpb.MethodOptions{}
+		change(options)
+		empty := proto.String(".google.protobuf.Empty")
+		return &descriptorpb.MethodDescriptorProto{Name: &name, InputType: empty, OutputType: empty, Options: options}
+	}
+	policy := func(policy *idempotencyv1.IdempotencyPolicy) func(*descriptorpb.MethodOptions) {
+		return func(options *descriptorpb.MethodOptions) {
+			proto.SetExtension(options, idempotencyv1.E_Idempotency, policy)
+		}
+	}
+	reads := func(options *descriptorpb.MethodOptions) {
+		options.IdempotencyLevel = descriptorpb.MethodOptions_NO_SIDE_EFFECTS.Enum()
+	}
+	plain := func(*descriptorpb.MethodOptions) {}
+	file, err := protodesc.NewFile(&descriptorpb.FileDescriptorProto{
+		Name:       proto.String("test/rule/v1/rule.proto"),
+		Package:    proto.String("test.rule.v1"),
+		Syntax:     proto.String("proto3"),
+		Dependency: []string{"google/protobuf/empty.proto", "payonce/idempotency/v1/options.proto"},
+		Service: []*descriptorpb.ServiceDescriptorProto{
+			{Name: proto.String("Orders"), Method: []*descriptorpb.MethodDescriptorProto{
+				declare("Place", policy(&idempotencyv1.IdempotencyPolicy{})),
+				declare("Change", plain),
+				declare("Note", policy(&idempotencyv1.IdempotencyPolicy{Required: proto.Bool(false)})),
+				declare("Find", reads),
+			}},
+			{Name: proto.String("Reports"), Method: []*descriptorpb.MethodDescriptorProto{declare("Run", plain)}},
+		},
+	}, protoregistry.GlobalFiles)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := protoregistry.GlobalFiles.RegisterFile(file); err != nil {
+		t.Fatal(err)
+	}
+	for method, want := range map[string]bool{
+		"Orders/Place": true, "Orders/Change": true, "Orders/Note": false, "Orders/Find": false, "Reports/Run": false,
+	} {
+		if got := policyOf("/test.rule.v1."+method) != nil; got != want {
+			t.Errorf("%s needs a key: %v, want %v", method, got, want)
 		}
 	}
 }

@@ -44,7 +44,7 @@ export interface DatabaseFacts {
 }
 
 export type AuditedPayment = PaymentState &
-  Pick<Payment, "tenant" | "id" | "currencyCode" | "amount" | "captureMethod">;
+  Pick<Payment, "tenant" | "id" | "currencyCode" | "minorUnits" | "captureMethod">;
 
 export type AuditedEntry = Omit<LedgerEntry, "createTime"> & { readonly tenant: string };
 

@@ -50,7 +50,7 @@ export const payments: Table<PaymentRow, AuditedPayment> = {
     tenant: row.tenant,
     id: row.id,
     currencyCode: row.currency_code,
-    amount: BigInt(row.amount),
+    minorUnits: BigInt(row.amount),
     captureMethod: row.capture_method,
     status: row.status,
     version: BigInt(row.version),

@@ -4,7 +4,7 @@ import { Code } from "../idempotency/code.js";
 import {
   ERROR_DOMAIN,
   type Next,
-  type RefusalReason,
+  type Reason,
   STATUS_DETAILS_TRAILER,
 } from "../idempotency/errors.js";
 import type { ReadableEntries } from "./replayed.js";
@@ -19,7 +19,7 @@ const ABOUT_THE_CALLER: ReadonlySet<unknown> = new Set([
 const RETRY: Next = "retry_same_key";
 
 /** Also of a key that is held: once an operator has found out, the same key has the answer. */
-const UNKNOWN: RefusalReason = "OUTCOME_UNKNOWN";
+const UNKNOWN: Reason = "OUTCOME_UNKNOWN";
 
 /**
  * Whether an error of a call ends what the caller wanted: the service itself

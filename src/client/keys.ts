@@ -1,6 +1,7 @@
 import {
   type DescField,
   type DescMethod,
+  type DescService,
   fromBinary,
   getOption,
   hasOption,
@@ -8,10 +9,8 @@ import {
 } from "@bufbuild/protobuf";
 import { reflect } from "@bufbuild/protobuf/reflect";
 import { idempotency } from "../gen/payonce/idempotency/v1/options_pb.js";
+import { KEY_FIELD, requiresKey } from "../idempotency/required-key.js";
 import type { KeylessCall } from "./options.js";
-
-/** The field that may carry the key where the option names none. */
-const KEY_FIELD = "idempotency_key";
 
 /** A method whose calls need a key. */
 export interface KeyedMethod {
@@ -22,15 +21,21 @@ export interface KeyedMethod {
 
 /** Reads the method's idempotency option; undefined if its calls need no key. */
 export function keyedMethod(method: DescMethod): KeyedMethod | undefined {
-  if (method.methodKind !== "unary" || !hasOption(method, idempotency)) {
+  if (method.methodKind !== "unary" || !isProtected(method.parent) || !requiresKey(method)) {
     return undefined;
   }
-  const { required = true, keyField } = getOption(method, idempotency);
-  if (!required) {
-    return undefined;
-  }
+  const { keyField } = getOption(method, idempotency);
   const name = keyField === "" ? KEY_FIELD : keyField;
   return { method, field: method.input.fields.find((field) => field.name === name) };
+}
+
+/**
+ * Whether a service's methods need keys at all. A client meets services of any
+ * kind: one that declares no policy is not repeated, as nothing says that its
+ * server would execute a repeated call once.
+ */
+function isProtected(service: DescService): boolean {
+  return service.methods.some((method) => hasOption(method, idempotency));
 }
 
 /** The method's name as keys know it, such as `acme.v1.Orders/PlaceOrder`. */

@@ -3,8 +3,7 @@ import {
   createContextKey,
   type HandlerContext,
 } from "@connectrpc/connect";
-import { type Caller, DEFAULT_CALLER } from "../idempotency/call.js";
-import type { ErrorDescription } from "../idempotency/errors.js";
+import { type Caller, DEFAULT_CALLER, type Identification } from "../idempotency/call.js";
 import { refusedReply } from "../idempotency/reply.js";
 import { connectErrorOf } from "./errors.js";
 
@@ -13,7 +12,7 @@ import { connectErrorOf } from "./errors.js";
  * what the adapter's `contextValues` knows of the connection, such as a
  * client's certificate.
  */
-export type Authenticate = (context: HandlerContext) => Caller | ErrorDescription;
+export type Authenticate = (context: HandlerContext) => Identification;
 
 /** Whom the gate has let in. */
 const callerKey = createContextKey<Caller | undefined>(undefined);
@@ -33,9 +32,12 @@ export function authenticationGate(
 
 /** @throws ConnectError if the caller is refused. */
 export function callerOf(context: HandlerContext, authenticate?: Authenticate): Caller {
-  const identified = authenticate?.(context) ?? context.values.get(callerKey) ?? DEFAULT_CALLER;
-  if ("reason" in identified) {
-    throw connectErrorOf(refusedReply(identified));
+  if (authenticate === undefined) {
+    return context.values.get(callerKey) ?? DEFAULT_CALLER;
   }
-  return identified;
+  const identification = authenticate(context);
+  if (identification.kind === "refused") {
+    throw connectErrorOf(refusedReply(identification.error));
+  }
+  return identification.caller;
 }

@@ -11,29 +11,22 @@ import { connectErrorOf } from "./errors.js";
 const RETRY_DELAY_MS = 1_000;
 
 /** A deadline that passes before anything is begun, or while a call only reads. */
-const NOT_EXECUTED: ErrorDescription = {
-  code: Code.DEADLINE_EXCEEDED,
-  reason: "NOT_EXECUTED",
-  message: "the deadline has passed, and nothing was done",
-  next: "retry_same_key",
+const NOT_EXECUTED = refusal("NOT_EXECUTED", "the deadline has passed, and nothing was done", {
   retryDelayMs: RETRY_DELAY_MS,
-};
+});
 
 /** A deadline that passes while a call executes, which goes on. Under a key a retry gets its answer. */
-export const GOES_ON: ErrorDescription = {
-  ...refusal("OUTCOME_UNKNOWN", "the deadline has passed, and the call goes on", {
-    retryDelayMs: RETRY_DELAY_MS,
-  }),
+export const GOES_ON = refusal("OUTCOME_UNKNOWN", "the deadline has passed, and the call goes on", {
   code: Code.DEADLINE_EXCEEDED,
-};
+  retryDelayMs: RETRY_DELAY_MS,
+});
 
 /** The same without a key: a retry would be another call. */
-export const GOES_ON_WITHOUT_KEY: ErrorDescription = {
-  code: Code.DEADLINE_EXCEEDED,
-  reason: "OUTCOME_UNKNOWN",
-  message: "the deadline has passed, and the call goes on; it has no key to ask again with",
-  next: "look_up",
-};
+export const GOES_ON_WITHOUT_KEY = refusal(
+  "OUTCOME_UNKNOWN",
+  "the deadline has passed, and the call goes on; it has no key to ask again with",
+  { code: Code.DEADLINE_EXCEEDED, next: "look_up" },
+);
 
 /**
  * For right before a call begins. By the clock too: the signal is late where

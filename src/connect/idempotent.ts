@@ -12,7 +12,7 @@ import { ConnectError, type HandlerContext, type ServiceImpl } from "@connectrpc
 import type { Caller, Execution } from "../idempotency/call.js";
 import { Code } from "../idempotency/code.js";
 import type { Executor } from "../idempotency/executor.js";
-import { type ServiceValidators, validatorOf } from "../idempotency/handlers.js";
+import { functionOf, type ServiceValidators, validatorOf } from "../idempotency/handlers.js";
 import { KEY_METADATA } from "../idempotency/key.js";
 import { type Outcome, okOutcome } from "../idempotency/outcome.js";
 import { type MethodPolicy, type PolicyDefaults, policiesOf } from "../idempotency/policy.js";
@@ -60,12 +60,12 @@ export function idempotent<Service extends DescService, Transaction = never>(
 ): Partial<ServiceImpl<Service>> {
   const policies = policiesOf(service, options.defaults);
   const handlers = service.methods.flatMap((method) => {
-    const found: unknown = Reflect.get(implementation, method.localName);
-    if (typeof found !== "function") {
+    const found = functionOf(implementation, method);
+    if (found === undefined) {
       return []; // Connect answers UNIMPLEMENTED
     }
     // ServiceImpl made sure that the handler fits the method's kind.
-    const handler = found.bind(implementation) as Handler & UnaryHandler;
+    const handler = found as Handler & UnaryHandler;
     const policy = policies.get(method.name); // only unary methods have one
     const wrapped =
       policy === undefined

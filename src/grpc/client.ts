@@ -7,7 +7,7 @@ import {
   type MessageShape,
   toBinary,
 } from "@bufbuild/protobuf";
-import { type CallOptions, type Client, Metadata, status } from "@grpc/grpc-js";
+import { type CallOptions, type Client, Metadata } from "@grpc/grpc-js";
 import { type Code, toCode } from "../idempotency/code.js";
 import type { MetadataEntry } from "../idempotency/outcome.js";
 import { asBuffer, toEntries } from "./metadata.js";
@@ -39,18 +39,18 @@ export function callUnary<Input extends DescMessage, Output extends DescMessage>
 ): Promise<UnaryResult<Output>> {
   return new Promise((resolve) => {
     let headers: readonly MetadataEntry[] = [];
-    let body: Uint8Array = new Uint8Array();
+    let answer: Pick<UnaryResult<Output>, "body" | "response"> = { body: new Uint8Array() };
     const options: CallOptions =
       timeoutMs === undefined ? {} : { deadline: Date.now() + timeoutMs };
     const call = client.makeUnaryRequest(
       `/${method.parent.typeName}/${method.name}`,
       (message: MessageShape<Input>) => asBuffer(toBinary(method.input, message)),
-      (bytes) => bytes,
+      (bytes) => ({ body: bytes, response: fromBinary(method.output, bytes) }),
       create(method.input, request),
       metadata,
       options,
-      (_error, bytes) => {
-        body = bytes ?? body;
+      (_error, received) => {
+        answer = received ?? answer;
       },
     );
     call.on("metadata", (received: Metadata) => {
@@ -64,8 +64,7 @@ export function callUnary<Input extends DescMessage, Output extends DescMessage>
           message: details,
           headers,
           trailers: toEntries(trailers),
-          body,
-          ...(code === status.OK ? { response: fromBinary(method.output, body) } : {}),
+          ...answer,
         }),
       );
     });

@@ -5,16 +5,15 @@ import type {
   handleUnaryCall,
   UntypedServiceImplementation,
 } from "@grpc/grpc-js";
-import type { CallContext } from "../idempotency/call.js";
-import type { ServiceHandlers } from "../idempotency/handlers.js";
+import {
+  mapHandlers,
+  type ServiceHandlers,
+  type StreamHandler,
+  type UnaryHandler,
+} from "../idempotency/handlers.js";
 import { LazyAbort } from "../idempotency/lazy-abort.js";
 import { callContext } from "../idempotency/request-context.js";
 import { toServiceError } from "./errors.js";
-
-// What the typed handlers look like once the descriptor has chosen one by name.
-type Response = Record<string, unknown>;
-type UnaryHandler = (request: Message, context: CallContext) => Promise<Response>;
-type StreamHandler = (request: Message, context: CallContext) => AsyncIterable<Response>;
 
 /**
  * Binds typed handlers to grpc-js. What a handler throws becomes its status:
@@ -24,25 +23,10 @@ export function serviceImplementation<Service extends DescService, Transaction>(
   service: Service,
   handlers: ServiceHandlers<Service, Transaction>,
 ): UntypedServiceImplementation {
-  return Object.fromEntries(
-    service.methods.map((method) => {
-      const found: unknown = Reflect.get(handlers, method.localName);
-      if (typeof found !== "function") {
-        throw new TypeError(`${service.typeName}/${method.name} has no handler`);
-      }
-      const handler: unknown = found.bind(handlers);
-      // ServiceHandlers made sure that the handler fits the method's kind.
-      switch (method.methodKind) {
-        case "unary":
-          return [method.localName, unary(method, handler as UnaryHandler)];
-        case "server_streaming":
-          return [method.localName, serverStreaming(method, handler as StreamHandler)];
-        default:
-          throw new TypeError(
-            `${service.typeName}/${method.name}: streams of requests are not served`,
-          );
-      }
-    }),
+  return mapHandlers(service, handlers, (bound) =>
+    bound.kind === "unary"
+      ? unary(bound.method, bound.handler)
+      : serverStreaming(bound.method, bound.handler),
   );
 }
 

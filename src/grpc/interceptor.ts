@@ -7,9 +7,13 @@ import {
   type ServerInterceptor,
   type ServerMethodDefinition,
 } from "@grpc/grpc-js";
-import { type Caller, DEFAULT_CALLER, type Execution } from "../idempotency/call.js";
+import {
+  type Caller,
+  DEFAULT_CALLER,
+  type Execution,
+  type Identification,
+} from "../idempotency/call.js";
 import { Code, toCode } from "../idempotency/code.js";
-import type { ErrorDescription } from "../idempotency/errors.js";
 import type { Executor } from "../idempotency/executor.js";
 import { KEY_METADATA } from "../idempotency/key.js";
 import { LazyAbort } from "../idempotency/lazy-abort.js";
@@ -41,7 +45,7 @@ export interface IdempotencyInterceptorOptions<Transaction> {
   readonly authenticate?: (
     metadata: Metadata,
     call: ServerInterceptingCallInterface,
-  ) => Caller | ErrorDescription;
+  ) => Identification;
   /**
    * Services that `idempotent` has not wrapped and whose calls are let through
    * untouched, also past `authenticate`: full names, such as
@@ -70,6 +74,13 @@ export function idempotencyInterceptor<Transaction = never>(
       : refusedAsUnprotected(nextCall, serviceName);
   };
 }
+
+const ANYBODY: Identification = { kind: "caller", caller: DEFAULT_CALLER };
+
+/** Who calls, or the reply to a caller who is refused. */
+type Admitted =
+  | { readonly kind: "caller"; readonly caller: Caller }
+  | { readonly kind: "refused"; readonly reply: Reply };
 
 const HOLDS_NOT_ONE = new RequestInvalid("the request must hold one message");
 
@@ -106,12 +117,12 @@ class ProtectedCall<Transaction> extends ServerInterceptingCall {
     const requestIsRead = refuseUnreadable(nextCall);
     nextCall.start({
       onReceiveMetadata: (metadata) => {
-        const identified = this.#identify(metadata);
-        if ("code" in identified) {
-          sendReply(nextCall, identified);
+        const admitted = this.#identify(metadata);
+        if (admitted.kind === "refused") {
+          sendReply(nextCall, admitted.reply);
           return;
         }
-        this.#caller = identified;
+        this.#caller = admitted.caller;
         this.#metadata = metadata;
         listener.onReceiveMetadata(metadata);
       },
@@ -192,14 +203,15 @@ class ProtectedCall<Transaction> extends ServerInterceptingCall {
     sendReply(this.#options.nextCall, refusedReply(requestInvalid(error)));
   }
 
-  /** Who calls, or the reply to a caller who is refused. */
-  #identify(metadata: Metadata): Caller | Reply {
-    const { authenticate, nextCall } = this.#options;
+  #identify(metadata: Metadata): Admitted {
+    const { authenticate = () => ANYBODY, nextCall } = this.#options;
     try {
-      const identified = authenticate?.(metadata, nextCall) ?? DEFAULT_CALLER;
-      return "reason" in identified ? refusedReply(identified) : identified;
+      const identification = authenticate(metadata, nextCall);
+      return identification.kind === "caller"
+        ? identification
+        : { kind: "refused", reply: refusedReply(identification.error) };
     } catch (error) {
-      return firstReply(failureOutcome(error));
+      return { kind: "refused", reply: firstReply(failureOutcome(error)) };
     }
   }
 

@@ -1,4 +1,4 @@
-import { create, type DescService } from "@bufbuild/protobuf";
+import { create, type DescMessage, type DescService, type MessageShape } from "@bufbuild/protobuf";
 import {
   type ServerDuplexStream,
   type ServiceDefinition,
@@ -6,20 +6,12 @@ import {
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
 import { serviceDefinition } from "./definition.js";
-import { createAnswer } from "./reflection/answer.js";
-import { healthService } from "./reflection/health-schema.js";
 import {
+  createReflection,
+  REQUESTS_PER_STREAM,
   type ReflectionRequest,
-  type ReflectionResponse,
-  reflectionSchema,
-} from "./reflection/schema.js";
-
-/**
- * How many requests one stream may send. A tool asks once for each name that
- * it meets, some dozens; a stream that goes on for ever would keep a server
- * from draining.
- */
-const REQUESTS_PER_STREAM = 1_000;
+  reflectionVersions,
+} from "./reflection/answer.js";
 
 /** A service with its implementation, as `Server.addService` takes them. */
 export interface ReflectionService {
@@ -33,33 +25,23 @@ export interface ReflectionService {
  * imports and custom options.
  */
 export function reflectionServices(services: readonly DescService[]): readonly ReflectionService[] {
-  const schemas = [reflectionSchema("v1"), reflectionSchema("v1alpha")];
-  const answer = createAnswer([
-    ...services,
-    healthService,
-    ...schemas.map(({ service }) => service),
-  ]);
-  return schemas.map(({ service, response }) => ({
-    definition: serviceDefinition(service),
-    implementation: {
-      serverReflectionInfo: (call: ReflectionCall) =>
-        answerEach(call, (request) =>
-          create(response, {
-            validHost: request.host,
-            originalRequest: request,
-            messageResponse: answer(request.messageRequest),
-          }),
-        ),
-    },
-  }));
+  const respond = createReflection(services);
+  return reflectionVersions.map((service) => {
+    const response: DescMessage = service.method.serverReflectionInfo.output;
+    return {
+      definition: serviceDefinition(service),
+      implementation: {
+        serverReflectionInfo: (call: ReflectionCall) =>
+          answerEach(call, (request) => create(response, respond(request))),
+      },
+    };
+  });
 }
 
-type ReflectionCall = ServerDuplexStream<ReflectionRequest, ReflectionResponse>;
+type Response = MessageShape<DescMessage>;
+type ReflectionCall = ServerDuplexStream<ReflectionRequest, Response>;
 
-function answerEach(
-  call: ReflectionCall,
-  respond: (request: ReflectionRequest) => ReflectionResponse,
-): void {
+function answerEach(call: ReflectionCall, respond: (request: ReflectionRequest) => Response): void {
   let requests = 0;
   call.on("data", (request: ReflectionRequest) => {
     requests += 1;

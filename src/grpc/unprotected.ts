@@ -1,5 +1,6 @@
 import { ServerInterceptingCall, type ServerInterceptingCallInterface } from "@grpc/grpc-js";
 import { Code } from "../idempotency/code.js";
+import { refusal } from "../idempotency/errors.js";
 import { refusedReply } from "../idempotency/reply.js";
 import { sendReply } from "./send-reply.js";
 
@@ -17,12 +18,13 @@ export function refusedAsUnprotected(
   nextCall: ServerInterceptingCallInterface,
   serviceName: string,
 ): ServerInterceptingCall {
-  const reply = refusedReply({
-    code: Code.UNIMPLEMENTED,
-    reason: "INTERNAL",
-    message: `${serviceName} is not protected against repeated calls: wrap its definition with idempotent(service, { definition }), or pass it through by name (passThrough)`,
-    next: "fix_request",
-  });
+  const reply = refusedReply(
+    refusal(
+      "INTERNAL",
+      `${serviceName} is not protected against repeated calls: wrap its definition with idempotent(service, { definition }), or pass it through by name (passThrough)`,
+      { code: Code.UNIMPLEMENTED, next: "fix_request" },
+    ),
+  );
   return new ServerInterceptingCall(nextCall, {
     start: (next) => next({ onReceiveMetadata: () => sendReply(nextCall, reply) }),
   });

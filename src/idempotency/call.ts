@@ -1,4 +1,4 @@
-import { CallError, refusal } from "./errors.js";
+import { CallError, type ErrorDescription, refusal } from "./errors.js";
 import type { Fingerprint } from "./fingerprint.js";
 import type { Outcome } from "./outcome.js";
 import type { Scope } from "./scope.js";
@@ -21,6 +21,11 @@ export interface Caller {
   /** From where it calls, as the transport knows it: address and port. */
   readonly peer?: string;
 }
+
+/** Who calls, or why nobody may. */
+export type Identification =
+  | { readonly kind: "caller"; readonly caller: Caller }
+  | { readonly kind: "refused"; readonly error: ErrorDescription };
 
 /** Who calls where no authentication is configured: anybody, who is no operator. */
 export const DEFAULT_CALLER: Caller = { tenant: "default", role: "caller" };

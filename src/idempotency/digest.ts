@@ -8,16 +8,38 @@ export function digest(...parts: readonly (string | Uint8Array)[]): Uint8Array {
   return Buffer.from(sha256(joined(parts)), "binary");
 }
 
+/** How the length of a part is written before it. */
+export interface LengthPrefix {
+  /** The longest that one can be. */
+  readonly maxBytes: number;
+  /** Returns where the part begins. */
+  readonly write: (target: Buffer, length: number, offset: number) => number;
+}
+
+const FOUR_BYTES: LengthPrefix = {
+  maxBytes: 4,
+  write: (target, length, offset) => target.writeUInt32BE(length, offset),
+};
+
+/** As text, with a colon: copies of answers are kept so. */
+export const DECIMAL: LengthPrefix = {
+  maxBytes: 16,
+  write: (target, length, offset) => offset + target.write(`${length}:`, offset, "latin1"),
+};
+
 /**
  * All parts in one buffer, each after its length: hashing that takes half as
  * long as part by part. The next call may write over it.
  */
-export function joined(parts: readonly (string | Uint8Array)[]): Buffer {
-  const size = parts.reduce((total, part) => total + LENGTH_BYTES + byteLengthOf(part), 0);
-  const bytes = size > SCRATCH.length ? Buffer.allocUnsafe(size) : SCRATCH.subarray(0, size);
+export function joined(
+  parts: readonly (string | Uint8Array)[],
+  prefix: LengthPrefix = FOUR_BYTES,
+): Buffer {
+  const size = parts.reduce((total, part) => total + prefix.maxBytes + byteLengthOf(part), 0);
+  const bytes = size > SCRATCH.length ? Buffer.allocUnsafe(size) : SCRATCH;
   let offset = 0;
   for (const part of parts) {
-    offset = bytes.writeUInt32BE(byteLengthOf(part), offset);
+    offset = prefix.write(bytes, byteLengthOf(part), offset);
     if (typeof part === "string") {
       offset += bytes.write(part, offset, "utf8");
     } else {
@@ -25,10 +47,8 @@ export function joined(parts: readonly (string | Uint8Array)[]): Buffer {
       offset += part.length;
     }
   }
-  return bytes;
+  return bytes.subarray(0, offset);
 }
-
-const LENGTH_BYTES = 4;
 
 /** Most lists fit; a buffer of its own for each would pin the memory around hashes that are kept. */
 const SCRATCH = Buffer.alloc(4_096);

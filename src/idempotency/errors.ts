@@ -6,8 +6,17 @@ import {
   RetryInfoSchema,
 } from "../gen/google/rpc/error_details_pb.js";
 import { StatusSchema } from "../gen/google/rpc/status_pb.js";
-import { Code } from "./code.js";
 import type { DeclaredClass, MetadataEntry, Outcome } from "./outcome.js";
+import {
+  type CodeOf,
+  type ErrorCode,
+  type Next,
+  type NextOf,
+  type Reason,
+  reasons,
+} from "./reasons.js";
+
+export type { Next, Reason };
 
 /** The `domain` of every `google.rpc.ErrorInfo` that is sent. */
 export const ERROR_DOMAIN = "payonce";
@@ -21,39 +30,9 @@ export const STATUS_DETAILS_TRAILER = "grpc-status-details-bin";
  */
 export const PUSHBACK_TRAILER = "grpc-retry-pushback-ms";
 
-/** What a caller can do about an error. */
-export type Next = "retry_same_key" | "fix_request" | "look_up";
-
-/** Why a call was refused before, or instead of, an answer of its handler. */
-export type RefusalReason =
-  | "IDEMPOTENCY_KEY_MISSING"
-  | "IDEMPOTENCY_KEY_INVALID"
-  | "IDEMPOTENCY_KEY_CONFLICT"
-  | "IDEMPOTENCY_KEY_REUSED"
-  | "IDEMPOTENCY_KEY_EXPIRED"
-  | "REQUEST_IN_PROGRESS"
-  | "CLAIM_LOST"
-  | "OUTCOME_UNKNOWN"
-  | "STORE_UNAVAILABLE"
-  | "OVERLOADED";
-
-// The one table from reasons to codes. The type makes it exhaustive.
-const refusals: Record<RefusalReason, { readonly code: Code; readonly next: Next }> = {
-  IDEMPOTENCY_KEY_MISSING: { code: Code.INVALID_ARGUMENT, next: "fix_request" },
-  IDEMPOTENCY_KEY_INVALID: { code: Code.INVALID_ARGUMENT, next: "fix_request" },
-  IDEMPOTENCY_KEY_CONFLICT: { code: Code.INVALID_ARGUMENT, next: "fix_request" },
-  IDEMPOTENCY_KEY_REUSED: { code: Code.FAILED_PRECONDITION, next: "fix_request" },
-  IDEMPOTENCY_KEY_EXPIRED: { code: Code.FAILED_PRECONDITION, next: "look_up" },
-  REQUEST_IN_PROGRESS: { code: Code.ABORTED, next: "retry_same_key" },
-  CLAIM_LOST: { code: Code.ABORTED, next: "retry_same_key" },
-  OUTCOME_UNKNOWN: { code: Code.UNAVAILABLE, next: "retry_same_key" },
-  STORE_UNAVAILABLE: { code: Code.UNAVAILABLE, next: "retry_same_key" },
-  OVERLOADED: { code: Code.RESOURCE_EXHAUSTED, next: "retry_same_key" },
-};
-
 /** An error as its caller sees it. */
 export interface ErrorDescription {
-  readonly code: Exclude<Code, typeof Code.OK>;
+  readonly code: ErrorCode;
   /** UPPER_SNAKE_CASE, fixed for good: programs switch over it. */
   readonly reason: string;
   /** For people. */
@@ -67,15 +46,20 @@ export interface ErrorDescription {
   readonly metadata?: Readonly<Record<string, string>>;
 }
 
-/** Describes a refusal; the table decides its code. */
-export function refusal(
-  reason: RefusalReason,
+/** What an error says beyond its reason. */
+type More<R extends Reason> = Pick<ErrorDescription, "retryDelayMs" | "field" | "metadata"> & {
+  readonly code?: CodeOf<R>;
+  readonly next?: NextOf<R>;
+};
+
+/** Describes an error of this project's own; the table of reasons decides its code. */
+export function refusal<R extends Reason>(
+  reason: R,
   message: string,
-  more: Partial<Pick<ErrorDescription, "next" | "retryDelayMs" | "field">> = {},
+  more: More<R> = {},
 ): ErrorDescription {
-  const { code, next } = refusals[reason];
-  // No row of the table is OK; the compiler sees only the union.
-  return { code: code as ErrorDescription["code"], reason, message, next, ...more };
+  const { codes, nexts } = reasons[reason];
+  return { code: codes[0], next: nexts[0], reason, message, ...more };
 }
 
 /**

@@ -1,10 +1,10 @@
-import type { RefusalReason } from "./errors.js";
+import type { Reason } from "./reasons.js";
 import type { Scope } from "./scope.js";
 
 /** What an executor tells, for a log or a metric. */
 export type ExecutorEvent =
   | { readonly type: "executed"; readonly scope: Scope; readonly durationMs: number }
   | { readonly type: "replayed"; readonly scope: Scope }
-  | { readonly type: "refused"; readonly scope: Scope; readonly reason: RefusalReason }
+  | { readonly type: "refused"; readonly scope: Scope; readonly reason: Reason }
   | { readonly type: "outcome_unknown"; readonly scope: Scope; readonly reason: string }
   | { readonly type: "store_failed"; readonly scope: Scope; readonly error: unknown };

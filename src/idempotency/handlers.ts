@@ -40,9 +40,60 @@ export function validatorOf(
   validators: ServiceValidators<DescService> | undefined,
   method: DescMethod,
 ): Validate | undefined {
-  const found: unknown = validators && Reflect.get(validators, method.localName);
   // ServiceValidators made sure that it takes the method's requests.
-  return typeof found === "function" ? (found as Validate) : undefined;
+  return validators && (functionOf(validators, method) as Validate | undefined);
+}
+
+// What typed handlers look like once a descriptor has chosen one by name.
+type Response = Record<string, unknown>;
+export type UnaryHandler = (request: Message, context: CallContext) => Promise<Response>;
+export type StreamHandler = (request: Message, context: CallContext) => AsyncIterable<Response>;
+
+/** A method with its handler, for whoever binds it to a transport or wraps it. */
+export type BoundMethod =
+  | { readonly kind: "unary"; readonly method: DescMethod; readonly handler: UnaryHandler }
+  | {
+      readonly kind: "server_streaming";
+      readonly method: DescMethod;
+      readonly handler: StreamHandler;
+    };
+
+/** @throws TypeError if there is no handler, or the method has a stream of requests. */
+export function boundMethod<Service extends DescService, Transaction>(
+  method: DescMethod,
+  handlers: ServiceHandlers<Service, Transaction>,
+): BoundMethod {
+  const name = `${method.parent.typeName}/${method.name}`;
+  const handler = functionOf(handlers, method);
+  if (handler === undefined) {
+    throw new TypeError(`${name} has no handler`);
+  }
+  // ServiceHandlers made sure that the handler fits the method's kind.
+  switch (method.methodKind) {
+    case "unary":
+      return { kind: "unary", method, handler: handler as UnaryHandler };
+    case "server_streaming":
+      return { kind: "server_streaming", method, handler: handler as StreamHandler };
+    default:
+      throw new TypeError(`${name}: streams of requests are not served`);
+  }
+}
+
+/** What each handler of a service becomes, by the method's local name. */
+export function mapHandlers<Service extends DescService, Transaction, Result>(
+  service: Service,
+  handlers: ServiceHandlers<Service, Transaction>,
+  map: (bound: BoundMethod) => Result,
+): Record<string, Result> {
+  return Object.fromEntries(
+    service.methods.map((method) => [method.localName, map(boundMethod(method, handlers))]),
+  );
+}
+
+/** An object's own function for a method, if it has one. */
+export function functionOf(owner: object, { localName }: DescMethod): unknown {
+  const found: unknown = Reflect.get(owner, localName);
+  return typeof found === "function" ? found.bind(owner) : undefined;
 }
 
 type MethodHandler<Method, Transaction> =

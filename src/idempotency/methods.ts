@@ -3,12 +3,11 @@ import {
   type DescMethod,
   type DescService,
   fromBinary,
-  type Message,
   toBinary,
 } from "@bufbuild/protobuf";
 import type { Run } from "./attempt.js";
-import type { CallContext, Execution } from "./call.js";
-import type { ServiceHandlers } from "./handlers.js";
+import type { Execution } from "./call.js";
+import { boundMethod, type ServiceHandlers, type UnaryHandler } from "./handlers.js";
 import { okOutcome } from "./outcome.js";
 import { type MethodPolicy, type PolicyDefaults, policiesOf } from "./policy.js";
 import { callContext, setRequestContext } from "./request-context.js";
@@ -33,16 +32,15 @@ export function repeatableMethods<Service extends DescService, Transaction>(
   const methods = new Map<string, RepeatableMethod<Transaction>>();
   for (const method of service.methods) {
     const policy = policies.get(method.name);
-    if (method.methodKind === "unary" && policy?.onLostOwner === "rerun") {
-      const handler: unknown = Reflect.get(handlers, method.localName);
-      // ServiceHandlers made sure that the handler fits the method.
-      methods.set(policy.operation, repeatable(method, policy, handler as UnaryHandler));
+    if (policy?.onLostOwner === "rerun") {
+      const bound = boundMethod(method, handlers);
+      if (bound.kind === "unary") {
+        methods.set(policy.operation, repeatable(method, policy, bound.handler));
+      }
     }
   }
   return methods;
 }
-
-type UnaryHandler = (request: Message, context: CallContext) => Promise<Record<string, unknown>>;
 
 function repeatable<Transaction>(
   method: DescMethod,

@@ -13,6 +13,7 @@ import {
   idempotency,
   OnLostOwner as OnLostOwnerOption,
 } from "../gen/payonce/idempotency/v1/options_pb.js";
+import { KEY_FIELD, requiresKey } from "./required-key.js";
 import type { OnLostOwner } from "./store.js";
 
 /** Durations that hold where a method's policy does not say otherwise. Milliseconds. */
@@ -28,9 +29,6 @@ export const POLICY_DEFAULTS: PolicyDefaults = {
 
 /** How long a duplicate waits where IN_FLIGHT_WAIT names no bound of its own. */
 const IN_FLIGHT_WAIT_LIMIT_MS = 10_000;
-
-/** The field that may carry the key where the policy names none. */
-const KEY_FIELD = "idempotency_key";
 
 /** How the calls of one method are deduplicated: its option, with the defaults filled in. */
 export interface MethodPolicy {
@@ -87,7 +85,7 @@ function policyOf(method: DescMethod, defaults: PolicyDefaults): MethodPolicy | 
     return undefined;
   }
   const option = getOption(method, idempotency);
-  const required = option.required ?? true;
+  const required = requiresKey(method);
   if (method.methodKind !== "unary") {
     if (required) {
       throw new PolicyError(

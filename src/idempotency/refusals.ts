@@ -1,4 +1,5 @@
-import { type ErrorDescription, type RefusalReason, refusal } from "./errors.js";
+import { type ErrorDescription, refusal } from "./errors.js";
+import type { Reason } from "./reasons.js";
 import { type Reply, refusedReply } from "./reply.js";
 import { type HeldKey, heldDelayMs, retryDelayMs, type UsualDurations } from "./retry-delay.js";
 import type { Scope } from "./scope.js";
@@ -35,11 +36,11 @@ export function createRefusals({
   onRefused,
 }: {
   readonly durations: UsualDurations;
-  readonly onRefused: (scope: Scope, reason: RefusalReason) => void;
+  readonly onRefused: (scope: Scope, reason: Reason) => void;
 }) {
   function refuse(
     scope: Scope,
-    reason: RefusalReason,
+    reason: Reason,
     message: string,
     more: Partial<Pick<ErrorDescription, "next" | "retryDelayMs">> = {},
   ): Reply {

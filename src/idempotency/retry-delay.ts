@@ -1,8 +1,10 @@
+import { movedAverage } from "./moving-average.js";
+
 /** Never tell a caller to come back sooner: a round trip of its own costs about this much. */
 const MIN_RETRY_DELAY_MS = 50;
 
 /** How much one more duration moves the average: about the last ten calls count. */
-const SMOOTHING = 0.2;
+const WEIGHT = 0.2;
 
 /** After how long a duplicate should come back for the answer. Milliseconds. */
 export function retryDelayMs(inFlight: {
@@ -52,7 +54,7 @@ export function createUsualDurations(): UsualDurations {
   return {
     record(operation, durationMs) {
       const average = averages.get(operation) ?? durationMs;
-      averages.set(operation, average + SMOOTHING * (durationMs - average));
+      averages.set(operation, movedAverage(average, durationMs, WEIGHT));
     },
     usualMs: (operation) => averages.get(operation) ?? 0,
   };

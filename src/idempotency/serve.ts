@@ -1,7 +1,6 @@
 import type { DescMessage, MessageShape } from "@bufbuild/protobuf";
 import type { Run } from "./attempt.js";
 import type { Execution } from "./call.js";
-import { Code } from "./code.js";
 import { CallError, type ErrorDescription, errorOutcome, refusal } from "./errors.js";
 import type { Executor } from "./executor.js";
 import { type Fingerprint, fingerprintOf } from "./fingerprint.js";
@@ -49,22 +48,23 @@ export async function serve<Desc extends DescMessage, Transaction>(
     case "missing":
       return policy.required ? refusedReply(keyMissing(policy)) : runWithoutKey(run);
     case "key": {
-      const fingerprint = fingerprintOrRefusal(call);
-      return "reason" in fingerprint
-        ? refusedReply(fingerprint)
-        : executor.execute({
-            scope: { tenant, operation, key: reading.key },
-            policy,
-            fingerprint,
-            request: bytes,
-            message: call.message,
-            invalid: call.validate?.(call.message, reading.key),
-            run,
-            isAbandoned: call.isAbandoned,
-            get signal() {
-              return call.signal;
-            },
-          });
+      const recognition = recognise(call);
+      if (recognition.kind === "refused") {
+        return refusedReply(recognition.error);
+      }
+      return executor.execute({
+        scope: { tenant, operation, key: reading.key },
+        policy,
+        fingerprint: recognition.fingerprint,
+        request: bytes,
+        message: call.message,
+        invalid: call.validate?.(call.message, reading.key),
+        run,
+        isAbandoned: call.isAbandoned,
+        get signal() {
+          return call.signal;
+        },
+      });
     }
   }
 }
@@ -98,27 +98,27 @@ function keyMissing({ keyField }: MethodPolicy): ErrorDescription {
   );
 }
 
-function fingerprintOrRefusal<Desc extends DescMessage>({
+type Recognition =
+  | { readonly kind: "recognised"; readonly fingerprint: Fingerprint }
+  | { readonly kind: "refused"; readonly error: ErrorDescription };
+
+function recognise<Desc extends DescMessage>({
   policy: { operation, keyField },
   desc,
   message,
   bytes,
-}: Omit<IncomingCall<Desc, never>, "run">): Fingerprint | ErrorDescription {
+}: Omit<IncomingCall<Desc, never>, "run">): Recognition {
   try {
-    return fingerprintOf({ operation, desc, message, bytes, keyField });
+    const fingerprint = fingerprintOf({ operation, desc, message, bytes, keyField });
+    return { kind: "recognised", fingerprint };
   } catch (error) {
-    return requestInvalid(error);
+    return { kind: "refused", error: requestInvalid(error) };
   }
 }
 
 /** For a request that cannot be encoded or recognised. */
 export function requestInvalid(error: unknown): ErrorDescription {
-  return {
-    code: Code.INVALID_ARGUMENT,
-    reason: "REQUEST_INVALID",
-    message: error instanceof Error ? error.message : String(error),
-    next: "fix_request",
-  };
+  return refusal("REQUEST_INVALID", error instanceof Error ? error.message : String(error));
 }
 
 /**
@@ -133,10 +133,5 @@ export function failureOutcome(error: unknown): Outcome {
       // A description that cannot be encoded is a failure of the service's own.
     }
   }
-  return errorOutcome({
-    code: Code.INTERNAL,
-    reason: "INTERNAL",
-    message: "the service failed",
-    next: "look_up",
-  });
+  return errorOutcome(refusal("INTERNAL", "the service failed"));
 }

@@ -1,4 +1,4 @@
-import type { PaymentReason } from "./errors.js";
+import type { Reason } from "../idempotency/reasons.js";
 import type { ChangeIntent } from "./operation.js";
 import type { Payment } from "./payment.js";
 
@@ -9,7 +9,7 @@ export type Admission =
   /** What is in flight decides; ask again later. */
   | { readonly kind: "busy"; readonly message: string }
   /** It may not, whatever becomes of the operations in flight. */
-  | { readonly kind: "refused"; readonly reason: PaymentReason; readonly message: string };
+  | { readonly kind: "refused"; readonly reason: Reason; readonly message: string };
 
 /** Decides whether a capture, refund or cancel may begin. */
 export function admit(payment: Payment, intent: ChangeIntent): Admission {
@@ -79,6 +79,6 @@ function busy(message: string): Admission {
   return { kind: "busy", message };
 }
 
-function refused(reason: PaymentReason, message: string): Admission {
+function refused(reason: Reason, message: string): Admission {
   return { kind: "refused", reason, message };
 }

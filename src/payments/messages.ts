@@ -1,4 +1,4 @@
-import { create } from "@bufbuild/protobuf";
+import { create, fromBinary } from "@bufbuild/protobuf";
 import { timestampFromDate } from "@bufbuild/protobuf/wkt";
 import {
   CaptureMethod,
@@ -17,30 +17,13 @@ import type { Payment } from "./payment.js";
 
 /** A payment as callers see it: without what is in flight. */
 export function paymentMessage(payment: Payment): PaymentMessage {
-  const money = (minorUnits: bigint) => ({ currencyCode: payment.currencyCode, minorUnits });
-  return create(PaymentSchema, {
-    id: payment.id,
-    status: PaymentStatus[payment.status],
-    amount: money(payment.amount),
-    authorized: money(payment.authorized),
-    captured: money(payment.captured),
-    refunded: money(payment.refunded),
-    paymentMethod: payment.paymentMethod,
-    merchantReference: payment.merchantReference,
-    metadata: { ...payment.metadata },
-    declineCode: payment.declineCode,
-    createTime: timestampFromDate(payment.createTime),
-    updateTime: timestampFromDate(payment.updateTime),
-    version: payment.version,
-    captureMethod: CaptureMethod[payment.captureMethod],
-    description: payment.description,
-  });
+  return fromBinary(PaymentSchema, encodePayment(payment));
 }
 
 /**
- * The same, serialized. Written by hand: a payment is stored so with each of
- * its transitions and in its answer, and by way of a message it takes ten times
- * as long.
+ * Serializes a payment as callers see it. Written by hand: a payment is stored
+ * so with each of its transitions and in its answer, and by way of a message it
+ * takes ten times as long.
  */
 export function encodePayment(payment: Payment): Uint8Array {
   const money = (minorUnits: bigint) =>
@@ -48,7 +31,7 @@ export function encodePayment(payment: Payment): Uint8Array {
   return encodeFields([
     [1, payment.id],
     [2, PaymentStatus[payment.status]],
-    [3, money(payment.amount)],
+    [3, money(payment.minorUnits)],
     [4, money(payment.authorized)],
     [5, money(payment.captured)],
     [6, money(payment.refunded)],

@@ -16,8 +16,8 @@ export type CaptureMethod = "AUTOMATIC" | "MANUAL";
 /** What the caller asked for, unchanged for good. */
 export interface PaymentTerms {
   readonly currencyCode: string;
-  /** Minor units, as all amounts here. */
-  readonly amount: bigint;
+  /** What was asked for. Minor units, as all amounts here. */
+  readonly minorUnits: bigint;
   /** A token, never a card number. */
   readonly paymentMethod: string;
   readonly captureMethod: CaptureMethod;

@@ -1,9 +1,9 @@
 import { type DescMessage, fromBinary, type MessageShape } from "@bufbuild/protobuf";
 import type { PoolClient } from "pg";
 import type { Execution } from "../idempotency/call.js";
-import { CallError, Final, Parked } from "../idempotency/errors.js";
+import { CallError, Final, Parked, refusal } from "../idempotency/errors.js";
+import type { Reason } from "../idempotency/reasons.js";
 import { ask } from "./ask-processor.js";
-import { describe, type PaymentReason } from "./errors.js";
 import { begunWithClaim } from "./first-work.js";
 import type { KeyWindow } from "./key-window.js";
 import type { LostRows } from "./lost-rows.js";
@@ -115,7 +115,7 @@ function answerTo(operated: Operated, encode: (operated: Operated) => Uint8Array
   return encode(operated);
 }
 
-const declineReasons: Record<Exclude<Operation["kind"], "create">, PaymentReason> = {
+const declineReasons: Record<Exclude<Operation["kind"], "create">, Reason> = {
   capture: "PAYMENT_NOT_CAPTURABLE",
   cancel: "PAYMENT_NOT_CANCELABLE",
   refund: "PAYMENT_NOT_REFUNDABLE",
@@ -127,7 +127,7 @@ function refusalOf({ kind, state, declineCode }: Operation): Final | undefined {
     return undefined;
   }
   return new Final(
-    describe(declineReasons[kind], `the processor declined: ${declineCode}`, {
+    refusal(declineReasons[kind], `the processor declined: ${declineCode}`, {
       metadata: { decline_code: declineCode },
     }),
   );

@@ -30,7 +30,7 @@ export function readCreate(request: CreatePaymentRequest): CreateIntent {
     kind: "create",
     terms: {
       currencyCode,
-      amount: minorUnits,
+      minorUnits,
       paymentMethod: readText("payment_method", request.paymentMethod, TOKEN_LENGTH),
       captureMethod: readCaptureMethod(request.captureMethod),
       merchantReference: readReference(request.merchantReference),

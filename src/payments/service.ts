@@ -10,10 +10,10 @@ import {
   RefundSchema,
 } from "../gen/payonce/payments/v1/payments_pb.js";
 import { requireExecution } from "../idempotency/call.js";
-import { CallError } from "../idempotency/errors.js";
+import { CallError, refusal } from "../idempotency/errors.js";
 import type { ServiceHandlers } from "../idempotency/handlers.js";
 import { encodeFields } from "../idempotency/wire.js";
-import { describe, invalid } from "./errors.js";
+import { invalid } from "./errors.js";
 import { createEventStreams } from "./events.js";
 import { createLostRows, notKnownYet } from "./lost-rows.js";
 import { encodePayment, ledgerEntryMessage, paymentMessage, refundMessage } from "./messages.js";
@@ -110,7 +110,7 @@ export function createPaymentHandlers({
       if (payment === undefined) {
         throw isPaymentId(id) && (await read(lostRows.areFound))
           ? notKnownYet()
-          : new CallError(describe("PAYMENT_NOT_FOUND", "there is no such payment"));
+          : new CallError(refusal("PAYMENT_NOT_FOUND", "there is no such payment"));
       }
       return { payment: paymentMessage(payment) };
     },

@@ -19,6 +19,7 @@ import type { InterruptedCall } from "./interruptions.js";
 import { openJournal } from "./journal.js";
 import { createProcessor } from "./processor.js";
 import { createService } from "./service.js";
+import { addToolServices } from "./tool-services.js";
 
 export interface SandboxOptions {
   /** Port 0 takes a free one. */
@@ -58,7 +59,8 @@ const LINGER_MS = 250;
 const streamKey = createContextKey<ServerHttp2Stream | undefined>(undefined);
 
 /**
- * Starts the sandbox processor: gRPC over cleartext HTTP/2.
+ * Starts the sandbox processor: gRPC over cleartext HTTP/2, with health checking
+ * and reflection.
  *
  * @throws ListenError if the address cannot be bound, and another error if the
  * data directory is in use or a journal line is malformed.
@@ -79,7 +81,10 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
       toCall: (context) => toCall(context, shutdown.signal),
     });
     const listener = connectNodeAdapter({
-      routes: (router) => router.service(SandboxProcessorService, service),
+      routes(router) {
+        router.service(SandboxProcessorService, service);
+        addToolServices(router, { service: SandboxProcessorService, shutdown: shutdown.signal });
+      },
       connect: false,
       grpcWeb: false,
       readMaxBytes: REQUEST_LIMIT_BYTES,

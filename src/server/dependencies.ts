@@ -16,15 +16,15 @@ import {
   watchDeployment,
 } from "../stores/postgres/index.js";
 import { connectRedisNodes, redisGate } from "../stores/redis/index.js";
-import type { Closers } from "./closers.js";
 import { type Config, formatAddress } from "./config.js";
 import { startEmbeddedPostgres } from "./embedded/postgres.js";
 import { findRedisServer, startRedisNodes } from "./embedded/redis.js";
 import { startSandboxProcess } from "./embedded/sandbox-process.js";
+import { withErrorPrefix } from "./error-prefix.js";
 import { logDeploymentEvent } from "./event-log.js";
 import type { Logger } from "./log.js";
 import type { Metrics } from "./metrics.js";
-import { naming } from "./naming.js";
+import type { Shutdown } from "./shutdown.js";
 
 /** How many nodes the service starts for itself: one may fail. */
 const OWN_REDIS_NODES = 3;
@@ -46,7 +46,7 @@ const migrations = [...idempotencyMigrations, ...paymentMigrations];
 export interface OpenOptions {
   readonly config: Config;
   readonly log: Logger;
-  readonly closers: Closers;
+  readonly shutdown: Shutdown;
 }
 
 /** What something is, for the line that tells the operator. */
@@ -71,7 +71,7 @@ export interface Database {
 export async function openStoreOfRecord({
   config,
   log,
-  closers,
+  shutdown,
 }: OpenOptions): Promise<Opened<Database>> {
   let url = config.databaseUrl;
   let what = "Postgres at DATABASE_URL";
@@ -80,21 +80,21 @@ export async function openStoreOfRecord({
       dataDir: config.dataDir,
       log: (line) => log.debug({ from: "postgres" }, line),
     });
-    closers.add((limitMs) => postgres.stop(limitMs));
+    shutdown.add((limitMs) => postgres.stop(limitMs));
     url = postgres.url;
     what = `a Postgres of its own in ${join(config.dataDir, "postgres")}`;
   }
-  const records = openPool(url, { log, closers });
-  const payments = openPool(url, { log, closers, connectTimeoutMs: OWNERS_WAIT_MS });
-  const reads = openPool(url, { log, closers, maxConnections: READ_CONNECTIONS });
+  const records = openPool(url, { log, shutdown });
+  const payments = openPool(url, { log, shutdown, connectTimeoutMs: OWNERS_WAIT_MS });
+  const reads = openPool(url, { log, shutdown, maxConnections: READ_CONNECTIONS });
   const applied = await prepareDatabase(records);
   if (applied.length > 0) {
     log.info({ applied }, "migrated the database");
   }
-  const watch = await naming("DATABASE_URL", () =>
+  const watch = await withErrorPrefix("DATABASE_URL", () =>
     watchDeployment(records, { onEvent: (event) => logDeploymentEvent(log, event) }),
   );
-  closers.add(() => watch.stop());
+  shutdown.add(() => watch.stop());
   return { value: { records, payments, reads, watch }, what };
 }
 
@@ -104,14 +104,14 @@ export async function openStoreOfRecord({
  * @throws if it cannot; the message names DATABASE_URL.
  */
 export async function prepareDatabase(pool: Pool): Promise<readonly string[]> {
-  await naming("DATABASE_URL", () => pool.query("SELECT"));
+  await withErrorPrefix("DATABASE_URL", () => pool.query("SELECT"));
   await assertDurable(pool);
-  return naming("DATABASE_URL", () => migrate(pool, migrations));
+  return withErrorPrefix("DATABASE_URL", () => migrate(pool, migrations));
 }
 
 function openPool(
   url: string,
-  { log, closers, ...options }: Omit<OpenOptions, "config"> & DatabaseOptions,
+  { log, shutdown, ...options }: Omit<OpenOptions, "config"> & DatabaseOptions,
 ): Pool {
   let closing = false;
   const pool = openDatabase(
@@ -123,7 +123,7 @@ function openPool(
     },
     options,
   );
-  closers.add(() => {
+  shutdown.add(() => {
     closing = true;
     return pool.end();
   });
@@ -132,7 +132,7 @@ function openPool(
 
 /** Puts a gate before the store: Redis where there is some, else one inside the process. */
 export async function openGatedStore(
-  { config, log, closers }: OpenOptions,
+  { config, log, shutdown }: OpenOptions,
   store: IdempotencyStore<PoolClient>,
   { watch, metrics }: { readonly watch: DeploymentWatch; readonly metrics: Metrics },
 ): Promise<Opened<IdempotencyStore<PoolClient>>> {
@@ -142,7 +142,7 @@ export async function openGatedStore(
     const { id, generation } = watch.deployment();
     return `payonce:${id}:${generation}`;
   };
-  const redis = await openRedis({ config, log, closers });
+  const redis = await openRedis({ config, log, shutdown });
   if (redis === undefined) {
     return {
       value: memoryGate({ store, namespace, copyTtlMs, memoryBytes }),
@@ -152,7 +152,7 @@ export async function openGatedStore(
   const nodes = connectRedisNodes(redis.value, (node, error) =>
     log.debug({ node: new URL(node).host, error: error.message }, "redis"),
   );
-  closers.add(() => {
+  shutdown.add(() => {
     for (const node of nodes) {
       node.disconnect();
     }
@@ -173,7 +173,7 @@ export async function openGatedStore(
 async function openRedis({
   config,
   log,
-  closers,
+  shutdown,
 }: OpenOptions): Promise<Opened<readonly string[]> | undefined> {
   if (config.redisUrls !== undefined) {
     return {
@@ -191,7 +191,7 @@ async function openRedis({
     dataDir: config.dataDir,
     log: (line) => log.debug({ from: "redis" }, line),
   });
-  closers.add((limitMs) => nodes.stop(limitMs));
+  shutdown.add((limitMs) => nodes.stop(limitMs));
   return { value: nodes.urls, what: `${OWN_REDIS_NODES} Redis nodes of its own` };
 }
 
@@ -199,7 +199,7 @@ async function openRedis({
 export async function openProcessor({
   config,
   log,
-  closers,
+  shutdown,
 }: OpenOptions): Promise<Opened<Processor>> {
   const target = config.processorUrl;
   if (target?.kind === "instant") {
@@ -214,7 +214,7 @@ export async function openProcessor({
       dataDir: join(config.dataDir, "sandbox"),
       tokenFile: config.sandboxTokenFile,
     });
-    closers.add((limitMs) => sandbox.stop(limitMs));
+    shutdown.add((limitMs) => sandbox.stop(limitMs));
     address = sandbox.address;
     what = `a sandbox of its own at ${address}`;
   } else {
@@ -222,6 +222,6 @@ export async function openProcessor({
     what = address;
   }
   const processor = createSandboxProcessor({ address, timeoutMs: config.processorTimeoutMs });
-  closers.add(() => processor.close());
+  shutdown.add(() => processor.close());
   return { value: processor, what };
 }

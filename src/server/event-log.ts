@@ -1,8 +1,7 @@
 import type { DescService } from "@bufbuild/protobuf";
-import type { CallContext } from "../idempotency/call.js";
 import { CallError } from "../idempotency/errors.js";
 import type { ExecutorEvent } from "../idempotency/events.js";
-import type { ServiceHandlers } from "../idempotency/handlers.js";
+import { mapHandlers, type ServiceHandlers, type UnaryHandler } from "../idempotency/handlers.js";
 import type { ReaperEvent } from "../idempotency/reaper.js";
 import type { RecoveryEvent } from "../idempotency/recovery.js";
 import type { DeploymentEvent } from "../stores/postgres/index.js";
@@ -66,14 +65,13 @@ export function loggingFailures<Service extends DescService, Transaction>(
   handlers: ServiceHandlers<Service, Transaction>,
   log: Logger,
 ): ServiceHandlers<Service, Transaction> {
-  const logged = service.methods.map((method) => {
-    const handler: unknown = Reflect.get(handlers, method.localName);
-    if (method.methodKind !== "unary" || typeof handler !== "function") {
-      return [method.localName, handler] as const;
+  const logged = mapHandlers(service, handlers, ({ kind, method, handler }) => {
+    if (kind !== "unary") {
+      return handler;
     }
-    const call = async (request: unknown, context: CallContext<Transaction>) => {
+    const call: UnaryHandler = async (request, context) => {
       try {
-        return await handler.call(handlers, request, context);
+        return await handler(request, context);
       } catch (error) {
         if (context.execution === undefined && !(error instanceof CallError)) {
           log.error(
@@ -84,8 +82,8 @@ export function loggingFailures<Service extends DescService, Transaction>(
         throw error;
       }
     };
-    return [method.localName, call] as const;
+    return call;
   });
   // Each handler has the type of the one that it wraps.
-  return Object.fromEntries(logged) as ServiceHandlers<Service, Transaction>;
+  return logged as ServiceHandlers<Service, Transaction>;
 }

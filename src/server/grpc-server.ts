@@ -6,15 +6,15 @@ import { idempotencyInterceptor, idempotent, serviceImplementation } from "../gr
 import { reflectionServices } from "../grpc/reflection.js";
 import { createConnections } from "../runtime/connections.js";
 import { formatAddress } from "./config.js";
-import {
-  type EdgeOptions,
-  type ListeningServer,
-  MAX_REQUEST_BYTES,
-  UNFINISHED_BYTES,
-} from "./edge.js";
 import { guardStreams } from "./guarded-streams.js";
 import { certificateOf } from "./identity.js";
 import { type Listening, listen } from "./listening.js";
+import {
+  type ListeningServer,
+  MAX_REQUEST_BYTES,
+  type ServedServices,
+  UNFINISHED_BYTES,
+} from "./served-services.js";
 import { createShedder } from "./shedding.js";
 import { isForged, type Tls, tlsOptions } from "./tls.js";
 import { createUnfinishedRequests } from "./unfinished-requests.js";
@@ -37,7 +37,7 @@ const IDLE_CONNECTION_MS = 5 * 60_000;
 
 /** Serves the services over gRPC, with health checking and reflection. */
 export async function startGrpcServer<Transaction>(
-  options: EdgeOptions<Transaction>,
+  options: ServedServices<Transaction>,
 ): Promise<ListeningServer> {
   const { config, services, defaults } = options;
   const server = new Server({
@@ -98,7 +98,7 @@ export async function startGrpcServer<Transaction>(
   };
 }
 
-function protection<Transaction>({ executor, authenticator }: EdgeOptions<Transaction>) {
+function protection<Transaction>({ executor, authenticator }: ServedServices<Transaction>) {
   return idempotencyInterceptor({
     executor,
     passThrough: PASSED_THROUGH,
@@ -115,7 +115,7 @@ function protection<Transaction>({ executor, authenticator }: EdgeOptions<Transa
 }
 
 async function bind(
-  { config }: Pick<EdgeOptions<unknown>, "config">,
+  { config }: Pick<ServedServices<unknown>, "config">,
   onConnection: Parameters<typeof listen>[1],
 ): Promise<Listening> {
   try {

@@ -9,7 +9,6 @@ import {
 } from "node:http2";
 import type { Server } from "@grpc/grpc-js";
 import { toMetadata } from "../grpc/metadata.js";
-import { Code } from "../idempotency/code.js";
 import { type ErrorDescription, refusal } from "../idempotency/errors.js";
 import { refusedReply } from "../idempotency/reply.js";
 import { requestInvalid } from "../idempotency/serve.js";
@@ -29,12 +28,7 @@ export interface StreamGuard {
 const RETRY_DELAY_MS = 1_000;
 
 const refusals: Record<GivenUp, ErrorDescription> = {
-  late: {
-    code: Code.DEADLINE_EXCEEDED,
-    reason: "NOT_EXECUTED",
-    message: "the request was not complete in time, and nothing was done",
-    next: "retry_same_key",
-  },
+  late: refusal("NOT_EXECUTED", "the request was not complete in time, and nothing was done"),
   too_much: refusal("OVERLOADED", "too much of requests that are not complete is held", {
     retryDelayMs: RETRY_DELAY_MS,
   }),

@@ -12,15 +12,15 @@ import {
 } from "../connect/index.js";
 import { createConnections } from "../runtime/connections.js";
 import { formatAddress } from "./config.js";
-import {
-  type EdgeOptions,
-  type ListeningServer,
-  MAX_REQUEST_BYTES,
-  UNFINISHED_BYTES,
-} from "./edge.js";
 import { createHostCheck } from "./http-hosts.js";
 import { type Credentials, verifiedCertificate } from "./identity.js";
 import type { Metrics } from "./metrics.js";
+import {
+  type ListeningServer,
+  MAX_REQUEST_BYTES,
+  type ServedServices,
+  UNFINISHED_BYTES,
+} from "./served-services.js";
 import { isForged, tlsOptions } from "./tls.js";
 import { createUnfinishedRequests, type UnfinishedRequests } from "./unfinished-requests.js";
 
@@ -32,7 +32,7 @@ const LONGEST_CHECKING_MS = 5_000;
 
 /** Serves the services over Connect, gRPC-Web and JSON, beside /healthz and /metrics. */
 export async function startHttpServer<Transaction>(
-  options: EdgeOptions<Transaction>,
+  options: ServedServices<Transaction>,
   metrics: Metrics,
 ): Promise<ListeningServer> {
   const { config } = options;
@@ -109,7 +109,7 @@ function endConnectionAfter(response: http.ServerResponse): void {
 }
 
 function serviceListener<Transaction>(
-  { services, executor, defaults, authenticator, log }: EdgeOptions<Transaction>,
+  { services, executor, defaults, authenticator, log }: ServedServices<Transaction>,
   unfinished: UnfinishedRequests,
 ): http.RequestListener {
   const authenticate = ({ requestHeader, values }: HandlerContext) =>
@@ -141,7 +141,7 @@ function serviceListener<Transaction>(
 }
 
 function createServer(
-  { tls, config }: Pick<EdgeOptions<unknown>, "tls" | "config">,
+  { tls, config }: Pick<ServedServices<unknown>, "tls" | "config">,
   listener: http.RequestListener,
 ): http.Server | https.Server {
   const { requestTimeoutMs } = config;

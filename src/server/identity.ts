@@ -1,7 +1,6 @@
 import { type PeerCertificate, TLSSocket } from "node:tls";
-import { type Caller, DEFAULT_CALLER } from "../idempotency/call.js";
-import { Code } from "../idempotency/code.js";
-import { CallError, type ErrorDescription } from "../idempotency/errors.js";
+import { type Caller, DEFAULT_CALLER, type Identification } from "../idempotency/call.js";
+import { CallError, type ErrorDescription, refusal } from "../idempotency/errors.js";
 import { isRole, isTenant, TENANT_ACCEPTS, type Tokens, tokenHash } from "./tokens.js";
 
 /** What a transport knows of who calls. */
@@ -49,8 +48,7 @@ export interface AuthenticatorOptions {
   readonly anybody?: Caller;
 }
 
-/** Who calls, or why the call is refused. The two are told apart by `reason`. */
-export type Authenticator = (credentials: Credentials) => Caller | ErrorDescription;
+export type Authenticator = (credentials: Credentials) => Identification;
 
 /**
  * Makes the function that finds out who calls. Either kind of credential is
@@ -64,7 +62,7 @@ export function createAuthenticator({
 }: AuthenticatorOptions): Authenticator {
   const trustsCertificates = clientCertificates === "trusted";
   if (tokens === undefined && !trustsCertificates) {
-    return ({ peer }) => from(peer, anybody);
+    return ({ peer }) => from(peer, identified(anybody));
   }
   const accepted = [
     ...(tokens === undefined ? [] : ["a bearer token"]),
@@ -88,11 +86,15 @@ export function createAuthenticator({
   };
 }
 
-function from<Found extends Caller | ErrorDescription>(
-  peer: string | undefined,
-  found: Found,
-): Found {
-  return "reason" in found || peer === undefined ? found : { ...found, peer };
+/** Adds from where the caller calls. */
+function from(peer: string | undefined, found: Identification): Identification {
+  return found.kind === "refused" || peer === undefined
+    ? found
+    : identified({ ...found.caller, peer });
+}
+
+function identified(caller: Caller): Identification {
+  return { kind: "caller", caller };
 }
 
 /** @throws CallError with PERMISSION_DENIED unless the caller is an operator. */
@@ -119,34 +121,30 @@ export function operatedTenant(caller: Caller, named: string): string {
 }
 
 function operatorRequired(message: string): CallError {
-  return new CallError({
-    code: Code.PERMISSION_DENIED,
-    reason: "OPERATOR_REQUIRED",
-    message,
-    next: "fix_request",
-  });
+  return new CallError(refusal("OPERATOR_REQUIRED", message));
 }
 
-type Finding = Caller | ErrorDescription | undefined;
+/** Undefined for a credential that was not presented, or does not count here. */
+type Finding = Identification | undefined;
 
 function combine(byToken: Finding, byCertificate: Finding): Finding {
   if (byToken === undefined || byCertificate === undefined) {
     return byToken ?? byCertificate;
   }
-  if ("reason" in byToken) {
+  if (byToken.kind === "refused") {
     return byToken;
   }
-  if ("reason" in byCertificate) {
+  if (byCertificate.kind === "refused") {
     return byCertificate;
   }
   // Of one tenant, the token decides: it is the one that was sent for this call.
-  return byToken.tenant === byCertificate.tenant ? byToken : IDENTITY_CONFLICT;
+  return byToken.caller.tenant === byCertificate.caller.tenant ? byToken : IDENTITY_CONFLICT;
 }
 
 // RFC 6750, section 2.1; the scheme's case does not matter (RFC 9110, section 11.1).
 const BEARER = /^bearer +(?<token>[a-z0-9._~+/-]+=*)$/i;
 
-function callerByToken(tokens: Tokens, authorization: string): Caller | ErrorDescription {
+function callerByToken(tokens: Tokens, authorization: string): Identification {
   const token = BEARER.exec(authorization)?.groups?.token;
   if (token === undefined) {
     return unauthenticated('authorization accepts "Bearer" and one token');
@@ -157,7 +155,7 @@ function callerByToken(tokens: Tokens, authorization: string): Caller | ErrorDes
   const caller = tokens.get(hash);
   return caller === undefined
     ? unauthenticated("the bearer token is not known")
-    : { ...caller, identity: `token ${hash.slice(0, SHOWN_DIGITS)}` };
+    : identified({ ...caller, identity: `token ${hash.slice(0, SHOWN_DIGITS)}` });
 }
 
 /** Of a token's hash: enough to tell which line of the tokens file it is. */
@@ -165,29 +163,28 @@ const SHOWN_DIGITS = 12;
 
 // A unit that is no role is a department, as in most certificates. Of two roles
 // neither is meant more than the other, so neither counts.
-function callerByCertificate({ commonName, units }: ClientCertificate): Caller | ErrorDescription {
+function callerByCertificate({ commonName, units }: ClientCertificate): Identification {
   const [role = "caller", ...others] = units.filter(isRole);
   return isTenant(commonName)
-    ? {
+    ? identified({
         tenant: commonName,
         role: others.length === 0 ? role : "caller",
         identity: `certificate ${commonName}`,
-      }
+      })
     : unauthenticated(`a client certificate's common name accepts a tenant: ${TENANT_ACCEPTS}`);
 }
 
-function unauthenticated(message: string): ErrorDescription {
-  return {
-    code: Code.UNAUTHENTICATED,
-    reason: "CALLER_UNAUTHENTICATED",
-    message,
-    next: "fix_request",
-  };
+function unauthenticated(message: string): Identification {
+  return refused(refusal("CALLER_UNAUTHENTICATED", message));
 }
 
-const IDENTITY_CONFLICT: ErrorDescription = {
-  code: Code.PERMISSION_DENIED,
-  reason: "IDENTITY_CONFLICT",
-  message: "the bearer token and the client certificate name different tenants",
-  next: "fix_request",
-};
+function refused(error: ErrorDescription): Identification {
+  return { kind: "refused", error };
+}
+
+const IDENTITY_CONFLICT = refused(
+  refusal(
+    "IDENTITY_CONFLICT",
+    "the bearer token and the client certificate name different tenants",
+  ),
+);

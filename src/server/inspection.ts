@@ -12,7 +12,7 @@ import {
 } from "../gen/payonce/idempotency/v1/inspection_pb.js";
 import type { Caller } from "../idempotency/call.js";
 import { Code, toCode } from "../idempotency/code.js";
-import { CallError, NotExecuted, STATUS_DETAILS_TRAILER } from "../idempotency/errors.js";
+import { CallError, NotExecuted, refusal, STATUS_DETAILS_TRAILER } from "../idempotency/errors.js";
 import type { ServiceHandlers } from "../idempotency/handlers.js";
 import { type Outcome, okOutcome, toStoredOutcome } from "../idempotency/outcome.js";
 import type { Scope } from "../idempotency/scope.js";
@@ -43,12 +43,7 @@ export function createInspectionHandlers<Transaction>({
   async function find(scope: Scope) {
     const found = await store.get(scope);
     if (found === undefined) {
-      throw new CallError({
-        code: Code.NOT_FOUND,
-        reason: "RECORD_NOT_FOUND",
-        message: "this key has no record",
-        next: "look_up",
-      });
+      throw new CallError(refusal("RECORD_NOT_FOUND", "this key has no record"));
     }
     return found;
   }
@@ -169,12 +164,7 @@ function toResolution({ resolution }: ResolveKeyRequest): Resolution {
 }
 
 function recordChanged(message: string): NotExecuted {
-  return new NotExecuted({
-    code: Code.ABORTED,
-    reason: "RECORD_CHANGED",
-    message: `${message}; read it again`,
-    next: "look_up",
-  });
+  return new NotExecuted(refusal("RECORD_CHANGED", `${message}; read it again`));
 }
 
 const stateNumbers: Record<RecordState, RecordStateMessage> = {
@@ -231,11 +221,5 @@ function toTimestamp(timeMs: number) {
 }
 
 export function invalidField(field: string, message: string): CallError {
-  return new CallError({
-    code: Code.INVALID_ARGUMENT,
-    reason: "FIELD_INVALID",
-    message,
-    field,
-    next: "fix_request",
-  });
+  return new CallError(refusal("FIELD_INVALID", message, { field }));
 }

@@ -1,8 +1,12 @@
 import type { DescService } from "@bufbuild/protobuf";
 import { type Admission, createAdmission } from "../idempotency/admission.js";
-import type { CallContext } from "../idempotency/call.js";
 import { CallError } from "../idempotency/errors.js";
-import type { ServiceHandlers } from "../idempotency/handlers.js";
+import {
+  mapHandlers,
+  type ServiceHandlers,
+  type StreamHandler,
+  type UnaryHandler,
+} from "../idempotency/handlers.js";
 import { overloaded, stopping } from "../idempotency/refusals.js";
 
 /**
@@ -32,9 +36,6 @@ const MAX_STREAMS = 1_000;
 const STREAM_ENDED =
   "this server is stopping; open the stream again, after the id of the last event that it sent";
 
-type UnaryHandler = (request: unknown, context: CallContext<unknown>) => Promise<unknown>;
-type StreamHandler = (request: unknown, context: CallContext<unknown>) => AsyncIterable<unknown>;
-
 export interface OpenCallsOptions {
   /** How many calls may be under way. Default 256. */
   readonly maxCalls?: number;
@@ -62,7 +63,7 @@ export function createOpenCalls({
     }
   }
 
-  async function counted(call: Promise<unknown>): Promise<unknown> {
+  async function counted<Answer>(call: Promise<Answer>): Promise<Answer> {
     calls.add(call);
     try {
       return await call;
@@ -112,19 +113,11 @@ export function createOpenCalls({
 
   return {
     watch(service, handlers) {
-      const watched = service.methods.map((method) => {
-        const handler: unknown = Reflect.get(handlers, method.localName);
-        if (typeof handler !== "function") {
-          return [method.localName, handler] as const;
-        }
-        const bound: unknown = handler.bind(handlers);
-        // ServiceHandlers made sure that the handler fits the method's kind.
-        return method.methodKind === "unary"
-          ? ([method.localName, unary(bound as UnaryHandler)] as const)
-          : ([method.localName, serverStreaming(bound as StreamHandler)] as const);
-      });
+      const watched = mapHandlers(service, handlers, (bound) =>
+        bound.kind === "unary" ? unary(bound.handler) : serverStreaming(bound.handler),
+      );
       // Each handler has the type of the one that it wraps.
-      return Object.fromEntries(watched) as typeof handlers;
+      return watched as typeof handlers;
     },
     stop() {
       isStopping = true;

@@ -18,10 +18,9 @@ import { createPaymentHandlers } from "../payments/service.js";
 import { paymentValidators } from "../payments/validators.js";
 import { createOperatorActs, createPostgresStore } from "../stores/postgres/index.js";
 import { accessLines } from "./access.js";
-import { createClosers } from "./closers.js";
 import { type Address, type Config, configWarnings, formatAddress } from "./config.js";
 import { openGatedStore, openProcessor, openStoreOfRecord } from "./dependencies.js";
-import { mount } from "./edge.js";
+import { withErrorPrefix } from "./error-prefix.js";
 import {
   logExecutorEvent,
   loggingFailures,
@@ -34,7 +33,6 @@ import { createAuthenticator } from "./identity.js";
 import { createInspectionHandlers } from "./inspection.js";
 import type { Logger } from "./log.js";
 import { createMetrics } from "./metrics.js";
-import { naming } from "./naming.js";
 import { createOpenCalls } from "./open-calls.js";
 import { recordingActs } from "./operator-acts.js";
 import { createOverloadLog } from "./overload-log.js";
@@ -44,6 +42,8 @@ import {
   type ResolveHeld,
   type ResolverOptions,
 } from "./resolution.js";
+import { mount } from "./served-services.js";
+import { createShutdown } from "./shutdown.js";
 import { type Serving, stopServing } from "./stop.js";
 import { certificateWarnings, readTls } from "./tls.js";
 import { parseTokens } from "./tokens.js";
@@ -86,12 +86,12 @@ export interface Service {
 export async function startService(options: ServiceOptions): Promise<Service> {
   const { config, log, gate, processor: wrap = unchanged } = options;
   const { keyWindow: wrapWindow = unchanged, resolver = createResolver } = options;
-  const closers = createClosers();
+  const shutdown = createShutdown();
   for (const warning of configWarnings(config)) {
     log.warn(warning);
   }
   const close = async (): Promise<Closed> => {
-    const failures = await closers.closeWithin(config.shutdownTimeoutMs);
+    const failures = await shutdown.closeWithin(config.shutdownTimeoutMs);
     for (const failure of failures) {
       log.warn({ error: String(failure) }, "not all has ended as it should");
     }
@@ -105,7 +105,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
         count(event);
         write(log, event);
       };
-    const open = { config, log, closers };
+    const open = { config, log, shutdown };
     const database = await openStoreOfRecord(open);
     const firstWork = createFirstWork();
     const { records, watch } = database.value;
@@ -135,7 +135,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     const openCalls = createOpenCalls();
     const serving: Serving = { executor, openCalls, rounds: [], servers: [] };
     // Before everything that calls under way still need.
-    closers.add((limitMs) => stopServing(serving, limitMs));
+    shutdown.add((limitMs) => stopServing(serving, limitMs));
     const retentionMs = config.idempotencyRetentionMs;
     const defaults = { leaseMs: config.idempotencyLeaseMs, retentionMs };
     const payments = createPaymentHandlers({
@@ -184,7 +184,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     for (const warning of tls === undefined ? [] : certificateWarnings(tls, Date.now())) {
       log.warn(warning);
     }
-    const edge = {
+    const served = {
       config,
       log,
       tls,
@@ -201,9 +201,9 @@ export async function startService(options: ServiceOptions): Promise<Service> {
         mount(InspectionService, watched(InspectionService, inspection)),
       ],
     };
-    const http = await startHttpServer(edge, metrics);
+    const http = await startHttpServer(served, metrics);
     serving.servers.push(http);
-    const grpc = await startGrpcServer(edge);
+    const grpc = await startGrpcServer(served);
     serving.servers.push(grpc);
     return {
       grpcAddress: grpc.address,
@@ -236,7 +236,7 @@ async function openAuthenticator({ authTokensFile, tlsClientCaFile, insecureOper
     tokens:
       authTokensFile === undefined
         ? undefined
-        : await naming("AUTH_TOKENS_FILE", async () =>
+        : await withErrorPrefix("AUTH_TOKENS_FILE", async () =>
             parseTokens(await readFile(authTokensFile, "utf8")),
           ),
     clientCertificates: tlsClientCaFile === undefined ? "ignored" : "trusted",

@@ -3,8 +3,8 @@ import type { Admission } from "../idempotency/admission.js";
 import type { ErrorDescription } from "../idempotency/errors.js";
 import { policiesOf } from "../idempotency/policy.js";
 import { overloaded } from "../idempotency/refusals.js";
-import type { MountedService } from "./edge.js";
 import { type Authenticator, verifiedCertificate } from "./identity.js";
+import type { MountedService } from "./served-services.js";
 
 export interface ShedderOptions {
   readonly admission: Admission;
@@ -58,11 +58,11 @@ export function createShedder({
     if (!admission.isTight() || !paths.has(headers[":path"] ?? "")) {
       return undefined;
     }
-    const caller = authenticator({
+    const identification = authenticator({
       authorization: headers.authorization,
       certificate: certificateOn(session),
     });
-    if ("reason" in caller || !admission.refuses(caller.tenant)) {
+    if (identification.kind === "refused" || !admission.refuses(identification.caller.tenant)) {
       return undefined;
     }
     onShed();

@@ -1,7 +1,7 @@
 import type { Executor } from "../idempotency/executor.js";
 import { within } from "../runtime/within.js";
-import type { ListeningServer } from "./edge.js";
 import type { OpenCalls } from "./open-calls.js";
+import type { ListeningServer } from "./served-services.js";
 
 /** What is kept back for handing on the calls that are left, and for their answers. Milliseconds. */
 const HAND_OVER_MS = 1_500;

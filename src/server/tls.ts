@@ -2,7 +2,7 @@ import { X509Certificate } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { createSecureContext, type TLSSocket, type TlsOptions } from "node:tls";
 import type { Config } from "./config.js";
-import { naming } from "./naming.js";
+import { withErrorPrefix } from "./error-prefix.js";
 
 /** What both servers use for TLS, in PEM. */
 export interface Tls {
@@ -47,13 +47,13 @@ export async function readTls(
   if (tlsCertFile === undefined || tlsKeyFile === undefined) {
     return undefined;
   }
-  const cert = await naming("TLS_CERT_FILE", () => readFile(tlsCertFile));
-  const key = await naming("TLS_KEY_FILE", () => readFile(tlsKeyFile));
-  await naming("TLS_CERT_FILE, TLS_KEY_FILE", () => createSecureContext({ cert, key }));
+  const cert = await withErrorPrefix("TLS_CERT_FILE", () => readFile(tlsCertFile));
+  const key = await withErrorPrefix("TLS_KEY_FILE", () => readFile(tlsKeyFile));
+  await withErrorPrefix("TLS_CERT_FILE, TLS_KEY_FILE", () => createSecureContext({ cert, key }));
   if (tlsClientCaFile === undefined) {
     return { cert, key };
   }
-  const ca = await naming("TLS_CLIENT_CA_FILE", async () => {
+  const ca = await withErrorPrefix("TLS_CLIENT_CA_FILE", async () => {
     const pem = await readFile(tlsClientCaFile);
     new X509Certificate(pem); // a server would take anything, and then trust nobody
     return pem;

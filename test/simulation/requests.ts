@@ -1,5 +1,4 @@
-import { CallError, type ErrorDescription } from "../../src/idempotency/errors.js";
-import { describe } from "../../src/payments/errors.js";
+import { CallError, type ErrorDescription, refusal } from "../../src/idempotency/errors.js";
 import type { Intent, OperationKind } from "../../src/payments/operation.js";
 import { settled } from "../../src/runtime/batches.js";
 import { isOperation, type Kind, PAYMENT_ID } from "./calls.js";
@@ -57,7 +56,7 @@ export function intentOf(kind: OperationKind, request: string): Intent {
         kind,
         terms: {
           currencyCode: CURRENCY,
-          amount: minorUnits ?? 1n,
+          minorUnits: minorUnits ?? 1n,
           paymentMethod: "tok_simulated",
           captureMethod: request.endsWith(AT_ONCE) ? "AUTOMATIC" : "MANUAL",
           merchantReference: "",
@@ -83,5 +82,5 @@ export function validate(kind: Kind, request: string): ErrorDescription | undefi
 }
 
 export function notValid(): ErrorDescription {
-  return describe("AMOUNT_INVALID", "amount.minor_units: must be a number");
+  return refusal("AMOUNT_INVALID", "amount.minor_units: must be a number");
 }

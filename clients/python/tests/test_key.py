@@ -1,7 +1,7 @@
 """Which calls get a key."""
 
 import pytest
-from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+from google.protobuf import descriptor_pb2, descriptor_pool, empty_pb2, message_factory
 
 from payonce.idempotency.v1 import inspection_pb2, options_pb2
 from payonce.payments.v1 import payments_pb2
@@ -48,6 +48,45 @@ def test_the_policy_of_any_service_may_name_another_field():
     method = "/test.orders.v1.Orders/PlaceOrder"
     assert key_of(method, order(order_id="order-1")) == ("order-1", False)
     assert key_of(method, order(idempotency_key="not the key")) == ("new", True)
+
+
+@pytest.mark.parametrize(
+    ("method", "key"),
+    [
+        ("Orders/Place", ("new", True)),
+        ("Orders/Change", ("new", True)),
+        ("Orders/Note", None),
+        ("Orders/Find", None),
+        ("Reports/Run", None),
+    ],
+    ids=["declared", "undeclared", "required: false", "no side effects", "another service"],
+)
+def test_every_method_of_a_protected_service_needs_a_key_unless_it_says_otherwise(method, key):
+    _add_rule_services()
+    assert key_of(f"/test.rule.v1.{method}", empty_pb2.Empty()) == key
+
+
+def _add_rule_services():
+    file = descriptor_pb2.FileDescriptorProto(
+        name="test/rule/v1/rule.proto",
+        package="test.rule.v1",
+        syntax="proto3",
+        dependency=["google/protobuf/empty.proto", "payonce/idempotency/v1/options.proto"],
+    )
+    orders, reports = (file.service.add(name=name) for name in ["Orders", "Reports"])
+    place, _change, note, find = (
+        _add_method(orders, name) for name in ["Place", "Change", "Note", "Find"]
+    )
+    _add_method(reports, "Run")
+    place.options.Extensions[options_pb2.idempotency].SetInParent()
+    note.options.Extensions[options_pb2.idempotency].required = False
+    find.options.idempotency_level = descriptor_pb2.MethodOptions.NO_SIDE_EFFECTS
+    descriptor_pool.Default().AddSerializedFile(file.SerializeToString())
+
+
+def _add_method(service, name):
+    empty = ".google.protobuf.Empty"
+    return service.method.add(name=name, input_type=empty, output_type=empty)
 
 
 def _order_request_type():

@@ -32,7 +32,7 @@ function* problemsOfEvent({ payment }: AuditedEvent): Iterable<string> {
   if (payment !== undefined) {
     const { amount, authorized, captured, refunded } = payment;
     yield* problemsOfBounds({
-      amount: amount?.minorUnits ?? 0n,
+      minorUnits: amount?.minorUnits ?? 0n,
       authorized: authorized?.minorUnits ?? 0n,
       captured: captured?.minorUnits ?? 0n,
       refunded: refunded?.minorUnits ?? 0n,
@@ -41,13 +41,13 @@ function* problemsOfEvent({ payment }: AuditedEvent): Iterable<string> {
 }
 
 function* problemsOfBounds({
-  amount,
+  minorUnits,
   authorized,
   captured,
   refunded,
-}: Pick<AuditedPayment, "amount" | "authorized" | "captured" | "refunded">): Iterable<string> {
-  const rising = [0n, refunded, captured, authorized, amount];
+}: Pick<AuditedPayment, "minorUnits" | "authorized" | "captured" | "refunded">): Iterable<string> {
+  const rising = [0n, refunded, captured, authorized, minorUnits];
   if (rising.some((value, index) => value < (rising[index - 1] ?? 0n))) {
-    yield `has amount ${amount}, authorized ${authorized}, captured ${captured}, refunded ${refunded}`;
+    yield `has amount ${minorUnits}, authorized ${authorized}, captured ${captured}, refunded ${refunded}`;
   }
 }

@@ -1,21 +1,49 @@
-import {
-  type DescFile,
-  type DescService,
-  type MessageInitShape,
-  toBinary,
-} from "@bufbuild/protobuf";
-import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { type DescFile, type DescService, toBinary } from "@bufbuild/protobuf";
 import { FileDescriptorProtoSchema } from "@bufbuild/protobuf/wkt";
 import { file_google_rpc_error_details } from "../../gen/google/rpc/error_details_pb.js";
+import { Health } from "../../gen/grpc/health/v1/health_pb.js";
+import * as v1 from "../../gen/grpc/reflection/v1/reflection_pb.js";
+import * as v1alpha from "../../gen/grpc/reflection/v1alpha/reflection_pb.js";
 import { Code } from "../../idempotency/code.js";
 import { indexDescriptors, withImports } from "./descriptor-index.js";
-import type { ReflectionRequest, ReflectionResponse } from "./schema.js";
+
+/** Tools ask for the one or the other. */
+export const reflectionVersions = [v1.ServerReflection, v1alpha.ServerReflection] as const;
+
+/**
+ * How many requests one stream may send. A tool asks once for each name that
+ * it meets, some dozens; a stream that goes on for ever would keep a server
+ * from draining.
+ */
+export const REQUESTS_PER_STREAM = 1_000;
+
+export type ReflectionRequest = v1.ServerReflectionRequest | v1alpha.ServerReflectionRequest;
 
 type Question = ReflectionRequest["messageRequest"];
-type Answer = NonNullable<MessageInitShape<GenMessage<ReflectionResponse>>["messageResponse"]>;
+type Answer =
+  | { case: "fileDescriptorResponse"; value: { fileDescriptorProto: Uint8Array[] } }
+  | {
+      case: "allExtensionNumbersResponse";
+      value: { baseTypeName: string; extensionNumber: number[] };
+    }
+  | { case: "listServicesResponse"; value: { service: { name: string }[] } }
+  | { case: "errorResponse"; value: { errorCode: Code; errorMessage: string } };
+
+/**
+ * Makes the function that responds to each request of a stream: with the schema
+ * of `services`, of health checking and of reflection itself.
+ */
+export function createReflection(services: readonly DescService[]) {
+  const answer = createAnswer([...services, Health, ...reflectionVersions]);
+  return <Request extends ReflectionRequest>(request: Request) => ({
+    validHost: request.host,
+    originalRequest: request,
+    messageResponse: answer(request.messageRequest),
+  });
+}
 
 /** Makes the function that answers questions about the schema of some services. */
-export function createAnswer(services: readonly DescService[]): (question: Question) => Answer {
+function createAnswer(services: readonly DescService[]): (question: Question) => Answer {
   const { fileByPath, fileBySymbol, fileByExtension } = indexDescriptors([
     ...services.map(({ file }) => file),
     // No service imports them, and a tool that shows an error has to decode its details.

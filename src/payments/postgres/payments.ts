@@ -105,7 +105,7 @@ export function insertPayments(payments: readonly Payment[]): Statement {
       ...columns(
         payments,
         text(({ currencyCode }) => currencyCode),
-        bigint(({ amount }) => amount),
+        bigint(({ minorUnits }) => minorUnits),
         text(({ paymentMethod }) => paymentMethod),
         text(({ captureMethod }) => captureMethod),
         text(({ merchantReference }) => merchantReference),
@@ -192,7 +192,7 @@ function paymentOf(row: PaymentRow): Payment {
     tenant: row.tenant,
     id: row.id,
     currencyCode: row.currency_code,
-    amount: BigInt(row.amount),
+    minorUnits: BigInt(row.amount),
     paymentMethod: row.payment_method,
     captureMethod: row.capture_method,
     merchantReference: row.merchant_reference,

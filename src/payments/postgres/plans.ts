@@ -53,7 +53,7 @@ export function newOperation(
 export function creationOf(beginning: Beginning, terms: PaymentTerms): Plan {
   const { scope, time } = beginning;
   const payment = newPayment({ tenant: scope.tenant, id: paymentIdOf(scope) }, terms, time);
-  const minorUnits = payment.amount;
+  const { minorUnits } = payment;
   const operation = newOperation(beginning, payment, { kind: "create", minorUnits });
   return { operation, payment, begins: "first" };
 }

@@ -1,14 +1,12 @@
-import {
-  create,
-  type DescMessage,
-  type DescMethodUnary,
-  fromBinary,
-  type MessageInitShape,
-  type MessageShape,
-  toBinary,
+import type {
+  DescMessage,
+  DescMethodUnary,
+  MessageInitShape,
+  MessageShape,
 } from "@bufbuild/protobuf";
-import { Client, credentials, Metadata, type ServiceError, status } from "@grpc/grpc-js";
+import { Client, credentials, status } from "@grpc/grpc-js";
 import { type Result, SandboxProcessorService } from "../../gen/payonce/sandbox/v1/sandbox_pb.js";
+import { callUnary } from "../../grpc/client.js";
 import { type Processor, type ProcessorDecision, ProcessorRefused } from "../processor.js";
 
 const channelOptions = {
@@ -23,7 +21,7 @@ const channelOptions = {
 const methods = SandboxProcessorService.method;
 
 /** The statuses by which the sandbox says that a call does nothing. */
-const refusals: ReadonlyMap<status, ProcessorRefused["refusal"]> = new Map([
+const refusals: ReadonlyMap<number, ProcessorRefused["refusal"]> = new Map([
   [status.INVALID_ARGUMENT, "invalid"],
   [status.FAILED_PRECONDITION, "key_reused"],
 ]);
@@ -37,27 +35,18 @@ export function createSandboxProcessor(options: {
 }): Processor & { close(): void } {
   const client = new Client(options.address, credentials.createInsecure(), channelOptions);
 
-  function call<Input extends DescMessage, Output extends DescMessage>(
+  async function call<Input extends DescMessage, Output extends DescMessage>(
     method: DescMethodUnary<Input, Output>,
     request: MessageInitShape<Input>,
   ): Promise<MessageShape<Output>> {
-    return new Promise((resolve, reject) => {
-      client.makeUnaryRequest<MessageShape<Input>, MessageShape<Output>>(
-        `/${method.parent.typeName}/${method.name}`,
-        (message) => Buffer.from(toBinary(method.input, message)),
-        (bytes) => fromBinary(method.output, bytes),
-        create(method.input, request),
-        new Metadata(),
-        { deadline: Date.now() + options.timeoutMs },
-        (error, response) => {
-          if (response === undefined) {
-            reject(rejectionOf(error));
-          } else {
-            resolve(response);
-          }
-        },
-      );
-    });
+    const { timeoutMs } = options;
+    const { response, code, message } = await callUnary(client, { method, request, timeoutMs });
+    if (response === undefined) {
+      const refusal = refusals.get(code);
+      const problem = `${status[code]}: ${message}`;
+      throw refusal === undefined ? new Error(problem) : new ProcessorRefused(refusal, problem);
+    }
+    return response;
   }
 
   return {
@@ -76,11 +65,6 @@ export function createSandboxProcessor(options: {
     },
     close: () => client.close(),
   };
-}
-
-function rejectionOf(error: ServiceError | null): Error | null {
-  const refusal = error === null ? undefined : refusals.get(error.code);
-  return refusal === undefined ? error : new ProcessorRefused(refusal, error?.message ?? "");
 }
 
 function decisionOf({ result }: { readonly result?: Result | undefined }): ProcessorDecision {

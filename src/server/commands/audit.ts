@@ -6,7 +6,7 @@ import { readJournal, readJournalFile } from "../../audit/read-journal.js";
 import { MAX_ATTEMPTS } from "../../idempotency/running.js";
 import { openDatabase } from "../../stores/postgres/index.js";
 import { configFlags, configHelp, readConfig, type SettingName } from "../config.js";
-import { naming } from "../naming.js";
+import { withErrorPrefix } from "../error-prefix.js";
 import { auditJson, auditText } from "./audit-text.js";
 import { addressFlag, type Command, type Flags, numberFlag, UsageError } from "./command.js";
 
@@ -67,7 +67,7 @@ invariant is violated.`,
     const pool = openDatabase(databaseUrl, () => {}, { plans: "any" });
     try {
       const facts = await collectFacts({
-        readDatabase: () => naming("DATABASE_URL", () => readDatabase(pool)),
+        readDatabase: () => withErrorPrefix("DATABASE_URL", () => readDatabase(pool)),
         readEffects: journal.read,
         boundMs,
         keyWindowMs: config.processorKeyWindowMs,
@@ -95,7 +95,7 @@ function openJournal(flags: Flags): OpenJournal {
   }
   if (typeof journal === "string") {
     return {
-      read: (after) => naming("--journal", () => readJournalFile(journal, after)),
+      read: (after) => withErrorPrefix("--journal", () => readJournalFile(journal, after)),
       close: () => {},
     };
   }
@@ -104,7 +104,8 @@ function openJournal(flags: Flags): OpenJournal {
     credentials.createInsecure(),
   );
   return {
-    read: async (after) => (await naming("--processor", () => readJournal(client, after))).effects,
+    read: async (after) =>
+      (await withErrorPrefix("--processor", () => readJournal(client, after))).effects,
     close: () => client.close(),
   };
 }

@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { type ChannelCredentials, credentials } from "@grpc/grpc-js";
-import { naming } from "../naming.js";
+import { withErrorPrefix } from "../error-prefix.js";
 import { type Command, type Flags, UsageError } from "./command.js";
 
 const CA_FLAG = "tls-ca-file";
@@ -33,5 +33,5 @@ export async function serviceCredentials(flags: Flags): Promise<ChannelCredentia
 
 async function fileOf(flags: Flags, name: string): Promise<Buffer | undefined> {
   const path = flags[name];
-  return typeof path === "string" ? naming(`--${name}`, () => readFile(path)) : undefined;
+  return typeof path === "string" ? withErrorPrefix(`--${name}`, () => readFile(path)) : undefined;
 }

@@ -4,7 +4,7 @@ import {
   lockDirectory,
 } from "../../runtime/directory-lock.js";
 import { makeDirectory } from "../../runtime/make-directory.js";
-import { naming } from "../naming.js";
+import { withErrorPrefix } from "../error-prefix.js";
 
 /**
  * Makes DATA_DIR, or a folder in it, where it is missing, and keeps it for this
@@ -12,7 +12,7 @@ import { naming } from "../naming.js";
  * @throws if another one has it, or it cannot be made; the message names DATA_DIR.
  */
 export async function lockDataDirectory(path: string): Promise<DirectoryLock> {
-  return naming("DATA_DIR", async () => {
+  return withErrorPrefix("DATA_DIR", async () => {
     await makeDirectory(path);
     try {
       return await lockDirectory(path);

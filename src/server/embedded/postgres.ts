@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
-import { naming } from "../naming.js";
+import { withErrorPrefix } from "../error-prefix.js";
 import { lockDataDirectory } from "./data-dir.js";
 import { findFreePort } from "./free-port.js";
 import {
@@ -67,7 +67,7 @@ export async function startEmbeddedPostgres(
   };
   try {
     const user = await findPostgresUser({ program: programs.postgres, directory: lock.path });
-    const { started, password } = await naming("DATA_DIR", async () => {
+    const { started, password } = await withErrorPrefix("DATA_DIR", async () => {
       await initialise({ programs, cluster, user });
       await endLeftoverServer(cluster, log);
       await user.own(cluster.data); // an earlier start may have had another user

@@ -11,9 +11,9 @@ if (address === undefined) {
 try {
   const sandbox = await startConfiguredSandbox({ listen: address, dataDir, tokenFile });
   process.on("disconnect", () => sandbox.close().finally(() => process.exit()));
-  tell({ address: sandbox.address });
+  tell({ kind: "listening", address: sandbox.address });
 } catch (error) {
-  tell({ failure: error instanceof Error ? error.message : String(error) });
+  tell({ kind: "failed", message: error instanceof Error ? error.message : String(error) });
   process.disconnect?.();
 }
 

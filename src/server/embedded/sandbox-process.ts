@@ -21,7 +21,9 @@ export interface SandboxProcessOptions {
 }
 
 /** What the child process tells once: where it listens, or why it does not. */
-export type SandboxMessage = { readonly address: string } | { readonly failure: string };
+export type SandboxMessage =
+  | { readonly kind: "listening"; readonly address: string }
+  | { readonly kind: "failed"; readonly message: string };
 
 /**
  * Starts the sandbox processor as a process of its own, as a real processor
@@ -44,13 +46,14 @@ export async function startSandboxProcess({
     once(child, "message").then(([message]): SandboxMessage => message),
     exited.then(
       ([code]): SandboxMessage => ({
-        failure: `the sandbox processor ended at once (exit code ${code})`,
+        kind: "failed",
+        message: `the sandbox processor ended at once (exit code ${code})`,
       }),
     ),
   ]);
-  if ("failure" in started) {
+  if (started.kind === "failed") {
     await exited;
-    throw new Error(started.failure);
+    throw new Error(started.message);
   }
   return {
     address: started.address,

@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import type { FaultAccess } from "../../sandbox/fault-access.js";
 import { ListenError, type Sandbox, startSandbox } from "../../sandbox/server.js";
 import { type Address, isLoopback } from "../config/address.js";
-import { naming } from "../naming.js";
+import { withErrorPrefix } from "../error-prefix.js";
 
 export interface ConfiguredSandbox {
   readonly listen: Address;
@@ -22,13 +22,13 @@ export async function startConfiguredSandbox({
     return await startSandbox({ ...options, faults });
   } catch (error) {
     const setting = error instanceof ListenError ? "SANDBOX_LISTEN" : "DATA_DIR";
-    return await naming(setting, () => Promise.reject(error));
+    return await withErrorPrefix(setting, () => Promise.reject(error));
   }
 }
 
 async function faultAccess(listen: Address, tokenFile: string | undefined): Promise<FaultAccess> {
   if (tokenFile !== undefined) {
-    const token = await naming("SANDBOX_TOKEN_FILE", () => readToken(tokenFile));
+    const token = await withErrorPrefix("SANDBOX_TOKEN_FILE", () => readToken(tokenFile));
     return { kind: "bearer", token };
   }
   return { kind: isLoopback(listen.host) ? "anybody" : "nobody" };

@@ -1,6 +1,8 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { Client, Metadata } from "@grpc/grpc-js";
+import { runAttempts } from "../../client/attempts.js";
+import { type RetrySettings, systemEnvironment } from "../../client/options.js";
+import type { Ending } from "../../client/retry.js";
 import {
   type CreatePaymentRequestSchema,
   PaymentService,
@@ -10,17 +12,12 @@ import { Code } from "../../idempotency/code.js";
 import { PUSHBACK_TRAILER } from "../../idempotency/errors.js";
 import { REPLAYED_ENTRY } from "../../idempotency/reply.js";
 
-/** What a caller retries: always the same request under the same key. */
-const RETRYABLE: ReadonlySet<Code> = new Set([
-  Code.ABORTED,
-  Code.UNAVAILABLE,
-  Code.RESOURCE_EXHAUSTED,
-  Code.DEADLINE_EXCEEDED,
-  Code.CANCELLED, // what grpc-js says of a connection that a killed server left
-]);
-
-/** Where the server names no delay. Milliseconds. */
-const DEFAULT_DELAY_MS = 200;
+/** As often as the time allows, and soon: a storm is over in seconds. */
+const RETRIES: RetrySettings = {
+  maxAttempts: Number.POSITIVE_INFINITY,
+  initialBackoffMs: 200,
+  maxBackoffMs: 1_000,
+};
 
 /** How long one attempt may take. Milliseconds. */
 const ATTEMPT_TIMEOUT_MS = 20_000;
@@ -46,8 +43,6 @@ export interface CallerOptions {
   readonly metadata: Metadata;
   /** When to give up, on the clock of `performance.now`. */
   readonly giveUpAtMs: number;
-  /** The caller's own delay when a server names one, so that not all come back at once. */
-  readonly jitterMs: () => number;
 }
 
 /** Sends one request until it has a final answer, as the contract tells a client to. */
@@ -57,36 +52,46 @@ export async function callUntilAnswered({
   request,
   metadata,
   giveUpAtMs,
-  jitterMs,
 }: CallerOptions): Promise<CallerResult> {
   const codes: Code[] = [];
-  for (;;) {
-    const client = clients[codes.length % clients.length];
-    if (client === undefined) {
-      throw new RangeError("a caller needs at least one service to ask");
-    }
-    const result = await callUnary(client, {
-      method: PaymentService.method.createPayment,
-      request,
-      metadata,
-      timeoutMs: ATTEMPT_TIMEOUT_MS,
-    });
-    codes.push(result.code);
-    const delayMs = retryDelayMs(result);
-    if (delayMs === undefined || performance.now() + delayMs > giveUpAtMs) {
-      return toCallerResult(key, codes, result);
-    }
-    await sleep(delayMs + jitterMs());
+  const { answer } = await runAttempts({
+    async send() {
+      const client = clients[codes.length % clients.length];
+      if (client === undefined) {
+        throw new RangeError("a caller needs at least one service to ask");
+      }
+      const result = await callUnary(client, {
+        method: PaymentService.method.createPayment,
+        request,
+        metadata,
+        timeoutMs: ATTEMPT_TIMEOUT_MS,
+      });
+      codes.push(result.code);
+      return result;
+    },
+    endingOf,
+    settings: RETRIES,
+    signal: NEVER,
+    deadlineMs: giveUpAtMs,
+    environment: systemEnvironment,
+  });
+  if (answer === undefined) {
+    throw new Error("an attempt that nobody cancels has an answer");
   }
+  return toCallerResult(key, codes, answer);
 }
+
+const NEVER = new AbortController().signal;
 
 type Result = UnaryResult<typeof PaymentService.method.createPayment.output>;
 
-/** After how long to try again; undefined for a final answer. */
-function retryDelayMs({ code, trailers }: Result): number | undefined {
+function endingOf({ code, trailers }: Result): Ending {
   const pushback = trailers.find(([name]) => name === PUSHBACK_TRAILER)?.[1];
-  const delayMs = pushback === undefined ? DEFAULT_DELAY_MS : Number(pushback);
-  return RETRYABLE.has(code) && delayMs >= 0 ? delayMs : undefined;
+  return {
+    // An attempt that its own limit cut short says as little as a connection that broke.
+    code: code === Code.DEADLINE_EXCEEDED ? Code.UNAVAILABLE : code,
+    pushback: pushback === undefined ? undefined : String(pushback),
+  };
 }
 
 function toCallerResult(key: string, codes: readonly Code[], result: Result): CallerResult {

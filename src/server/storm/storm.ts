@@ -5,9 +5,6 @@ import type { Code } from "../../idempotency/code.js";
 import { KEY_METADATA } from "../../idempotency/key.js";
 import { type CallerResult, callUntilAnswered } from "./caller.js";
 
-/** A caller adds up to this much to every delay. Milliseconds. */
-const JITTER_MS = 50;
-
 export interface StormOptions {
   /** host:port of each service process. */
   readonly targets: readonly string[];
@@ -113,7 +110,6 @@ async function sendAll(
         },
         metadata,
         giveUpAtMs,
-        jitterMs: () => Math.random() * JITTER_MS,
       });
       answered += 1;
       attempts += result.attempts;

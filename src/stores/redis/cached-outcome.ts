@@ -1,5 +1,5 @@
 import { createHmac, timingSafeEqual } from "node:crypto";
-import { sha256 } from "../../idempotency/digest.js";
+import { DECIMAL, joined, sha256 } from "../../idempotency/digest.js";
 import { type Fingerprint, sameRequest } from "../../idempotency/fingerprint.js";
 import { decodeOutcome, encodeOutcome, type Outcome } from "../../idempotency/outcome.js";
 import { type Scope, scopeHash } from "../../idempotency/scope.js";
@@ -25,14 +25,9 @@ export function createCachedOutcomes({
   readonly secret?: string;
 }): CachedOutcomes {
   function checksum(scope: Scope, fingerprint: Fingerprint, outcome: Uint8Array): Uint8Array {
-    const bytes = measured([
-      Buffer.from(namespace()),
-      scopeHash(scope),
-      Buffer.from(String(fingerprint.version)),
-      fingerprint.canonical,
-      fingerprint.raw,
-      outcome,
-    ]);
+    const { version, canonical, raw } = fingerprint;
+    const parts = [namespace(), scopeHash(scope), String(version), canonical, raw, outcome];
+    const bytes = joined(parts, DECIMAL);
     return secret === undefined
       ? Buffer.from(sha256(bytes), "binary")
       : createHmac("sha256", secret).update(bytes).digest();
@@ -65,23 +60,6 @@ export function createCachedOutcomes({
       }
     },
   };
-}
-
-/** More than the digits of any length here, and what follows them. Bytes. */
-const MAX_LENGTH_BYTES = 16;
-
-/** All parts, each after its length, so that no byte can move between parts. */
-function measured(parts: readonly Uint8Array[]): Buffer {
-  const bytes = Buffer.allocUnsafe(
-    parts.reduce((size, part) => size + MAX_LENGTH_BYTES + part.length, 0),
-  );
-  let end = 0;
-  for (const part of parts) {
-    end += bytes.write(`${part.length}:`, end, "latin1");
-    bytes.set(part, end);
-    end += part.length;
-  }
-  return bytes.subarray(0, end);
 }
 
 /** @throws if the bytes are not a copy. */

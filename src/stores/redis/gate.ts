@@ -10,9 +10,9 @@ import type {
 import { rememberingGenerations } from "../claim-generations.js";
 import { createRecentAnswers } from "../recent-answers.js";
 import { createCachedOutcomes } from "./cached-outcome.js";
-import type { OwnedLock } from "./consult.js";
+import { createCoalescedClaims } from "./coalesced-claims.js";
 import { createFirstSeen } from "./first-seen.js";
-import { createFollowers } from "./followers.js";
+import type { OwnedLock } from "./lock-request.js";
 import { createLocks } from "./locks.js";
 import { createNames, type Names, requestName } from "./names.js";
 import { createNodeBatches } from "./node-batches.js";
@@ -79,7 +79,7 @@ export function redisGate<Transaction>(
   const copies = createCachedOutcomes(options);
   const batches = createNodeBatches({ nodes, clock, soon });
   const locks = createLocks({ nodeCount: nodes.length, batches, clock });
-  const followers = createFollowers();
+  const coalescedClaims = createCoalescedClaims();
   const firstSeen = createFirstSeen(clock.nowMs);
   const owned = new WeakMap<Claim, OwnedLock>();
   let asideUntilMs = Number.NEGATIVE_INFINITY;
@@ -94,7 +94,7 @@ export function redisGate<Transaction>(
       return store.claim(request);
     }
     const names = namesOf(request.scope);
-    return followers.join(names.lock, request, (onSent) =>
+    return coalescedClaims.join(names.lock, request, (onSent) =>
       claimThroughNodes(request, names, onSent),
     );
   }
@@ -105,7 +105,7 @@ export function redisGate<Transaction>(
     onSent: () => void,
   ): Promise<ClaimResult> {
     const { scope, fingerprint } = request;
-    const consultation = await locks.consult<Outcome>({
+    const reply = await locks.request<Outcome>({
       lockName: names.lock,
       copyName: names.copy,
       request: requestName(fingerprint),
@@ -113,24 +113,24 @@ export function redisGate<Transaction>(
       verify: (copy) => copies.verify(scope, fingerprint, copy),
       onSent,
     });
-    if (consultation.kind === "no_quorum") {
+    if (reply.kind === "no_quorum") {
       asideUntilMs = clock.nowMs() + STEP_ASIDE_MS;
       onEvent({ type: "stepped_aside" });
       return store.claim(request);
     }
-    onEvent({ type: consultation.kind });
-    if (consultation.kind === "held") {
+    onEvent({ type: reply.kind });
+    if (reply.kind === "held") {
       const elapsedMs = firstSeen.elapsedMs(names.lock);
       return { kind: "in_progress", elapsedMs, leaseRemainingMs: request.leaseMs };
     }
     firstSeen.forget(names.lock);
-    switch (consultation.kind) {
+    switch (reply.kind) {
       case "hit":
-        return { kind: "replay", outcome: consultation.answer };
+        return { kind: "replay", outcome: reply.answer };
       case "undecided":
         return store.claim(request);
       case "granted":
-        return claimUnder(consultation.lock, request);
+        return claimUnder(reply.lock, request);
     }
   }
 

@@ -1,12 +1,12 @@
 import { randomUUID } from "node:crypto";
 import type { Clock } from "../../idempotency/clock.js";
-import { type Consultation, consult, type OwnedLock, type Question } from "./consult.js";
-import { createMarks } from "./marks.js";
+import { createExecutingLocks } from "./executing-locks.js";
+import { type LockReply, type LockRequest, type OwnedLock, requestLock } from "./lock-request.js";
 import type { NodeBatches } from "./node-batches.js";
 
 export interface Locks {
-  /** Asks the nodes; see `consult`. */
-  consult<Answer>(question: Omit<Question<Answer>, "token">): Promise<Consultation<Answer>>;
+  /** Asks the nodes; see `requestLock`. */
+  request<Answer>(asked: Omit<LockRequest<Answer>, "token">): Promise<LockReply<Answer>>;
   /** From now on a call executes under the lock. */
   keep(lock: OwnedLock): void;
   /** Resolves once a majority has heard it, or none is left that might. */
@@ -28,20 +28,23 @@ export function createLocks(on: {
   // A random name and a number: unique, without random bytes for each claim.
   const processName = randomUUID();
   let claims = 0;
-  const marks = createMarks({ clock, mark: (lock) => batches.add({ kind: "mark", lock }) });
+  const executing = createExecutingLocks({
+    clock,
+    mark: (lock) => batches.add({ kind: "mark", lock }),
+  });
 
   return {
-    consult(question) {
-      marks.hurry(question.lockName);
+    request(asked) {
+      executing.hurry(asked.lockName);
       claims += 1;
-      return consult({ ...question, token: `${processName}.${claims.toString(36)}` }, on);
+      return requestLock({ ...asked, token: `${processName}.${claims.toString(36)}` }, on);
     },
-    keep: marks.add,
+    keep: executing.add,
     extend: (lock, ttlMs) =>
       new Promise((onDone) => batches.add({ kind: "extend", lock, ttlMs, onDone })),
     async release(lock) {
       lock.isWanted = false;
-      if (marks.remove(lock)) {
+      if (executing.remove(lock)) {
         batches.add({ kind: "release", lock });
       } else {
         await new Promise<void>((onDone) => batches.add({ kind: "release", lock, onDone }));

@@ -7,6 +7,8 @@ import {
   PaymentService,
 } from "../../../src/gen/payonce/payments/v1/payments_pb.js";
 import { SandboxProcessorService } from "../../../src/gen/payonce/sandbox/v1/sandbox_pb.js";
+import { policiesOf } from "../../../src/idempotency/policy.js";
+import { GoodService } from "../../fixtures/gen/payonce/test/v1/policies_pb.js";
 
 function keyedNames(methods: readonly DescMethod[]): string[] {
   return methods.filter((method) => keyedMethod(method) !== undefined).map(nameOf);
@@ -33,6 +35,14 @@ describe("a key", () => {
   it("is not for methods that do not require one, or have no option", () => {
     expect(keyedNames(InspectionService.methods)).toEqual([]);
     expect(keyedNames(SandboxProcessorService.methods)).toEqual([]);
+  });
+
+  it("is for every method of a protected service that has side effects, also without the option", () => {
+    const required = GoodService.methods.filter(
+      ({ name }) => policiesOf(GoodService).get(name)?.required === true,
+    );
+    expect(required.map(({ name }) => name)).toEqual(["Plain", "Keyless", "Waiting"]);
+    expect(keyedNames(GoodService.methods)).toEqual(required.map(nameOf));
   });
 
   it("may be in the request's field, whichever generator made the message", () => {

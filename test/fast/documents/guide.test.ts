@@ -17,11 +17,6 @@ const blocks = pages.flatMap((page) =>
 );
 const code = blocks.filter(({ language }) => language !== DIAGRAM);
 
-/** The rows of reasons in a page, or in a table of the sources, as `REASON CODE next`. */
-function rowsOf(text: string, row: RegExp): readonly string[] {
-  return [...text.matchAll(row)].map(([, ...cells]) => cells.join(" ")).sort();
-}
-
 describe("the guide", () => {
   it.each(code)("$page shows code of $file as it is there", ({ file, text }) => {
     expect(file).toBeDefined();
@@ -39,22 +34,6 @@ describe("the guide", () => {
       expect(code.map(({ file }) => file)).toContain(`snippets/${name}`);
       expect(imports).toContain(`/${name.replace(/\.ts$/, ".js")}"`);
     }
-  });
-
-  it("tells of every reason what its code and next step are, as the services send them", () => {
-    const tables = ["src/idempotency/errors.ts", "src/payments/errors.ts"]
-      .map((path) => readFileSync(join(PROJECT, path), "utf8"))
-      .join("\n");
-    const sent = rowsOf(
-      tables,
-      /^ {2}([A-Z_]+): \{ code: Code\.([A-Z_]+), next: "([a-z_]+)" \},$/gm,
-    );
-    const told = rowsOf(
-      readFileSync(join(GUIDE, "clients.md"), "utf8"),
-      /^\| `([A-Z_]+)` *\| ([A-Z_]+) *\| `([a-z_]+)` *\|/gm,
-    );
-    expect(sent.length).toBeGreaterThan(20);
-    expect(told).toEqual(sent);
   });
 
   it("draws one diagram for each scenario of a call", () => {

@@ -36,7 +36,7 @@ import {
 import { type Payment, paymentStatuses } from "../../../src/payments/payment.js";
 import { createPaymentHandlers } from "../../../src/payments/service.js";
 import { PROPERTY_TIMEOUT_MS } from "../../fixtures/property.js";
-import { payment } from "./payments.js";
+import { expectedMessage, payment } from "./payments.js";
 
 /** What a request may carry: any characters, as protobuf has them. */
 const anyText = fc.oneof(fc.string({ unit: "binary" }), fc.string({ unit: "grapheme" }));
@@ -59,7 +59,7 @@ const anyPayment: fc.Arbitrary<Payment> = fc
     id: someText,
     status: fc.constantFrom(...paymentStatuses),
     currencyCode: fc.constantFrom("EUR", "USD", "JPY"),
-    amount: anyAmount,
+    minorUnits: anyAmount,
     authorized: anyAmount,
     captured: anyAmount,
     capturing: anyAmount,
@@ -82,7 +82,8 @@ const anyPayment: fc.Arbitrary<Payment> = fc
 
 /** The payment, with what protobuf writes of its message. */
 function expectSame(encoded: Uint8Array, given: Payment): void {
-  expect(encoded).toStrictEqual(toBinary(PaymentSchema, paymentMessage(given)));
+  expect(encoded).toStrictEqual(toBinary(PaymentSchema, expectedMessage(given)));
+  expect(paymentMessage(given)).toEqual(expectedMessage(given));
 }
 
 describe("a payment encoded by hand", { timeout: PROPERTY_TIMEOUT_MS }, () => {
@@ -223,7 +224,7 @@ describe("the answer to an operation", { timeout: PROPERTY_TIMEOUT_MS }, () => {
     const schema = schemas[kind];
     await fc.assert(
       fc.asyncProperty(anyPayment, async (given) => {
-        const expected = { payment: paymentMessage(given) };
+        const expected = { payment: expectedMessage(given) };
         const answer = await answerOf(kind, { operation: operation(kind), payment: given });
         expect(answer).toEqual(create(schema, expected));
         expectMessage(encodeFields([[1, encodePayment(given)]]), schema, expected);
@@ -241,7 +242,7 @@ describe("the answer to an operation", { timeout: PROPERTY_TIMEOUT_MS }, () => {
           const { finishTime: _, ...begun } = operation("refund", { minorUnits });
           const refund = finishTime === undefined ? begun : { ...begun, finishTime };
           const expected = {
-            payment: paymentMessage(given),
+            payment: expectedMessage(given),
             refund: refundMessage(refund, refundIdOf(scope)),
           };
           const answer = await answerOf("refund", { operation: refund, payment: given });

@@ -1,3 +1,11 @@
+import { create } from "@bufbuild/protobuf";
+import { timestampFromDate } from "@bufbuild/protobuf/wkt";
+import {
+  CaptureMethod,
+  type Payment as PaymentMessage,
+  PaymentSchema,
+  PaymentStatus,
+} from "../../../src/gen/payonce/payments/v1/payments_pb.js";
 import type { Payment } from "../../../src/payments/payment.js";
 import { initialState } from "../../../src/payments/state.js";
 
@@ -7,7 +15,7 @@ export function payment(change: Partial<Payment> = {}): Payment {
     tenant: "acme",
     id: "pay_1",
     currencyCode: "EUR",
-    amount: 1000n,
+    minorUnits: 1000n,
     paymentMethod: "tok_visa",
     captureMethod: "MANUAL",
     merchantReference: "",
@@ -18,4 +26,26 @@ export function payment(change: Partial<Payment> = {}): Payment {
     ...initialState,
     ...change,
   };
+}
+
+/** What callers are to see of a payment, by way of the generated code alone. */
+export function expectedMessage(payment: Payment): PaymentMessage {
+  const money = (minorUnits: bigint) => ({ currencyCode: payment.currencyCode, minorUnits });
+  return create(PaymentSchema, {
+    id: payment.id,
+    status: PaymentStatus[payment.status],
+    amount: money(payment.minorUnits),
+    authorized: money(payment.authorized),
+    captured: money(payment.captured),
+    refunded: money(payment.refunded),
+    paymentMethod: payment.paymentMethod,
+    merchantReference: payment.merchantReference,
+    metadata: { ...payment.metadata },
+    declineCode: payment.declineCode,
+    createTime: timestampFromDate(payment.createTime),
+    updateTime: timestampFromDate(payment.updateTime),
+    version: payment.version,
+    captureMethod: CaptureMethod[payment.captureMethod],
+    description: payment.description,
+  });
 }

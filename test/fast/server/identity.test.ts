@@ -4,6 +4,8 @@ import { type Caller, DEFAULT_CALLER, type Role } from "../../../src/idempotency
 import { Code } from "../../../src/idempotency/code.js";
 import { CallError } from "../../../src/idempotency/errors.js";
 import {
+  type AuthenticatorOptions,
+  type Credentials,
   certificateOf,
   createAuthenticator,
   operatedTenant,
@@ -23,10 +25,19 @@ const entries = [
 ];
 const tokens = parseTokens(JSON.stringify(entries));
 
+/** What is found out: the caller, or the error. */
+function authenticatorOf(options: AuthenticatorOptions) {
+  const authenticate = createAuthenticator(options);
+  return (credentials: Credentials) => {
+    const found = authenticate(credentials);
+    return found.kind === "caller" ? found.caller : found.error;
+  };
+}
+
 const unauthenticated = { code: Code.UNAUTHENTICATED, reason: "CALLER_UNAUTHENTICATED" };
 
 describe("bearer tokens", () => {
-  const authenticate = createAuthenticator({ tokens, clientCertificates: "ignored" });
+  const authenticate = authenticatorOf({ tokens, clientCertificates: "ignored" });
 
   it.each([
     ["Bearer token-of-acme", { tenant: "acme", role: "caller" }],
@@ -67,7 +78,7 @@ describe("bearer tokens", () => {
 });
 
 describe("client certificates", () => {
-  const authenticate = createAuthenticator({ clientCertificates: "trusted" });
+  const authenticate = authenticatorOf({ clientCertificates: "trusted" });
 
   it("name the tenant by their common name, as a caller", () => {
     expect(authenticate({ certificate: { commonName: "acme", units: [] } })).toEqual({
@@ -132,7 +143,7 @@ describe("client certificates", () => {
 });
 
 describe("tokens and certificates together", () => {
-  const authenticate = createAuthenticator({ tokens, clientCertificates: "trusted" });
+  const authenticate = authenticatorOf({ tokens, clientCertificates: "trusted" });
   const certificate = { commonName: "acme", units: [] };
 
   it("either is enough", () => {
@@ -174,25 +185,25 @@ describe("tokens and certificates together", () => {
 
 describe("without any authentication", () => {
   it("everybody is no operator, unless the service says otherwise", () => {
-    expect(createAuthenticator({ clientCertificates: "ignored" })({})).toEqual({
+    expect(authenticatorOf({ clientCertificates: "ignored" })({})).toEqual({
       tenant: "default",
       role: "caller",
     });
     const anybody = { tenant: "default", role: "operator" } as const;
-    expect(createAuthenticator({ clientCertificates: "ignored", anybody })({})).toEqual(anybody);
-    expect(
-      createAuthenticator({ tokens, clientCertificates: "ignored", anybody })({}),
-    ).toMatchObject(unauthenticated);
+    expect(authenticatorOf({ clientCertificates: "ignored", anybody })({})).toEqual(anybody);
+    expect(authenticatorOf({ tokens, clientCertificates: "ignored", anybody })({})).toMatchObject(
+      unauthenticated,
+    );
   });
 
   it("everybody is known by where they call from", () => {
-    const authenticate = createAuthenticator({ clientCertificates: "ignored" });
+    const authenticate = authenticatorOf({ clientCertificates: "ignored" });
     const peer = "192.0.2.1:4711";
     expect(authenticate({ peer })).toEqual({ ...DEFAULT_CALLER, peer });
   });
 
   it("everybody is the default caller", () => {
-    const authenticate = createAuthenticator({ clientCertificates: "ignored" });
+    const authenticate = authenticatorOf({ clientCertificates: "ignored" });
     expect(authenticate({})).toEqual(DEFAULT_CALLER);
     expect(
       authenticate({ authorization: "Basic x", certificate: { commonName: "acme", units: [] } }),

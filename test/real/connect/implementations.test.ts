@@ -8,8 +8,7 @@ import {
   serviceImplementation,
 } from "../../../src/connect/index.js";
 import { ErrorInfoSchema, HelpSchema } from "../../../src/gen/google/rpc/error_details_pb.js";
-import type { Caller } from "../../../src/idempotency/call.js";
-import type { ErrorDescription } from "../../../src/idempotency/errors.js";
+import type { Identification } from "../../../src/idempotency/call.js";
 import { createExecutor } from "../../../src/idempotency/executor.js";
 import { executionOf, requestContext } from "../../../src/idempotency/request-context.js";
 import { createMemoryStore } from "../../../src/stores/memory/index.js";
@@ -159,20 +158,19 @@ describe("a caller that hangs up", () => {
 });
 
 describe("who calls", () => {
-  const authenticate = ({
-    requestHeader,
-  }: {
-    requestHeader: Headers;
-  }): Caller | ErrorDescription => {
+  const authenticate = ({ requestHeader }: { requestHeader: Headers }): Identification => {
     const tenant = requestHeader.get("x-tenant");
     return tenant === null
       ? {
-          code: Code.Unauthenticated,
-          reason: "WHO_ARE_YOU",
-          message: "say who you are",
-          next: "fix_request",
+          kind: "refused",
+          error: {
+            code: Code.Unauthenticated,
+            reason: "WHO_ARE_YOU",
+            message: "say who you are",
+            next: "fix_request",
+          },
         }
-      : { tenant, role: "caller" };
+      : { kind: "caller", caller: { tenant, role: "caller" } };
   };
   const refused = {
     status: 401,
@@ -209,9 +207,9 @@ describe("who calls", () => {
 describe("a gate before a service that does not authenticate by itself", () => {
   it("tells it who calls: the key of one tenant is not another's", async () => {
     const handlers = typedHandlers(async (_, { caller }) => ({ text: caller.tenant }));
-    const authenticate = ({ requestHeader }: { requestHeader: Headers }): Caller => ({
-      tenant: requestHeader.get("x-tenant") ?? "",
-      role: "caller",
+    const authenticate = ({ requestHeader }: { requestHeader: Headers }): Identification => ({
+      kind: "caller",
+      caller: { tenant: requestHeader.get("x-tenant") ?? "", role: "caller" },
     });
     const { post } = await serveEchoOverHttp(serviceImplementation(EchoService, handlers), {
       router: { requestGate: authenticationGate(authenticate) },

@@ -10,7 +10,7 @@ import {
 import { FileDescriptorProtoSchema, FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
 import { Client, credentials, status } from "@grpc/grpc-js";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { healthService } from "../../../src/grpc/reflection/health-schema.js";
+import { Health } from "../../../src/gen/grpc/health/v1/health_pb.js";
 import { buf } from "./buf.js";
 import { type ReflectedServer, startReflectedServer } from "./reflected-server.js";
 
@@ -34,13 +34,13 @@ afterEach(() => {
 });
 
 function method(name: "Check" | "Watch" | "List") {
-  const found = healthService.methods.find((candidate) => candidate.name === name);
+  const found = Health.methods.find((candidate) => candidate.name === name);
   if (found === undefined) {
     throw new TypeError(`health checking has no method ${name}`);
   }
   const { input, output } = found;
   return {
-    path: `/${healthService.typeName}/${name}`,
+    path: `/${Health.typeName}/${name}`,
     serialize: (json: JsonObject) => Buffer.from(toBinary(input, fromJson(input, json))),
     deserialize: (bytes: Buffer) => toJson(output, fromBinary(output, bytes)),
   };
@@ -100,7 +100,7 @@ describe("the schema that reflection shows of health checking", () => {
     );
     const { file } = fromJsonString(FileDescriptorSetSchema, image, { ignoreUnknownFields: true });
     const [theirs] = file.map((proto) => toJson(FileDescriptorProtoSchema, proto));
-    const { name, ...ours } = toJson(FileDescriptorProtoSchema, healthService.file.proto);
+    const { name, ...ours } = toJson(FileDescriptorProtoSchema, Health.file.proto);
     expect(name).toBe("grpc/health/v1/health.proto");
     expect(theirs).toMatchObject(ours);
   });

@@ -2,7 +2,12 @@ import { fromBinary, fromJson, type JsonObject, toBinary } from "@bufbuild/proto
 import { FileDescriptorProtoSchema } from "@bufbuild/protobuf/wkt";
 import { Client, credentials, status } from "@grpc/grpc-js";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type ReflectionResponse, reflectionSchema } from "../../../src/grpc/reflection/schema.js";
+import {
+  ServerReflection,
+  type ServerReflectionResponse,
+  ServerReflectionResponseSchema,
+} from "../../../src/gen/grpc/reflection/v1/reflection_pb.js";
+import { ServerReflection as ServerReflectionAlpha } from "../../../src/gen/grpc/reflection/v1alpha/reflection_pb.js";
 import { type ReflectedServer, SERVICES, startReflectedServer } from "./reflected-server.js";
 
 const PAYMENTS = "payonce/payments/v1/payments.proto";
@@ -22,9 +27,10 @@ beforeAll(async () => {
 
 afterAll(() => server.stop());
 
-describe.each(["v1", "v1alpha"] as const)("reflection %s", (version) => {
-  const { service, response } = reflectionSchema(version);
-
+describe.each([
+  ["v1", ServerReflection],
+  ["v1alpha", ServerReflectionAlpha],
+])("reflection %s", (version, service) => {
   /** Sends all requests at once and collects all answers. */
   async function ask(requests: readonly JsonObject[]) {
     const [method] = service.methods;
@@ -35,10 +41,10 @@ describe.each(["v1", "v1alpha"] as const)("reflection %s", (version) => {
     const call = client.makeBidiStreamRequest(
       `/${service.typeName}/${method.name}`,
       (request: JsonObject) => Buffer.from(toBinary(method.input, fromJson(method.input, request))),
-      (bytes) => fromBinary(response, bytes),
+      (bytes) => fromBinary(ServerReflectionResponseSchema, bytes), // both versions have it,
     );
-    const answers: ReflectionResponse[] = [];
-    call.on("data", (answer: ReflectionResponse) => answers.push(answer));
+    const answers: ServerReflectionResponse[] = [];
+    call.on("data", (answer: ServerReflectionResponse) => answers.push(answer));
     for (const request of requests) {
       call.write(request);
     }
@@ -146,7 +152,7 @@ describe.each(["v1", "v1alpha"] as const)("reflection %s", (version) => {
 });
 
 /** Of an answer only what was asked for: paths, names, numbers or an error's code. */
-function summary({ messageResponse: { case: kind, value } }: ReflectionResponse): unknown {
+function summary({ messageResponse: { case: kind, value } }: ServerReflectionResponse): unknown {
   switch (kind) {
     case "fileDescriptorResponse":
       return value.fileDescriptorProto.map(

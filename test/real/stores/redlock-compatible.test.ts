@@ -213,7 +213,7 @@ describe("redlock and ours that want one lock again and again", () => {
       holders.delete(who);
     }
     async function ours(): Promise<void> {
-      const consultation = await locks.consult({
+      const reply = await locks.request({
         lockName: name,
         copyName: `${name}:copy`,
         request: randomUUID(),
@@ -221,9 +221,9 @@ describe("redlock and ours that want one lock again and again", () => {
         verify: () => undefined,
         onSent: () => {},
       });
-      if (consultation.kind === "granted") {
+      if (reply.kind === "granted") {
         await hold("ours");
-        await locks.release(consultation.lock);
+        await locks.release(reply.lock);
       }
     }
     const other = await startRedlock();

@@ -2,17 +2,17 @@ import type { PoolClient } from "pg";
 import { scopeHash } from "../../../src/idempotency/scope.js";
 import type { Claim, IdempotencyStore } from "../../../src/idempotency/store.js";
 import { operationIdOf } from "../../../src/payments/operation.js";
-import { createClosers } from "../../../src/server/closers.js";
 import { readConfig } from "../../../src/server/config.js";
 import { openStoreOfRecord } from "../../../src/server/dependencies.js";
 import { createLogger } from "../../../src/server/log.js";
+import { createShutdown } from "../../../src/server/shutdown.js";
 import { serveWith } from "./serve-with.js";
 
 // A service that forgets the request of a key which an operator gave free, and
 // goes on with what the key has begun, whoever's request it is now.
 const config = readConfig();
 const log = createLogger(config.logLevel);
-const { payments } = (await openStoreOfRecord({ config, log, closers: createClosers() })).value;
+const { payments } = (await openStoreOfRecord({ config, log, shutdown: createShutdown() })).value;
 await serveWith({ gate: withoutKeptRequest });
 
 function withoutKeptRequest(store: IdempotencyStore<PoolClient>): IdempotencyStore<PoolClient> {

@@ -15,8 +15,9 @@ from ._retrying_call import RetryingCall
 class IdempotencyInterceptor(grpc.UnaryUnaryClientInterceptor):
     """Gives every call that needs one a key, and retries without ever becoming a second call.
 
-    For methods that carry the option `payonce.idempotency.v1.idempotency`, unless it says
-    `required: false`; all others are left alone. A call ends with the answer of its last
+    In a service that declares `payonce.idempotency.v1.idempotency` on a method: for every method,
+    unless it has no side effects or says `required: false`. All others are left alone. A call
+    ends with the answer of its last
     attempt. One that has a deadline waits for a connection unless `wait_for_ready` is given.
 
     Calls by `future()` are retried in the background and can be cancelled at any time.

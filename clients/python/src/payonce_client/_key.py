@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Union
 
-from google.protobuf import descriptor_pool
+from google.protobuf import descriptor_pb2, descriptor_pool
 from google.protobuf.descriptor import FieldDescriptor, MethodDescriptor
 
 from payonce.idempotency.v1 import options_pb2
@@ -45,15 +45,9 @@ def key_for_call(
 ) -> CallKey | None:
     """Returns the key that the call carries or else a new one; `None` if it needs none."""
     descriptor = _find_method(method)
-    if descriptor is None:
+    if descriptor is None or not _requires_key(descriptor):
         return None
-    options = descriptor.GetOptions()
-    if not options.HasExtension(options_pb2.idempotency):
-        return None
-    policy = options.Extensions[options_pb2.idempotency]
-    if policy.HasField("required") and not policy.required:
-        return None
-
+    policy = _policy_of(descriptor)
     given = _key_in_metadata(metadata) or _key_in_request(descriptor, policy, request)
     if given is not None:
         return CallKey(given, is_new=False)
@@ -66,6 +60,32 @@ def _find_method(method: str) -> MethodDescriptor | None:
         return descriptor_pool.Default().FindMethodByName(method.lstrip("/").replace("/", "."))
     except KeyError:
         return None
+
+
+def _requires_key(method: MethodDescriptor) -> bool:
+    """Whether a call of the method needs a key, by the rule of the servers.
+
+    Every method of a protected service does, also without the option, unless it has no side
+    effects or says `required: false`. A service that declares no policy is left alone, as
+    nothing says that its server executes a repeated call once.
+    """
+    if not any(map(_declares_policy, method.containing_service.methods)):
+        return False
+    no_side_effects = descriptor_pb2.MethodOptions.NO_SIDE_EFFECTS
+    if method.GetOptions().idempotency_level == no_side_effects:
+        return False
+    policy = _policy_of(method)
+    return policy.required or not policy.HasField("required")
+
+
+def _declares_policy(method: MethodDescriptor) -> bool:
+    declares: bool = method.GetOptions().HasExtension(options_pb2.idempotency)
+    return declares
+
+
+def _policy_of(method: MethodDescriptor) -> options_pb2.IdempotencyPolicy:
+    policy: options_pb2.IdempotencyPolicy = method.GetOptions().Extensions[options_pb2.idempotency]
+    return policy
 
 
 def _key_in_metadata(metadata: MetadataEntries | None) -> str | None:

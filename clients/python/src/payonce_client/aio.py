@@ -20,8 +20,9 @@ __all__ = ["IdempotencyInterceptor"]
 class IdempotencyInterceptor(grpc.aio.UnaryUnaryClientInterceptor):
     """Gives every call that needs one a key, and retries without ever becoming a second call.
 
-    For methods that carry the option `payonce.idempotency.v1.idempotency`, unless it says
-    `required: false`; all others are left alone. A call ends with the answer of its last
+    In a service that declares `payonce.idempotency.v1.idempotency` on a method: for every method,
+    unless it has no side effects or says `required: false`. All others are left alone. A call
+    ends with the answer of its last
     attempt. One that has a deadline waits for a connection unless `wait_for_ready` is given.
     """
 

@@ -97,8 +97,8 @@ describe("a typed handler", () => {
     });
     const { call } = await serveEcho(serviceImplementation(EchoService, handlers), {
       authenticate: (metadata) => ({
-        tenant: String(metadata.get("x-tenant")[0]),
-        role: "caller",
+        kind: "caller",
+        caller: { tenant: String(metadata.get("x-tenant")[0]), role: "caller" },
       }),
     });
     const from = (tenant: string, request: ReturnType<typeof echo>) => ({
@@ -134,12 +134,15 @@ describe("a caller who is refused", () => {
         authenticate: (metadata) =>
           metadata.get("authorization").length === 0
             ? {
-                code: status.UNAUTHENTICATED,
-                reason: "WHO_ARE_YOU",
-                message: "say who you are",
-                next: "fix_request",
+                kind: "refused",
+                error: {
+                  code: status.UNAUTHENTICATED,
+                  reason: "WHO_ARE_YOU",
+                  message: "say who you are",
+                  next: "fix_request",
+                },
               }
-            : { tenant: "acme", role: "caller" },
+            : { kind: "caller", caller: { tenant: "acme", role: "caller" } },
       },
     );
     for (const request of [echo({ key: "k", text: "other" }), echo({}, "Read")]) {
@@ -163,7 +166,7 @@ describe("a caller who is refused", () => {
           if (metadata.get("x-odd").length > 0) {
             throw new Error("secret detail");
           }
-          return { tenant: "acme", role: "caller" };
+          return { kind: "caller", caller: { tenant: "acme", role: "caller" } };
         },
       },
     );

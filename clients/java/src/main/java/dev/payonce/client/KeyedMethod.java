@@ -1,5 +1,6 @@
 package dev.payonce.client;
 
+import com.google.protobuf.DescriptorProtos.MethodOptions.IdempotencyLevel;
 import com.google.protobuf.Descriptors;
 import com.google.protobuf.Descriptors.FieldDescriptor;
 import com.google.protobuf.Message;
@@ -19,14 +20,20 @@ record KeyedMethod(String keyField) {
   /** The field that may carry the key where the option names none. */
   private static final String DEFAULT_KEY_FIELD = "idempotency_key";
 
-  /** Reads the method's idempotency option; empty if its calls need no key. */
+  /**
+   * Reads the method's idempotency option; empty if its calls need no key. The rule is the
+   * server's: every method of a protected service needs one, also without the option, unless it has
+   * no side effects or says {@code required: false}. A service that declares no policy is left
+   * alone, as nothing says that its server executes a repeated call once.
+   */
   static Optional<KeyedMethod> of(MethodDescriptor<?, ?> method) {
     if (method.getType() != MethodType.UNARY
         || !(method.getSchemaDescriptor() instanceof ProtoMethodDescriptorSupplier schema)) {
       return Optional.empty();
     }
     Descriptors.MethodDescriptor descriptor = schema.getMethodDescriptor();
-    if (!descriptor.getOptions().hasExtension(OptionsProto.idempotency)) {
+    if (descriptor.getService().getMethods().stream().noneMatch(KeyedMethod::declaresPolicy)
+        || descriptor.getOptions().getIdempotencyLevel() == IdempotencyLevel.NO_SIDE_EFFECTS) {
       return Optional.empty();
     }
     IdempotencyPolicy policy = descriptor.getOptions().getExtension(OptionsProto.idempotency);
@@ -35,6 +42,10 @@ record KeyedMethod(String keyField) {
     }
     String keyField = policy.getKeyField();
     return Optional.of(new KeyedMethod(keyField.isEmpty() ? DEFAULT_KEY_FIELD : keyField));
+  }
+
+  private static boolean declaresPolicy(Descriptors.MethodDescriptor method) {
+    return method.getOptions().hasExtension(OptionsProto.idempotency);
   }
 
   /** The key in the request's field; empty if there is none. */

@@ -6,7 +6,18 @@ import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import com.google.protobuf.DescriptorProtos.FileDescriptorProto;
+import com.google.protobuf.DescriptorProtos.MethodDescriptorProto;
+import com.google.protobuf.DescriptorProtos.MethodOptions;
+import com.google.protobuf.DescriptorProtos.MethodOptions.IdempotencyLevel;
+import com.google.protobuf.DescriptorProtos.ServiceDescriptorProto;
+import com.google.protobuf.Descriptors.FileDescriptor;
+import com.google.protobuf.Descriptors.MethodDescriptor;
+import com.google.protobuf.Empty;
+import com.google.protobuf.EmptyProto;
+import dev.payonce.idempotency.v1.IdempotencyPolicy;
 import dev.payonce.idempotency.v1.InspectionServiceGrpc;
+import dev.payonce.idempotency.v1.OptionsProto;
 import dev.payonce.idempotency.v1.ResolveKeyRequest;
 import dev.payonce.payments.v1.CreatePaymentRequest;
 import dev.payonce.payments.v1.GetPaymentRequest;
@@ -17,6 +28,8 @@ import dev.payonce.payments.v1.StreamPaymentEventsResponse;
 import io.grpc.Metadata;
 import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
+import io.grpc.protobuf.ProtoMethodDescriptorSupplier;
+import io.grpc.protobuf.ProtoUtils;
 import io.grpc.stub.MetadataUtils;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -198,5 +211,82 @@ class KeyTest {
   private static void assertUnavailable(Runnable call) {
     Status status = assertThrows(StatusRuntimeException.class, call::run).getStatus();
     assertEquals(Status.Code.UNAVAILABLE, status.getCode());
+  }
+
+  @Test
+  void everyMethodOfAProtectedServiceNeedsAKeyUnlessItSaysOtherwise() throws Exception {
+    FileDescriptor file =
+        FileDescriptor.buildFrom(
+            FileDescriptorProto.newBuilder()
+                .setName("test/rule/v1/rule.proto")
+                .setPackage("test.rule.v1")
+                .addDependency("google/protobuf/empty.proto")
+                .addService(
+                    ServiceDescriptorProto.newBuilder()
+                        .setName("Orders")
+                        .addMethod(method("Place", policy(IdempotencyPolicy.getDefaultInstance())))
+                        .addMethod(method("Change", MethodOptions.getDefaultInstance()))
+                        .addMethod(
+                            method(
+                                "Note",
+                                policy(IdempotencyPolicy.newBuilder().setRequired(false).build())))
+                        .addMethod(
+                            method(
+                                "Find",
+                                MethodOptions.newBuilder()
+                                    .setIdempotencyLevel(IdempotencyLevel.NO_SIDE_EFFECTS)
+                                    .build())))
+                .addService(
+                    ServiceDescriptorProto.newBuilder()
+                        .setName("Reports")
+                        .addMethod(method("Run", MethodOptions.getDefaultInstance())))
+                .build(),
+            new FileDescriptor[] {EmptyProto.getDescriptor()});
+    List<String> keyed =
+        file.getServices().stream()
+            .flatMap(service -> service.getMethods().stream())
+            .filter(method -> KeyedMethod.of(grpcMethod(method)).isPresent())
+            .map(MethodDescriptor::getName)
+            .toList();
+    assertEquals(List.of("Place", "Change"), keyed);
+  }
+
+  private static MethodDescriptorProto method(String name, MethodOptions options) {
+    String empty = ".google.protobuf.Empty";
+    return MethodDescriptorProto.newBuilder()
+        .setName(name)
+        .setInputType(empty)
+        .setOutputType(empty)
+        .setOptions(options)
+        .build();
+  }
+
+  private static MethodOptions policy(IdempotencyPolicy policy) {
+    return MethodOptions.newBuilder().setExtension(OptionsProto.idempotency, policy).build();
+  }
+
+  private static io.grpc.MethodDescriptor<Empty, Empty> grpcMethod(MethodDescriptor method) {
+    return PaymentServiceGrpc.getCreatePaymentMethod().toBuilder(
+            ProtoUtils.marshaller(Empty.getDefaultInstance()),
+            ProtoUtils.marshaller(Empty.getDefaultInstance()))
+        .setSchemaDescriptor(new Schema(method))
+        .build();
+  }
+
+  private record Schema(MethodDescriptor method) implements ProtoMethodDescriptorSupplier {
+    @Override
+    public MethodDescriptor getMethodDescriptor() {
+      return method;
+    }
+
+    @Override
+    public com.google.protobuf.Descriptors.ServiceDescriptor getServiceDescriptor() {
+      return method.getService();
+    }
+
+    @Override
+    public FileDescriptor getFileDescriptor() {
+      return method.getFile();
+    }
   }
 }

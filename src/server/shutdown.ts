@@ -7,7 +7,7 @@ const KEPT_BACK_MS = 3_000;
 const SHARE = 3 / 4;
 
 /** What has been started and must be ended, the last one first. */
-export interface Closers {
+export interface Shutdown {
   /** `close` is told how long it may take, in milliseconds; past it the next one has its turn. */
   add(close: (limitMs: number) => unknown): void;
   /** Ends all of it, also where one fails, and then throws the first failure. */
@@ -16,13 +16,13 @@ export interface Closers {
   closeWithin(limitMs: number): Promise<readonly unknown[]>;
 }
 
-export function createClosers(): Closers {
-  const closers: ((limitMs: number) => unknown)[] = [];
+export function createShutdown(): Shutdown {
+  const ends: ((limitMs: number) => unknown)[] = [];
 
   async function closeWithin(limitMs: number): Promise<unknown[]> {
     const failures: unknown[] = [];
     const startedAtMs = performance.now();
-    for (let close = closers.pop(); close !== undefined; close = closers.pop()) {
+    for (let close = ends.pop(); close !== undefined; close = ends.pop()) {
       const leftMs = Math.max(0, limitMs - (performance.now() - startedAtMs));
       const ownMs = Math.max(leftMs - KEPT_BACK_MS, leftMs * SHARE);
       try {
@@ -37,7 +37,7 @@ export function createClosers(): Closers {
   }
 
   return {
-    add: (close) => closers.push(close),
+    add: (close) => ends.push(close),
     closeWithin,
     async closeAll() {
       const failures = await closeWithin(Number.POSITIVE_INFINITY);

@@ -1,5 +1,5 @@
 import type { Clock } from "../../idempotency/clock.js";
-import type { KeptLock } from "./marks.js";
+import type { KeptLock } from "./executing-locks.js";
 import type { NodeBatches } from "./node-batches.js";
 import {
   countGrant,
@@ -15,7 +15,7 @@ import {
 import { executing, lockValue } from "./script.js";
 
 /** What the nodes say about a claim, taken together. */
-export type Consultation<Answer> =
+export type LockReply<Answer> =
   /** One node holds a copy that proves itself. */
   | { readonly kind: "hit"; readonly answer: Answer }
   | { readonly kind: "granted"; readonly lock: OwnedLock }
@@ -27,7 +27,7 @@ export interface OwnedLock extends KeptLock {
   isWanted: boolean;
 }
 
-export interface Question<Answer> {
+export interface LockRequest<Answer> {
   readonly lockName: string;
   readonly copyName: string;
   /** The request, in a form that its duplicates have in common. */
@@ -37,7 +37,7 @@ export interface Question<Answer> {
   readonly ttlMs: number;
   /** The answer in a copy, if it proves itself. */
   readonly verify: (copy: Uint8Array) => Answer | undefined;
-  /** Called once, when the question leaves. */
+  /** Called once, when the request leaves. */
   readonly onSent: () => void;
 }
 
@@ -46,11 +46,11 @@ export interface Question<Answer> {
  * holder. A copy beats everything; the rest is decided as soon as the replies
  * allow. A lock granted by a minority, or too late, is given back.
  */
-export function consult<Answer>(
-  question: Question<Answer>,
+export function requestLock<Answer>(
+  asked: LockRequest<Answer>,
   on: { readonly nodeCount: number; readonly batches: NodeBatches; readonly clock: Clock },
-): Promise<Consultation<Answer>> {
-  const { lockName, copyName, request, token, ttlMs } = question;
+): Promise<LockReply<Answer>> {
+  const { lockName, copyName, request, token, ttlMs } = asked;
   const { batches, clock } = on;
   const lock: OwnedLock = {
     name: lockName,
@@ -63,15 +63,15 @@ export function consult<Answer>(
   let isDecided = false;
 
   return new Promise((resolve) => {
-    const decide = (consultation: Consultation<Answer>) => {
+    const decide = (reply: LockReply<Answer>) => {
       isDecided = true;
-      if (consultation.kind !== "granted") {
+      if (reply.kind !== "granted") {
         lock.isWanted = false;
         if (tally.granted > 0) {
           batches.add({ kind: "release", lock });
         }
       }
-      resolve(consultation);
+      resolve(reply);
     };
     batches.add({
       kind: "claim",
@@ -80,7 +80,7 @@ export function consult<Answer>(
       ttlMs,
       onSent(atMs) {
         sentAtMs = atMs;
-        question.onSent();
+        asked.onSent();
       },
       onReply(reply) {
         if (isDecided) {
@@ -91,7 +91,7 @@ export function consult<Answer>(
         }
         count(tally, reply, request);
         const copy = copyIn(reply);
-        const answer = copy && question.verify(copy);
+        const answer = copy && asked.verify(copy);
         if (answer !== undefined) {
           decide({ kind: "hit", answer });
         }

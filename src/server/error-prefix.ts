@@ -2,7 +2,7 @@
  * Runs a step of the start that depends on a setting. Where it fails, each line
  * of the error names the setting.
  */
-export async function naming<Result>(
+export async function withErrorPrefix<Result>(
   variable: string,
   step: () => Result | Promise<Result>,
 ): Promise<Result> {

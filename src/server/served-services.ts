@@ -26,7 +26,7 @@ export const UNFINISHED_BYTES = {
 } as const;
 
 /** What the gRPC and the HTTP server are made of: the same services, the same executor. */
-export interface EdgeOptions<Transaction> {
+export interface ServedServices<Transaction> {
   readonly config: Config;
   readonly log: Logger;
   readonly tls: Tls | undefined;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { createMarks, type KeptLock } from "../../../src/stores/redis/marks.js";
+import { createExecutingLocks, type KeptLock } from "../../../src/stores/redis/executing-locks.js";
 import { createManualClock } from "../../support/idempotency/manual-clock.js";
 
 /** Enough that nothing before them counts any more. */
@@ -9,7 +9,7 @@ function setup() {
   const clock = createManualClock();
   /** Which locks were marked, and when. */
   const marked: [name: string, atMs: number][] = [];
-  const marks = createMarks({
+  const executingLocks = createExecutingLocks({
     clock,
     mark: ({ name }) => marked.push([name, clock.nowMs()]),
   });
@@ -21,7 +21,7 @@ function setup() {
   /** A call that begins now. */
   function begin(name: string) {
     const kept = lock(name);
-    marks.add(kept);
+    executingLocks.add(kept);
     return kept;
   }
 
@@ -30,7 +30,7 @@ function setup() {
     for (let call = 0; call < calls; call += 1) {
       const kept = begin("usual");
       await clock.advance(durationMs);
-      marks.remove(kept);
+      executingLocks.remove(kept);
     }
     marked.length = 0;
   }
@@ -45,11 +45,11 @@ function setup() {
     }
     const [found] = marked.splice(0);
     expect(found?.[0]).toBe("measured");
-    expect(marks.remove(kept)).toBe(false);
+    expect(executingLocks.remove(kept)).toBe(false);
     return found && found[1] - startedAtMs;
   }
 
-  return { clock, marked, marks, lock, begin, usually, markedAfterMs };
+  return { clock, marked, executingLocks, lock, begin, usually, markedAfterMs };
 }
 
 describe("a lock under which a call executes", () => {
@@ -65,19 +65,19 @@ describe("a lock under which a call executes", () => {
   });
 
   it("is never marked where the call has ended before, and nobody was told", async () => {
-    const { clock, marked, marks, begin } = setup();
+    const { clock, marked, executingLocks, begin } = setup();
     const kept = begin("quick");
     await clock.advance(19);
-    expect(marks.remove(kept)).toBe(true);
+    expect(executingLocks.remove(kept)).toBe(true);
     await clock.advance(10_000);
     expect(marked).toEqual([]);
   });
 
   it("counts as told of once it is marked", async () => {
-    const { clock, marks, begin } = setup();
+    const { clock, executingLocks, begin } = setup();
     const kept = begin("slow");
     await clock.advance(20);
-    expect(marks.remove(kept)).toBe(false);
+    expect(executingLocks.remove(kept)).toBe(false);
   });
 
   it("is marked at its own time, in the order in which the calls began", async () => {
@@ -95,19 +95,19 @@ describe("a lock under which a call executes", () => {
   });
 
   it("counts from the newest call that keeps one of its name, and an older one ends without it", async () => {
-    const { clock, marked, marks, begin } = setup();
+    const { clock, marked, executingLocks, begin } = setup();
     const older = begin("same");
     await clock.advance(5);
     begin("other");
     await clock.advance(5);
     const newer = begin("same");
-    expect(marks.remove(older)).toBe(false);
+    expect(executingLocks.remove(older)).toBe(false);
     await clock.advance(100);
     expect(marked).toEqual([
       ["other", 25],
       ["same", 30],
     ]);
-    expect(marks.remove(newer)).toBe(false);
+    expect(executingLocks.remove(newer)).toBe(false);
   });
 });
 
@@ -136,12 +136,12 @@ describe("how long a call may execute before its lock is marked", () => {
   );
 
   it("is never more than a second, also for a call that begins while the timer of another runs", async () => {
-    const { clock, marked, marks, begin, usually } = setup();
+    const { clock, marked, executingLocks, begin, usually } = setup();
     await usually(60_000);
     const early = begin("early");
     await clock.advance(999);
     begin("late");
-    marks.remove(early);
+    executingLocks.remove(early);
     await clock.advance(999);
     expect(marked).toEqual([]);
     await clock.advance(1);
@@ -160,11 +160,11 @@ describe("how long a call may execute before its lock is marked", () => {
   });
 
   it("is not moved by a lock under which no call has executed", async () => {
-    const { clock, marks, lock, usually, markedAfterMs } = setup();
+    const { clock, executingLocks, lock, usually, markedAfterMs } = setup();
     await usually(100);
     for (let claim = 0; claim < MANY; claim += 1) {
       await clock.advance(1);
-      expect(marks.remove(lock("given back"))).toBe(false);
+      expect(executingLocks.remove(lock("given back"))).toBe(false);
     }
     expect(await markedAfterMs()).toBeGreaterThan(195);
   });
@@ -172,13 +172,13 @@ describe("how long a call may execute before its lock is marked", () => {
 
 describe("a lock whose call has duplicates", () => {
   it("is marked at once, once, and no other with it", async () => {
-    const { clock, marked, marks, begin } = setup();
+    const { clock, marked, executingLocks, begin } = setup();
     const [kept] = [begin("asked for"), begin("other")];
     await clock.advance(3);
-    marks.hurry("asked for");
+    executingLocks.hurry("asked for");
     expect(marked).toEqual([["asked for", 3]]);
-    expect(marks.remove(kept)).toBe(false);
-    marks.hurry("asked for");
+    expect(executingLocks.remove(kept)).toBe(false);
+    executingLocks.hurry("asked for");
     await clock.advance(100);
     expect(marked).toEqual([
       ["asked for", 3],
@@ -187,10 +187,10 @@ describe("a lock whose call has duplicates", () => {
   });
 
   it("is none of this process's once its call has ended, and nothing happens", async () => {
-    const { clock, marked, marks, begin } = setup();
-    marks.remove(begin("ended"));
-    marks.hurry("ended");
-    marks.hurry("never seen");
+    const { clock, marked, executingLocks, begin } = setup();
+    executingLocks.remove(begin("ended"));
+    executingLocks.hurry("ended");
+    executingLocks.hurry("never seen");
     await clock.advance(10_000);
     expect(marked).toEqual([]);
   });
@@ -198,16 +198,16 @@ describe("a lock whose call has duplicates", () => {
 
 describe("the timer", () => {
   it("is one for all locks, and none is left once there are no locks", async () => {
-    const { clock, marked, marks, begin } = setup();
+    const { clock, marked, executingLocks, begin } = setup();
     expect(clock.waitingTimers()).toBe(0);
     for (let call = 0; call < 500; call += 1) {
       const kept = begin(`call ${call}`);
       expect(clock.waitingTimers()).toBe(1);
       if (call % 3 === 0) {
-        marks.remove(kept);
+        executingLocks.remove(kept);
       }
       if (call % 7 === 0) {
-        marks.hurry(`call ${call}`);
+        executingLocks.hurry(`call ${call}`);
       }
       await clock.advance(call % 5);
       expect(clock.waitingTimers()).toBeLessThanOrEqual(1);

@@ -2,7 +2,7 @@ import { duplicateClaims } from "../../idempotency/duplicate-claims.js";
 import type { ClaimRequest, ClaimResult } from "../../idempotency/store.js";
 
 /** Lets a claim whose like waits to be sent follow that one, whatever becomes of it. */
-export interface Followers {
+export interface CoalescedClaims {
   /**
    * Follows a claim of the same name and request that has not been sent yet;
    * else asks, and leads those that come before it is sent. One that has been
@@ -20,7 +20,7 @@ interface Leader {
   readonly result: Promise<ClaimResult>;
 }
 
-export function createFollowers(): Followers {
+export function createCoalescedClaims(): CoalescedClaims {
   const leaders = new Map<string, Leader>();
 
   return {

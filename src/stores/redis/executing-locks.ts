@@ -1,4 +1,5 @@
 import type { Clock } from "../../idempotency/clock.js";
+import { movedAverage } from "../../idempotency/moving-average.js";
 import type { Lock } from "./script.js";
 
 /**
@@ -10,7 +11,7 @@ import type { Lock } from "./script.js";
 const MARK_AFTER_MS = { min: 20, max: 1_000 };
 
 /** How much one more call moves what is usual: about the last twenty count. */
-const SMOOTHING = 0.1;
+const WEIGHT = 0.1;
 
 /** A lock under which a call may be executing. */
 export interface KeptLock extends Lock {
@@ -19,7 +20,7 @@ export interface KeptLock extends Lock {
 }
 
 /** The locks of this process under which a call is executing, and nothing says so yet. */
-export interface Marks {
+export interface ExecutingLocks {
   add(lock: KeptLock): void;
   /** Marks the lock of that name at once, if it is one of them: there are duplicates. */
   hurry(name: string): void;
@@ -28,13 +29,13 @@ export interface Marks {
 }
 
 /** One timer for all of them, and none while there are none. */
-export function createMarks({
+export function createExecutingLocks({
   clock,
   mark,
 }: {
   readonly clock: Clock;
   readonly mark: (lock: Lock) => void;
-}): Marks {
+}): ExecutingLocks {
   // By name, in the order in which their time comes.
   const unmarked = new Map<string, KeptLock>();
   let hasTimer = false;
@@ -82,7 +83,7 @@ export function createMarks({
     },
     remove(lock) {
       if (!Number.isNaN(lock.keptAtMs)) {
-        usualMs += SMOOTHING * (clock.nowMs() - lock.keptAtMs - usualMs);
+        usualMs = movedAverage(usualMs, clock.nowMs() - lock.keptAtMs, WEIGHT);
       }
       return unmarked.get(lock.name) === lock && unmarked.delete(lock.name);
     },
