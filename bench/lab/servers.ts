@@ -5,8 +5,8 @@ import type { Closers } from "../../src/server/closers.js";
 import {
   type EmbeddedPostgres,
   startEmbeddedPostgres,
-} from "../../src/server/embedded/postgres.js";
-import { type RedisNode, startRedisNode } from "../../src/server/embedded/redis.js";
+} from "../../src/dev-servers/postgres.js";
+import { type RedisNode, startRedisNode } from "../../src/dev-servers/redis.js";
 import { guard } from "../../test/support/servers/guard.js";
 import { requireRedisServer } from "../../test/support/servers/redis.js";
 import { query } from "./query.js";

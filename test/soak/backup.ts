@@ -1,7 +1,7 @@
 import { cp, rm } from "node:fs/promises";
 import { join } from "node:path";
 import pg from "pg";
-import { clusterIn } from "../../src/server/embedded/postgres-cluster.js";
+import { clusterIn } from "../../src/dev-servers/postgres-cluster.js";
 import { openDatabase, startNewGeneration } from "../../src/stores/postgres/index.js";
 import type { OwnPostgres } from "../slow/faults/servers/own-postgres.js";
 

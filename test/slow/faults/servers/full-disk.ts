@@ -4,10 +4,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pg from "pg";
-import {
-  findPostgresUser,
-  run as runToEnd,
-} from "../../../../src/server/embedded/postgres-user.js";
+import { findPostgresUser, run as runToEnd } from "../../../../src/dev-servers/postgres-user.js";
 import type { OwnPostgres } from "./own-postgres.js";
 
 /** Room for a new cluster (40 MB), our database and two more segments of Postgres's log (16 MB each). */

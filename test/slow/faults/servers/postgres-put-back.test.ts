@@ -2,7 +2,7 @@ import { cp, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Pool } from "pg";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { clusterIn } from "../../../../src/server/embedded/postgres-cluster.js";
+import { clusterIn } from "../../../../src/dev-servers/postgres-cluster.js";
 import {
   type DeploymentEvent,
   type DeploymentWatch,

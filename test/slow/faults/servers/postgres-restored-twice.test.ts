@@ -1,7 +1,7 @@
 import { cp } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { clusterIn } from "../../../../src/server/embedded/postgres-cluster.js";
+import { clusterIn } from "../../../../src/dev-servers/postgres-cluster.js";
 import { openProcessor, type Processor } from "../../../real/service/processor.js";
 import { expectAudit } from "../../../support/audit.js";
 import { callEach, MANY_CALLS_LIMIT_MS } from "../../../support/call-each.js";

@@ -2,8 +2,8 @@ import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { DirectoryInUseError, lockDirectory } from "../../../src/runtime/directory-lock.js";
-import { processIdentity } from "../../../src/runtime/processes.js";
+import { DirectoryInUseError, lockDirectory } from "../../../src/dev-servers/directory-lock.js";
+import { processIdentity } from "../../../src/dev-servers/processes.js";
 
 describe("a directory lock", () => {
   it("keeps others out until it is released", async () => {

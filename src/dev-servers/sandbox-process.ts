@@ -1,7 +1,7 @@
 import { fork } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
-import { within } from "../../runtime/within.js";
+import { within } from "../runtime/within.js";
 
 const ENTRY = fileURLToPath(new URL("./sandbox-entry.js", import.meta.url));
 

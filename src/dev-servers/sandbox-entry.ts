@@ -1,4 +1,4 @@
-import { parseAddress } from "../config/address.js";
+import { parseAddress } from "../server/config/address.js";
 import type { SandboxMessage } from "./sandbox-process.js";
 import { startConfiguredSandbox } from "./start-sandbox.js";
 

@@ -1,10 +1,6 @@
-import {
-  DirectoryInUseError,
-  type DirectoryLock,
-  lockDirectory,
-} from "../../runtime/directory-lock.js";
-import { makeDirectory } from "../../runtime/make-directory.js";
-import { naming } from "../naming.js";
+import { naming } from "../server/naming.js";
+import { DirectoryInUseError, type DirectoryLock, lockDirectory } from "./directory-lock.js";
+import { makeDirectory } from "./make-directory.js";
 
 /**
  * Makes DATA_DIR, or a folder in it, where it is missing, and keeps it for this

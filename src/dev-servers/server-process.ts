@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
-import { type EndingStep, endProcess } from "../../runtime/processes.js";
+import { type EndingStep, endProcess } from "./processes.js";
 
 /** Enough of a failed server's output to hold its reason. */
 const LAST_LINES = 20;

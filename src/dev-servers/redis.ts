@@ -1,9 +1,9 @@
 import { mkdir, readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { findProgram } from "../../runtime/find-program.js";
-import { type EndingStep, endProcess, processArguments } from "../../runtime/processes.js";
 import { lockDataDirectory } from "./data-dir.js";
+import { findProgram } from "./find-program.js";
 import { findFreePort } from "./free-port.js";
+import { type EndingStep, endProcess, processArguments } from "./processes.js";
 import { ServerStartError, startServerProcess } from "./server-process.js";
 
 const PROGRAMS = ["redis-server", "valkey-server"];

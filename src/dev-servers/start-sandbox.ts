@@ -1,8 +1,8 @@
 import { readFile } from "node:fs/promises";
-import type { FaultAccess } from "../../sandbox/fault-access.js";
-import { ListenError, type Sandbox, startSandbox } from "../../sandbox/server.js";
-import { type Address, isLoopback } from "../config/address.js";
-import { naming } from "../naming.js";
+import type { FaultAccess } from "../sandbox/fault-access.js";
+import { ListenError, type Sandbox, startSandbox } from "../sandbox/server.js";
+import { type Address, isLoopback } from "../server/config/address.js";
+import { naming } from "../server/naming.js";
 
 export interface ConfiguredSandbox {
   readonly listen: Address;

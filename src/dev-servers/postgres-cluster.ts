@@ -2,9 +2,9 @@ import { randomBytes } from "node:crypto";
 import { existsSync } from "node:fs";
 import { mkdtemp, open, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { type EndingStep, endProcess, processArguments } from "../../runtime/processes.js";
 import type { PostgresPrograms } from "./postgres-package.js";
 import { type PostgresUser, run } from "./postgres-user.js";
+import { type EndingStep, endProcess, processArguments } from "./processes.js";
 
 /** The superuser of the embedded Postgres. */
 export const ROLE = "postgres";

@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
-import { naming } from "../naming.js";
+import { naming } from "../server/naming.js";
 import { lockDataDirectory } from "./data-dir.js";
 import { findFreePort } from "./free-port.js";
 import {
@@ -41,6 +41,8 @@ export interface EmbeddedPostgres {
   readonly url: string;
   /** The server's process id. */
   readonly pid: number;
+  /** Whom the server runs as, where that is not the user of this process. */
+  readonly user: string | undefined;
   /** Shuts the server down, within the limit if there is one, and gives the folder free. */
   stop(limitMs?: number): Promise<void>;
 }
@@ -66,11 +68,14 @@ export async function startEmbeddedPostgres(
     await lock.release();
   };
   try {
-    const user = await findPostgresUser({ program: programs.postgres, directory: lock.path });
+    const user = await findPostgresUser({
+      program: programs.postgres,
+      directory: lock.path,
+      data: cluster.data,
+    });
     const { started, password } = await naming("DATA_DIR", async () => {
       await initialise({ programs, cluster, user });
       await endLeftoverServer(cluster, log);
-      await user.own(cluster.data); // an earlier start may have had another user
       return {
         password: await readFile(cluster.passwordFile, "utf8"),
         started: await start({ programs, cluster, user, log }),
@@ -80,7 +85,7 @@ export async function startEmbeddedPostgres(
     const url = (database: string) =>
       `postgres://${ROLE}:${password}@127.0.0.1:${started.port}/${database}`;
     await createDatabaseIfMissing(url("postgres"));
-    return { url: url(DATABASE), pid: server.pid, stop };
+    return { url: url(DATABASE), pid: server.pid, user: user.name, stop };
   } catch (error) {
     await stop();
     throw error;
