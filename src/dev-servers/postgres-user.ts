@@ -38,8 +38,8 @@ export async function findPostgresUser(options: FindPostgresUserOptions): Promis
   if (userInfo().uid !== 0) {
     return { command: (file, args) => ({ file, args }), own: async () => {} };
   }
-  const owner = await ownerOf(options.data);
   const account = await findAccount(options.accounts ?? ACCOUNTS);
+  const owner = await ownerOf(options.data);
   for (const user of candidates(owner, account)) {
     if (await canReach(user, options)) return user;
   }

@@ -22,7 +22,8 @@ try {
 }
 
 async function startPostgres() {
-  const { url, pid, stop } = await startEmbeddedPostgres({ dataDir, log: console.error });
+  const { url, pid, user, stop } = await startEmbeddedPostgres({ dataDir, log: console.error });
+  if (user !== undefined) console.error(`runs as ${user}`);
   return { urls: [url], pids: [pid], stop };
 }
 

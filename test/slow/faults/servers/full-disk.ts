@@ -4,6 +4,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pg from "pg";
+import { clusterIn } from "../../../../src/dev-servers/postgres-cluster.js";
 import { findPostgresUser, run as runToEnd } from "../../../../src/dev-servers/postgres-user.js";
 import type { OwnPostgres } from "./own-postgres.js";
 
@@ -85,7 +86,8 @@ async function limitedFiles(): Promise<Disk | undefined> {
   return {
     how: "no file may be written (RLIMIT_FSIZE)",
     async fill(postgres) {
-      const user = await findPostgresUser({ program: PRLIMIT, directory: postgres.dataDir });
+      const { data } = clusterIn(join(postgres.dataDir, "postgres"));
+      const user = await findPostgresUser({ program: PRLIMIT, directory: postgres.dataDir, data });
       const limit = (pid: number) =>
         runToEnd(user.command(PRLIMIT, ["--pid", String(pid), "--fsize=0:"]));
       await limit(postgres.pid()); // and all that it starts from now on

@@ -1,4 +1,3 @@
-import { cp } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { clusterIn } from "../../../../src/dev-servers/postgres-cluster.js";
@@ -19,6 +18,7 @@ import {
   dumpDatabase,
   loadDump,
 } from "../../../support/servers/copy-database.js";
+import { copyFiles } from "../../../support/servers/copy-files.js";
 import { onDatabase } from "../../../support/servers/on-database.js";
 import { type ServiceProcess, waitUntil } from "../../../support/service-process.js";
 import { tell } from "../processes/fault-cluster.js";
@@ -118,7 +118,7 @@ const ways: readonly { readonly how: string; readonly back: () => Promise<Backup
         async prepare() {
           await original.stopInOrder();
           const { data: written } = clusterIn(join(original.dataDir, "postgres"));
-          await cp(join(written, "pg_wal"), join(data.data, "pg_wal"), { recursive: true });
+          await copyFiles(join(written, "pg_wal"), join(data.data, "pg_wal"));
         },
         restore: () =>
           closedLater(

@@ -32,8 +32,8 @@ export async function startShiftedPostgres(): Promise<ShiftedPostgres> {
   await chmod(clockDirectory, 0o755);
   const clock = await createShiftedClock(clockDirectory);
   const program = await withClock(postgres, clock, clockDirectory);
-  const user = await findPostgresUser({ program, directory });
   const { data } = clusterIn(join(directory, "postgres"));
+  const user = await findPostgresUser({ program, directory, data });
   const port = await findFreePort();
   const server = await startServerProcess({
     name: "Postgres",
