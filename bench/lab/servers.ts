@@ -1,12 +1,9 @@
 import { chmod, mkdtemp } from "node:fs/promises";
 import { tmpdir, totalmem } from "node:os";
 import { join } from "node:path";
-import type { Closers } from "../../src/server/closers.js";
-import {
-  type EmbeddedPostgres,
-  startEmbeddedPostgres,
-} from "../../src/dev-servers/postgres.js";
+import { type EmbeddedPostgres, startEmbeddedPostgres } from "../../src/dev-servers/postgres.js";
 import { type RedisNode, startRedisNode } from "../../src/dev-servers/redis.js";
+import type { Closers } from "../../src/server/closers.js";
 import { guard } from "../../test/support/servers/guard.js";
 import { requireRedisServer } from "../../test/support/servers/redis.js";
 import { query } from "./query.js";
