@@ -19,6 +19,7 @@ const checks = {
   "proto compatibility (buf breaking)": checkCompatibility,
   "proto image is up to date": checkImage,
   "generated code is up to date": checkGeneratedCode,
+  "the package as it is published (publint, are the types wrong)": checkPackage,
 };
 
 /** Where generated code is kept, and how buf is told to make it. */
@@ -93,6 +94,16 @@ function checkGeneratedCode() {
     if (problem !== undefined) return problem;
   }
   return undefined;
+}
+
+function checkPackage() {
+  const packed = execute("node", "scripts/pack.mjs", temporary);
+  if (packed.status !== 0) return packed.stderr.toString();
+  const tarball = packed.stdout.toString().trim();
+  return (
+    problemOf("publint", "run", tarball, "--strict") ??
+    problemOf("attw", tarball, "--profile", "esm-only", "--no-emoji")
+  );
 }
 
 function problemOf(command, ...args) {

@@ -1,13 +1,14 @@
 // node scripts/clients.mjs: the tests and checks that the clients in other languages have of
-// their own, and whether their stubs are what the protos make. A language whose toolchain is
-// not on this machine is left out, and said to be. What they do together is in test/real/clients.
+// their own, and whether what they publish holds stubs of the protos: Go's are committed, the
+// others' made by each build. A language whose toolchain is not on this machine is left out,
+// and said to be. What they do together is in test/real/clients.
 // --summary FILE also writes { "passed": number, "failed": number, "missing": string[] } there.
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { countGoTests, countJunitTests, execute, tests, whole } from "./lib/client-checks.mjs";
-import { stubs } from "./lib/client-stubs.mjs";
+import { goStubs } from "./lib/client-stubs.mjs";
 import { ensureDependencies } from "./lib/prepare.mjs";
 import { projectPath } from "./lib/run.mjs";
 
@@ -20,6 +21,7 @@ process.on("exit", () => rmSync(temporary, { recursive: true }));
 const PYTHON = projectPath(".cache", "python", "bin", "python");
 const PYTHON_TOOLS = projectPath(".cache", "python-tools");
 const pytestReports = join(temporary, "pytest");
+const installed = join(temporary, "installed");
 const mavenReports = projectPath("clients", "java", "target", "surefire-reports");
 rmSync(mavenReports, { recursive: true, force: true }); // an earlier run's would count too
 
@@ -35,7 +37,7 @@ const languages = [
       "go vet": whole("go", "go", "vet", "./..."),
       "style (gofmt)": whole("go", "sh", "-c", 'test -z "$(gofmt -l . | tee /dev/stderr)"'),
       "go test": tests("go", ["go", "test", "-count=1", "-json", "./..."], countGoTests),
-      "stubs are up to date": stubs("go", "gen", temporary),
+      "stubs are up to date": goStubs(temporary),
     },
   },
   {
@@ -45,25 +47,42 @@ const languages = [
       "its tools can be installed": whole("python", "python3", ...installPythonTools()),
       "style (ruff)": withPythonTools("ruff", "check"),
       "format (ruff)": withPythonTools("ruff", "format", "--check"),
+      "its environment and stubs can be made": whole("python", "python3", "scripts/environment.py"),
       "types (mypy)": withPythonTools("mypy", "--cache-dir", join(temporary, "mypy")),
-      "its environment can be made": whole("python", "python3", "scripts/environment.py"),
       pytest: tests(
         "python",
         [PYTHON, "-m", "pytest", "--junit-xml", join(pytestReports, "tests.xml")],
         () => countJunitTests(pytestReports),
       ),
-      "stubs are up to date": stubs("python", "src/payonce", temporary),
+      "the package can be installed": whole(
+        "python",
+        ...["python3", "-m", "pip", "install", "--quiet", "--no-deps", "--target", installed, "."],
+      ),
+      "what is installed holds the stubs": whole(
+        "python",
+        ...["env", `PYTHONPATH=${installed}`, PYTHON, "-c"],
+        "import payonce.idempotency.v1.inspection_pb2_grpc, payonce.payments.v1.payments_pb2_grpc",
+      ),
     },
   },
   {
     name: "Java",
     needs: { "a JDK": ["javac", "-version"], mvn: ["mvn", "--version"] },
     checks: {
-      "mvn test": tests("java", ["mvn", "--batch-mode", "test"], () =>
+      "mvn package": tests("java", ["mvn", "--batch-mode", "package"], () =>
         countJunitTests(mavenReports),
       ),
+      "the jar holds the stubs": whole(
+        "java",
+        "sh",
+        "-c",
+        'javap -cp "$(ls target/payonce-client-*.jar | grep -v sources)" "$@"',
+        "--",
+        ...["payments.v1.PaymentServiceGrpc", "idempotency.v1.InspectionServiceGrpc"].map(
+          (name) => `dev.payonce.${name}`,
+        ),
+      ),
       "style (google-java-format)": whole("java", "./format", "--dry-run", "--set-exit-if-changed"),
-      "stubs are up to date": stubs("java", "src/generated", temporary),
     },
   },
 ];

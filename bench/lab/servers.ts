@@ -1,11 +1,8 @@
 import { chmod, mkdtemp } from "node:fs/promises";
 import { tmpdir, totalmem } from "node:os";
 import { join } from "node:path";
-import {
-  type EmbeddedPostgres,
-  startEmbeddedPostgres,
-} from "../../src/server/embedded/postgres.js";
-import { type RedisNode, startRedisNode } from "../../src/server/embedded/redis.js";
+import { type EmbeddedPostgres, startEmbeddedPostgres } from "../../src/dev-servers/postgres.js";
+import { type RedisNode, startRedisNode } from "../../src/dev-servers/redis.js";
 import type { Shutdown } from "../../src/server/shutdown.js";
 import { guard } from "../../test/support/servers/guard.js";
 import { requireRedisServer } from "../../test/support/servers/redis.js";

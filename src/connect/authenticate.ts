@@ -1,8 +1,4 @@
-import {
-  type ConnectRouterOptions,
-  createContextKey,
-  type HandlerContext,
-} from "@connectrpc/connect";
+import { createContextKey, type HandlerContext } from "@connectrpc/connect";
 import { type Caller, DEFAULT_CALLER, type Identification } from "../idempotency/call.js";
 import { refusedReply } from "../idempotency/reply.js";
 import { connectErrorOf } from "./errors.js";
@@ -17,14 +13,16 @@ export type Authenticate = (context: HandlerContext) => Identification;
 /** Whom the gate has let in. */
 const callerKey = createContextKey<Caller | undefined>(undefined);
 
+/** Is asked about each call before its request is read. @throws ConnectError to refuse it. */
+export type RequestGate = (context: HandlerContext) => void;
+
 /**
- * Connect's `requestGate` that refuses callers before their request is read.
- * `idempotent` refuses the same ones, only later; without an `authenticate` of
- * its own it takes the gate's word, so that no tenant is lost between the two.
+ * The `requestGate` that refuses callers before their request is read, for
+ * `connectNodeListener`, or for the router of Connect 2.2 or later. `idempotent`
+ * refuses the same ones, only later; without an `authenticate` of its own it
+ * takes the gate's word, so that no tenant is lost between the two.
  */
-export function authenticationGate(
-  authenticate: Authenticate,
-): NonNullable<ConnectRouterOptions["requestGate"]> {
+export function authenticationGate(authenticate: Authenticate): RequestGate {
   return (context) => {
     context.values.set(callerKey, callerOf(context, authenticate));
   };

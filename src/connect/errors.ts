@@ -48,7 +48,7 @@ export function connectErrorOf({ code, message, trailers }: Outcome): ConnectErr
 
 /** What a handler of Connect's own kind has thrown, as an outcome that any transport can repeat. */
 export function outcomeOf(error: ConnectError): Outcome {
-  const { code, rawMessage, details, metadata, isWireError } = error;
+  const { code, rawMessage, details, metadata } = error;
   const status = create(StatusSchema, { code, message: rawMessage, details: details.map(toAny) });
   return {
     code: toCode(code),
@@ -57,12 +57,17 @@ export function outcomeOf(error: ConnectError): Outcome {
     body: new Uint8Array(),
     trailers: [
       // The metadata of an error that the handler got from another service describes that response.
-      ...(isWireError ? [] : toEntries(metadata)),
+      ...(isFromWire(error) ? [] : toEntries(metadata)),
       ...(details.length === 0
         ? []
         : [[STATUS_DETAILS_TRAILER, toBinary(StatusSchema, status)] as const]),
     ],
   };
+}
+
+/** Connect before 2.2 does not say it: only a response has a content type. */
+function isFromWire(error: Pick<ConnectError, "metadata"> & { isWireError?: boolean }): boolean {
+  return error.isWireError ?? error.metadata.has("content-type");
 }
 
 function detailsIn(trailer: string | Uint8Array): Detail[] {

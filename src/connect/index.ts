@@ -1,4 +1,4 @@
-export { type Authenticate, authenticationGate } from "./authenticate.js";
+export { type Authenticate, authenticationGate, type RequestGate } from "./authenticate.js";
 export { toConnectError } from "./errors.js";
 export { type IdempotentOptions, idempotent } from "./idempotent.js";
 export { serviceImplementation } from "./implementation.js";

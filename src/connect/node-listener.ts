@@ -1,5 +1,12 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
-import { Code, ConnectError, createConnectRouter } from "@connectrpc/connect";
+import {
+  Code,
+  ConnectError,
+  createConnectRouter,
+  createContextValues,
+  createHandlerContext,
+  type HandlerContext,
+} from "@connectrpc/connect";
 import type { UniversalHandler, UniversalServerRequest } from "@connectrpc/connect/protocol";
 import {
   type ConnectNodeAdapterOptions,
@@ -8,12 +15,14 @@ import {
   universalRequestFromNodeRequest,
   universalResponseToNodeResponse,
 } from "@connectrpc/connect-node";
+import type { RequestGate } from "./authenticate.js";
 import { guardedBody, readableHeaders } from "./guarded-body.js";
 import { isByQuery, withBody } from "./query-request.js";
 
 export interface NodeListenerOptions
-  extends Pick<ConnectNodeAdapterOptions, "contextValues" | "requestGate" | "routes"> {
-  readonly router: Omit<ConnectNodeAdapterOptions, "contextValues" | "requestGate" | "routes">;
+  extends Pick<ConnectNodeAdapterOptions, "contextValues" | "routes"> {
+  readonly router: Omit<ConnectNodeAdapterOptions, "contextValues" | "routes">;
+  readonly requestGate?: RequestGate;
   /** How large a request may be, also once it is decompressed. Bytes. */
   readonly maxRequestBytes: number;
   /** Told of a request whose body is to be read; the result, of its parts and its end. */
@@ -40,7 +49,6 @@ export function connectNodeListener({
   const router = createConnectRouter({
     acceptCompression: [compressionGzip, compressionBrotli],
     ...routerOptions,
-    ...(requestGate && { requestGate }),
   });
   routes(router);
   const handlers = new Map(router.handlers.map((handler) => [handler.requestPath, handler]));
@@ -74,7 +82,7 @@ export function connectNodeListener({
         request,
         response,
         undefined,
-        contextValues?.(request),
+        contextValues?.(request) ?? createContextValues(),
       );
     } catch {
       return undefined;
@@ -92,18 +100,51 @@ export function connectNodeListener({
       ? {
           ...received,
           header: readableHeaders(header),
-          body: guardedBody(
-            received,
-            counted(body, () => onReceiving?.(request)),
-            {
-              desc: handler.method.input,
-              maxBytes: maxRequestBytes,
-              jsonOptions: routerOptions.jsonOptions,
-            },
+          body: gated(
+            () => requestGate?.(contextOf(received, handler)),
+            guardedBody(
+              received,
+              counted(body, () => onReceiving?.(request)),
+              {
+                desc: handler.method.input,
+                maxBytes: maxRequestBytes,
+                jsonOptions: routerOptions.jsonOptions,
+              },
+            ),
           ),
         }
       : received;
   }
+}
+
+/**
+ * A body that asks a gate before it reads anything. Its protocol answers with
+ * what the gate throws, as with all that is wrong with a body.
+ */
+async function* gated(
+  gate: () => void,
+  body: AsyncIterable<Uint8Array>,
+): AsyncIterable<Uint8Array> {
+  gate();
+  yield* body;
+}
+
+/** What a gate may see of a call: the handler's own context is made where nobody can reach it. */
+function contextOf(
+  { header, method, url, signal, contextValues }: UniversalServerRequest,
+  handler: UniversalHandler,
+): HandlerContext {
+  const [protocolName = "connect"] = /grpc(-web)?/.exec(header.get("content-type") ?? "") ?? [];
+  return createHandlerContext({
+    service: handler.service,
+    method: handler.method,
+    requestMethod: method,
+    requestHeader: header,
+    requestSignal: signal,
+    url,
+    protocolName,
+    ...(contextValues && { contextValues }),
+  });
 }
 
 async function* counted(

@@ -8,10 +8,10 @@ import {
 import type { AddressInfo } from "node:net";
 import { createContextKey, createContextValues, type HandlerContext } from "@connectrpc/connect";
 import { connectNodeAdapter } from "@connectrpc/connect-node";
+import { lockDirectory } from "../dev-servers/directory-lock.js";
+import { makeDirectory } from "../dev-servers/make-directory.js";
 import { SandboxProcessorService } from "../gen/payonce/sandbox/v1/sandbox_pb.js";
 import { createConnections } from "../runtime/connections.js";
-import { lockDirectory } from "../runtime/directory-lock.js";
-import { makeDirectory } from "../runtime/make-directory.js";
 import { within } from "../runtime/within.js";
 import type { FaultAccess } from "./fault-access.js";
 import { createArmedFaults } from "./faults.js";

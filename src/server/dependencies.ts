@@ -17,9 +17,6 @@ import {
 } from "../stores/postgres/index.js";
 import { connectRedisNodes, redisGate } from "../stores/redis/index.js";
 import { type Config, formatAddress } from "./config.js";
-import { startEmbeddedPostgres } from "./embedded/postgres.js";
-import { findRedisServer, startRedisNodes } from "./embedded/redis.js";
-import { startSandboxProcess } from "./embedded/sandbox-process.js";
 import { withErrorPrefix } from "./error-prefix.js";
 import { logDeploymentEvent } from "./event-log.js";
 import type { Logger } from "./log.js";
@@ -76,11 +73,15 @@ export async function openStoreOfRecord({
   let url = config.databaseUrl;
   let what = "Postgres at DATABASE_URL";
   if (url === undefined) {
+    const { startEmbeddedPostgres } = await import("../dev-servers/postgres.js");
     const postgres = await startEmbeddedPostgres({
       dataDir: config.dataDir,
       log: (line) => log.debug({ from: "postgres" }, line),
     });
     shutdown.add((limitMs) => postgres.stop(limitMs));
+    if (postgres.user !== undefined) {
+      log.info(`started by root: the embedded Postgres runs as ${postgres.user}`);
+    }
     url = postgres.url;
     what = `a Postgres of its own in ${join(config.dataDir, "postgres")}`;
   }
@@ -181,6 +182,7 @@ async function openRedis({
       what: `${config.redisUrls.length} Redis nodes at REDIS_URLS`,
     };
   }
+  const { findRedisServer, startRedisNodes } = await import("../dev-servers/redis.js");
   const binary = findRedisServer(config.searchPath);
   if (binary === undefined) {
     return undefined;
@@ -209,6 +211,7 @@ export async function openProcessor({
   let address: string;
   let what: string;
   if (target === undefined) {
+    const { startSandboxProcess } = await import("../dev-servers/sandbox-process.js");
     const sandbox = await startSandboxProcess({
       listen: formatAddress(config.sandboxListen),
       dataDir: join(config.dataDir, "sandbox"),

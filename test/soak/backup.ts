@@ -1,9 +1,10 @@
-import { cp, rm } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import pg from "pg";
-import { clusterIn } from "../../src/server/embedded/postgres-cluster.js";
+import { clusterIn } from "../../src/dev-servers/postgres-cluster.js";
 import { openDatabase, startNewGeneration } from "../../src/stores/postgres/index.js";
 import type { OwnPostgres } from "../slow/faults/servers/own-postgres.js";
+import { copyFiles } from "../support/servers/copy-files.js";
 
 /** The files of the database as they were when it was stopped. */
 export interface Backup {
@@ -19,10 +20,8 @@ export async function takeBackup(database: OwnPostgres): Promise<Backup> {
   await checkpoint(database.directUrl());
   const takenAtMs = performance.now();
   await database.stopImmediately();
-  await cp(filesOf(database), directory, {
-    recursive: true,
-    filter: (path) => !path.endsWith("postmaster.pid"),
-  });
+  await copyFiles(filesOf(database), directory);
+  await rm(join(directory, "postmaster.pid"), { force: true });
   await database.start();
   return { directory, takenAtMs };
 }
@@ -40,7 +39,7 @@ export async function putBack(
   database.proxy.cut();
   await database.stopImmediately();
   await rm(filesOf(database), { recursive: true });
-  await cp(directory, filesOf(database), { recursive: true });
+  await copyFiles(directory, filesOf(database));
   await database.start();
   const pool = openDatabase(database.directUrl(), () => {});
   try {

@@ -24,7 +24,7 @@ export function compiledEntry(typescriptFile: string): Promise<string> {
 
 /** Puts the program of the service's own sandbox where a compiled service looks for it: beside itself. */
 export async function compileOwnSandbox(): Promise<void> {
-  const entry = new URL("../../src/server/embedded/sandbox-entry.ts", import.meta.url);
+  const entry = new URL("../../src/dev-servers/sandbox-entry.ts", import.meta.url);
   const unfinished = join(OUTPUT_FOLDER, `sandbox-entry.${process.pid}`);
   await copyFile(await compiledEntry(fileURLToPath(entry)), unfinished);
   await rename(unfinished, join(OUTPUT_FOLDER, "sandbox-entry.js"));

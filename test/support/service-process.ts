@@ -22,7 +22,7 @@ export interface ServiceProcess {
 
 export interface ServiceProcessOptions {
   readonly env: Readonly<Record<string, string>>;
-  /** The program, if not the command line itself: a TypeScript file under test/. */
+  /** The program, if not the command line itself: a TypeScript file under test/, or JavaScript. */
   readonly entry?: string;
   /** Flags; where none are given, everybody is an operator if nobody is authenticated. */
   readonly args?: readonly string[];
@@ -34,7 +34,8 @@ export async function startServiceProcess({
   entry = fileURLToPath(new URL("../../src/cli.ts", import.meta.url)),
   args = isAuthenticated(env) ? [] : ["--insecure-operator"],
 }: ServiceProcessOptions): Promise<ServiceProcess> {
-  const child = spawn(process.execPath, [await compiledEntry(entry), "serve", ...args], {
+  const program = entry.endsWith(".ts") ? await compiledEntry(entry) : entry;
+  const child = spawn(process.execPath, [program, "serve", ...args], {
     env: { PATH: "", GRPC_LISTEN: "127.0.0.1:0", HTTP_LISTEN: "127.0.0.1:0", ...env },
     stdio: ["ignore", "pipe", "pipe"],
   });

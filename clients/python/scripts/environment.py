@@ -1,6 +1,7 @@
-"""Makes the virtual environment .cache/python at the repository's root.
+"""Makes the virtual environment .cache/python at the repository's root, and the stubs.
 
-From the versions in requirements.txt, unless it is there already. Several may ask at once.
+From the versions in requirements.txt and from the protos, unless what is there is up to date.
+Several may ask at once.
 """
 
 from __future__ import annotations
@@ -12,9 +13,12 @@ import sys
 import venv
 from pathlib import Path
 
+import stubs
+
 CLIENT = Path(__file__).resolve().parent.parent
 REQUIREMENTS = CLIENT / "requirements.txt"
 ENVIRONMENT = CLIENT.parent.parent / ".cache" / "python"
+PYTHON = ENVIRONMENT / "bin" / "python"
 
 # Copied last: an install that was broken off leaves nothing that looks complete.
 INSTALLED = ENVIRONMENT / REQUIREMENTS.name
@@ -28,9 +32,8 @@ def is_complete() -> bool:
 def install() -> None:
     """Makes the environment anew."""
     venv.create(ENVIRONMENT, clear=True, with_pip=True)
-    python = ENVIRONMENT / "bin" / "python"
     pip: list[str | Path] = [
-        python,
+        PYTHON,
         "-m",
         "pip",
         "install",
@@ -48,3 +51,5 @@ if __name__ == "__main__":
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not is_complete():
             install()
+        if not stubs.are_up_to_date():
+            subprocess.run([PYTHON, stubs.__file__], check=True, stdout=sys.stderr)  # noqa: S603

@@ -1,7 +1,6 @@
 import { join } from "node:path";
 import { within } from "../../runtime/within.js";
 import { configFlags, configHelp, INSECURE_FLAG, readConfig, type SettingName } from "../config.js";
-import { startConfiguredSandbox } from "../embedded/start-sandbox.js";
 import { exitAfter, untilStopped } from "../stop-signal.js";
 import type { Command } from "./command.js";
 
@@ -20,6 +19,7 @@ export const sandbox: Command = {
   async run(flags) {
     const config = readConfig({ flags });
     const stopped = untilStopped(); // before anybody is told that it runs, and may stop it
+    const { startConfiguredSandbox } = await import("../../dev-servers/start-sandbox.js");
     const running = await startConfiguredSandbox({
       listen: config.sandboxListen,
       dataDir: join(config.dataDir, "sandbox"),

@@ -36,6 +36,13 @@ describe("the check of the directions", () => {
     ["payments/postgres/a.ts", 'export * from "../../stores/x.js";', "imports stores/x.ts"],
     ["grpc/a.ts", 'const x = await import("../server/x.js");', "imports server/x.ts"],
     ["server/a.ts", 'import "../cli.js";', "imports cli.ts"],
+    ["server/a.ts", 'import("../dev-servers/redis.js");', "imports dev-servers/redis.ts"],
+    ["grpc/a.ts", 'import "../dev-servers/redis.js";', "imports dev-servers/redis.ts"],
+    [
+      "server/dependencies.ts",
+      'import { x } from "../dev-servers/redis.js";',
+      "loads dev-servers before it starts one",
+    ],
     ["client/a.ts", 'import "../idempotency/executor.js";', "imports idempotency/executor.ts"],
     ["server/a.ts", "const port = process.env.PORT;", "reads process.env"],
     ["unheard/a.ts", "", "unheard has no rule"],

@@ -23,14 +23,28 @@ const ALLOWED: ReadonlyMap<string, readonly string[]> = new Map([
     ],
   ],
   ["payments", ["gen", "idempotency", "runtime", "grpc/client.ts"]],
-  // What reflection answers, which is free of any transport.
-  ["sandbox", ["gen", "idempotency", "runtime", "grpc/reflection/answer.ts"]],
+  // A development server itself, which may run alone: it keeps its folder as the others do.
+  [
+    "sandbox",
+    [
+      "gen",
+      "idempotency",
+      "runtime",
+      "grpc/reflection/answer.ts", // free of any transport
+      "dev-servers/directory-lock.ts",
+      "dev-servers/make-directory.ts",
+    ],
+  ],
+  ["dev-servers", ["runtime", "sandbox", "server/config/address.ts", "server/error-prefix.ts"]],
   // Judges the others by what they have written.
   ["audit", ["gen", "idempotency", "grpc", "payments", "sandbox"]],
 ]);
 
 /** `server` composes all the others; the entry points and the console stand on top of it. */
 const UNBOUND = ["server", "console", "cli.ts", "index.ts"];
+
+/** Start development servers, and load them only then: a service with servers of its operator's needs none. */
+const STARTERS: readonly string[] = ["server/commands/sandbox.ts", "server/dependencies.ts"];
 
 const READER_OF_THE_ENVIRONMENT = "server/config.ts";
 
@@ -43,10 +57,14 @@ export function violations(path: string, text: string): string[] {
   const wrongImports = importedPaths(path, text).filter((imported) => {
     const target = topOf(imported);
     if (target === "cli.ts") return true;
+    if (target === "dev-servers" && allowed === undefined) return !STARTERS.includes(path);
     if (allowed === undefined || target === folder) return false;
     return !allowed.includes(target) && !allowed.includes(imported);
   });
   const found = wrongImports.map((imported) => `${path} imports ${imported}`);
+  if (STARTERS.includes(path) && /\bfrom "[^"]*dev-servers\//.test(text)) {
+    found.push(`${path} loads dev-servers before it starts one`);
+  }
   if (path !== READER_OF_THE_ENVIRONMENT && /\bprocess\.env\b/.test(text)) {
     found.push(`${path} reads process.env`);
   }

@@ -197,7 +197,7 @@ describe("who calls", () => {
   it("is asked before the request is read where the gate stands", async () => {
     const { post } = await serveEchoOverHttp(
       { act: () => ({}) },
-      { authenticate, router: { requestGate: authenticationGate(authenticate) } },
+      { authenticate, requestGate: authenticationGate(authenticate) },
     );
     expect(await post("Act", "{ not JSON", KEY)).toMatchObject(refused);
     expect(await post("Act", "{ not JSON", { "x-tenant": "acme" })).toMatchObject({ status: 400 });
@@ -212,7 +212,7 @@ describe("a gate before a service that does not authenticate by itself", () => {
       caller: { tenant: requestHeader.get("x-tenant") ?? "", role: "caller" },
     });
     const { post } = await serveEchoOverHttp(serviceImplementation(EchoService, handlers), {
-      router: { requestGate: authenticationGate(authenticate) },
+      requestGate: authenticationGate(authenticate),
     });
     for (const tenant of ["acme", "umbrella"]) {
       const answer = await post("Act", {}, { ...KEY, "x-tenant": tenant });

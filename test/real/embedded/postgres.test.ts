@@ -4,8 +4,8 @@ import { existsSync, readdirSync, statSync } from "node:fs";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import pg from "pg";
 import { describe, expect, it, onTestFinished } from "vitest";
+import { query, write, written } from "./notes.js";
 import { isRunning, killAll, runService, spawnService, temporaryDataDir } from "./run-service.js";
 
 describe("the embedded Postgres", () => {
@@ -125,27 +125,4 @@ function childrenOf(pid: number): number[] {
     .split("\n")
     .map(Number)
     .filter((child) => child > 0);
-}
-
-async function write([url = ""]: readonly string[], text: string): Promise<void> {
-  await query(url, "CREATE TABLE IF NOT EXISTS notes (text text NOT NULL)");
-  await query(url, "INSERT INTO notes VALUES ($1)", [text]);
-}
-
-async function written([url = ""]: readonly string[]): Promise<string[]> {
-  return (await query(url, "SELECT text FROM notes")).map(({ text }) => String(text));
-}
-
-async function query(
-  url: string,
-  statement: string,
-  values: readonly string[] = [],
-): Promise<Record<string, unknown>[]> {
-  const client = new pg.Client({ connectionString: url });
-  await client.connect();
-  try {
-    return (await client.query(statement, [...values])).rows;
-  } finally {
-    await client.end();
-  }
 }

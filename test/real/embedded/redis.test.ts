@@ -2,7 +2,7 @@ import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { Redis } from "ioredis";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { findRedisServer } from "../../../src/server/embedded/redis.js";
+import { findRedisServer } from "../../../src/dev-servers/redis.js";
 import { requireRedisServer } from "../../support/servers/redis.js";
 import { isRunning, runService, temporaryDataDir } from "./run-service.js";
 

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { onTestFinished } from "vitest";
-import { processIdentity } from "../../../src/runtime/processes.js";
+import { processIdentity } from "../../../src/dev-servers/processes.js";
 import { compiledEntry } from "../../support/compile.js";
 
 export type ServerKind = "postgres" | "redis";

@@ -1,5 +1,5 @@
-import { startEmbeddedPostgres } from "../../../src/server/embedded/postgres.js";
-import { findRedisServer, startRedisNodes } from "../../../src/server/embedded/redis.js";
+import { startEmbeddedPostgres } from "../../../src/dev-servers/postgres.js";
+import { findRedisServer, startRedisNodes } from "../../../src/dev-servers/redis.js";
 
 // A process that owns embedded servers as the service does: `service.ts <data folder> postgres|redis`.
 
@@ -22,7 +22,8 @@ try {
 }
 
 async function startPostgres() {
-  const { url, pid, stop } = await startEmbeddedPostgres({ dataDir, log: console.error });
+  const { url, pid, user, stop } = await startEmbeddedPostgres({ dataDir, log: console.error });
+  if (user !== undefined) console.error(`runs as ${user}`);
   return { urls: [url], pids: [pid], stop };
 }
 

@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -13,7 +13,7 @@ const TSC = join(HERE, "node_modules/.bin/tsc");
 export interface ConsumerProject {
   /** Where the package is installed. */
   readonly payonce: string;
-  /** The entry points of the package, such as `payonce/client`; not those with a pattern. */
+  /** The entry points of the package, such as `payonce/client`; not those with a pattern, or of JSON. */
   readonly entries: readonly string[];
   write(name: string, text: string): Promise<void>;
   /** Runs the compiler. @throws with all that it says */
@@ -31,29 +31,82 @@ export interface CompilerOptions {
 interface Manifest {
   readonly exports: Readonly<Record<string, unknown>>;
   readonly dependencies: Readonly<Record<string, string>>;
+  readonly devDependencies: Readonly<Record<string, string>>;
 }
 
-/** @param alsoInstalled what the project depends on itself; the package's dependencies come with it */
+/**
+ * A project that has the package and its dependencies as they are installed here.
+ * @param alsoInstalled what the project depends on itself
+ */
 export async function createConsumerProject(
   alsoInstalled: readonly string[],
 ): Promise<ConsumerProject> {
-  const project = await mkdtemp(join(tmpdir(), "payonce-test-package-"));
+  const project = await makeFolder();
   const packages = join(project, "node_modules");
   const payonce = join(packages, "payonce");
   await mkdir(payonce, { recursive: true });
-  await writeFile(join(project, "package.json"), JSON.stringify({ type: "module" }));
   await run("tar", ["-xzf", await pack(project), "-C", payonce, "--strip-components=1"]);
-  const manifest: Manifest = JSON.parse(await readFile(join(payonce, "package.json"), "utf8"));
-  for (const name of [...Object.keys(manifest.dependencies), ...alsoInstalled]) {
+  const { dependencies } = await manifestIn(payonce);
+  for (const name of [...Object.keys(dependencies), ...alsoInstalled]) {
     await mkdir(dirname(join(packages, name)), { recursive: true });
     await symlink(join(HERE, "node_modules", name), join(packages, name));
   }
+  return consumerProject(project);
+}
+
+/**
+ * A project into which npm installs the package beside the oldest or the newest
+ * version that each of the package's ranges takes: those of the project itself.
+ * The newest that this Node can run: npm chooses by what they ask for.
+ * @param alsoInstalled more that the project depends on, at the versions given here
+ */
+export async function installConsumerProject(
+  age: "oldest" | "newest",
+  alsoInstalled: readonly string[],
+): Promise<ConsumerProject> {
+  const project = await makeFolder();
+  const { dependencies, devDependencies } = await manifestIn(HERE);
+  const own = Object.entries(dependencies)
+    .filter(([, range]) => range.startsWith("^"))
+    .map(([name, range]) => [name, age === "oldest" ? oldestOf(range) : range]);
+  const more = alsoInstalled.map((name) => [name, devDependencies[name]]);
+  await writeManifest(project, { dependencies: Object.fromEntries([...own, ...more]) });
+  const quiet = ["--no-audit", "--no-fund", "--no-update-notifier"];
+  await run("npm", ["install", ...quiet, await pack(project)], { cwd: project });
+  return consumerProject(project);
+}
+
+/** A range names its oldest version first. */
+function oldestOf(range: string): string {
+  return /\d+\.\d+\.\d+/.exec(range)?.[0] ?? range;
+}
+
+async function makeFolder(): Promise<string> {
+  const project = await mkdtemp(join(tmpdir(), "payonce-test-package-"));
+  await writeManifest(project, {});
+  return project;
+}
+
+function writeManifest(project: string, manifest: Partial<Manifest>): Promise<void> {
+  return writeFile(
+    join(project, "package.json"),
+    JSON.stringify({ type: "module", private: true, ...manifest }),
+  );
+}
+
+async function manifestIn(folder: string): Promise<Manifest> {
+  return JSON.parse(await readFile(join(folder, "package.json"), "utf8"));
+}
+
+async function consumerProject(project: string): Promise<ConsumerProject> {
+  const payonce = join(project, "node_modules/payonce");
+  const { exports } = await manifestIn(payonce);
   const inProject = { cwd: project };
 
   return {
     payonce,
-    entries: Object.keys(manifest.exports)
-      .filter((path) => !path.includes("*"))
+    entries: Object.keys(exports)
+      .filter((path) => !/[*]|[.]json$/.test(path))
       .map((path) => `payonce${path.slice(1)}`),
     write: (name, text) => writeFile(join(project, name), text),
     async compile(files, options) {
@@ -79,19 +132,6 @@ export async function createConsumerProject(
 
 /** The package as `npm publish` would send it, built from these sources. Resolves with its path. */
 async function pack(folder: string): Promise<string> {
-  const staging = join(folder, "staging");
-  await mkdir(staging);
-  for (const name of ["package.json", "README.md", "LICENSE", "proto"]) {
-    await cp(join(HERE, name), join(staging, name), { recursive: true });
-  }
-  const outDir = join(staging, "dist");
-  await run(TSC, ["-p", "tsconfig.build.json", "--outDir", outDir], { cwd: HERE });
-  const { stdout } = await run("npm", ["pack", "--json", "--pack-destination", folder], {
-    cwd: staging,
-  });
-  const [packed]: readonly { readonly filename: string }[] = JSON.parse(stdout);
-  if (packed === undefined) {
-    throw new Error("npm pack made no package");
-  }
-  return join(folder, packed.filename);
+  const { stdout } = await run(process.execPath, [join(HERE, "scripts/pack.mjs"), folder]);
+  return stdout.trim();
 }

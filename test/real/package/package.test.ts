@@ -1,4 +1,4 @@
-import { access } from "node:fs/promises";
+import { access, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { type Cluster, startCluster } from "../../support/cluster.js";
@@ -61,6 +61,19 @@ describe("the package, installed in a project of its own", () => {
     await access(join(project.payonce, proto));
     const help = await project.node(join(project.payonce, "dist/cli.js"), "help");
     expect(help).toContain("payonce <command>");
+  });
+
+  it("has the service config of the clients", async () => {
+    const config = "payonce/clients/service-config.json";
+    const text = `import config from "${config}" with { type: "json" };
+console.log(config.methodConfig.length);`;
+    await project.write("config.js", text);
+    expect(Number(await project.node("config.js"))).toBeGreaterThan(0);
+  });
+
+  it("has the sources in its source maps", async () => {
+    const map = await readFile(join(project.payonce, "dist/index.js.map"), "utf8");
+    expect(JSON.parse(map).sourcesContent).toEqual([expect.stringContaining("export")]);
   });
 
   it("has types for every entry", async () => {

@@ -12,9 +12,7 @@ export interface SandboxProcess extends GrpcClient {
   kill(): Promise<void>;
 }
 
-const ENTRY = fileURLToPath(
-  new URL("../../../src/server/embedded/sandbox-entry.ts", import.meta.url),
-);
+const ENTRY = fileURLToPath(new URL("../../../src/dev-servers/sandbox-entry.ts", import.meta.url));
 
 /** The sandbox compiled, ready to be started as a process. */
 export function buildSandbox(): Promise<string> {

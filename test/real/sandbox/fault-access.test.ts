@@ -2,8 +2,8 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Metadata, status } from "@grpc/grpc-js";
 import { describe, expect, it, onTestFinished } from "vitest";
+import { startConfiguredSandbox } from "../../../src/dev-servers/start-sandbox.js";
 import { FaultAction } from "../../../src/gen/payonce/sandbox/v1/sandbox_pb.js";
-import { startConfiguredSandbox } from "../../../src/server/embedded/start-sandbox.js";
 import {
   authorization,
   authorize,

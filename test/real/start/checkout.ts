@@ -32,7 +32,7 @@ function isFile(file: string): boolean {
 }
 
 /** All that a start runs by name: npm's own, and what Postgres needs where root starts it. */
-const PROGRAMS = ["node", "npm", "sh", "id", "chown", "unshare", "test"];
+const PROGRAMS = ["node", "npm", "sh", "id", "unshare", "test"];
 
 /** A folder for a PATH that leads to no Redis server. */
 export async function createPathWithoutRedis(parent: string): Promise<string> {

@@ -1,6 +1,6 @@
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { processIdentity } from "../../../src/runtime/processes.js";
+import { processIdentity } from "../../../src/dev-servers/processes.js";
 import { waitUntil } from "../../support/service-process.js";
 
 /** An install and a build come first, on a busy machine. */

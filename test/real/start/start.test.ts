@@ -39,6 +39,7 @@ describe("npm start in a fresh checkout", { timeout: TEST_LIMIT_MS }, () => {
   it("installs and builds what is missing, runs on servers of its own, and ends them all at Ctrl-C", async () => {
     const started = await start();
     expect(started.output()).toMatch(/^added \d+ packages/m);
+    expect(started.output()).not.toMatch(/EBADENGINE|npm warn|deprecated/i);
     expect(started.output()).toMatch(/^ +Gate +Redlock over 3 Redis nodes of its own$/m);
     expect(started.output()).toMatch(/^ +Records +a Postgres of its own in \.payonce\/postgres$/m);
     const commands = started.running().map(({ command }) => command);

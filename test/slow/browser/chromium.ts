@@ -1,4 +1,4 @@
-import { findProgram } from "../../../src/runtime/find-program.js";
+import { findProgram } from "../../../src/dev-servers/find-program.js";
 
 const PROGRAMS = ["chromium", "chromium-browser", "google-chrome"];
 

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pg from "pg";
 import { inject } from "vitest";
-import { startEmbeddedPostgres } from "../../../src/server/embedded/postgres.js";
+import { startEmbeddedPostgres } from "../../../src/dev-servers/postgres.js";
 import { guard } from "./guard.js";
 
 export interface PostgresUnderTest {

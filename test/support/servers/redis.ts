@@ -1,12 +1,8 @@
 import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { endProcess } from "../../../src/runtime/processes.js";
-import {
-  findRedisServer,
-  type RedisNode,
-  startRedisNode,
-} from "../../../src/server/embedded/redis.js";
+import { endProcess } from "../../../src/dev-servers/processes.js";
+import { findRedisServer, type RedisNode, startRedisNode } from "../../../src/dev-servers/redis.js";
 import { guard } from "./guard.js";
 
 /** A Redis node that a test may treat badly. Its port, and so its URL, stays the same. */

@@ -1,11 +1,12 @@
-import { appendFile, chmod, cp, mkdir, mkdtemp, writeFile } from "node:fs/promises";
+import { appendFile, chmod, mkdir, mkdtemp, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { findFreePort } from "../../../../src/server/embedded/free-port.js";
-import { clusterIn, ENDING_STEPS } from "../../../../src/server/embedded/postgres-cluster.js";
-import { findPostgresPrograms } from "../../../../src/server/embedded/postgres-package.js";
-import { findPostgresUser } from "../../../../src/server/embedded/postgres-user.js";
-import { startServerProcess } from "../../../../src/server/embedded/server-process.js";
+import { findFreePort } from "../../../../src/dev-servers/free-port.js";
+import { clusterIn, ENDING_STEPS } from "../../../../src/dev-servers/postgres-cluster.js";
+import { findPostgresPrograms } from "../../../../src/dev-servers/postgres-package.js";
+import { findPostgresUser } from "../../../../src/dev-servers/postgres-user.js";
+import { startServerProcess } from "../../../../src/dev-servers/server-process.js";
+import { copyFiles } from "../../../support/servers/copy-files.js";
 import { guard } from "../../../support/servers/guard.js";
 import { onDatabase } from "../../../support/servers/on-database.js";
 import { type OwnPostgres, withPort } from "./own-postgres.js";
@@ -45,7 +46,7 @@ export async function copyData(server: OwnPostgres): Promise<DataDirectory> {
   const settings = await commandLineSettings(url);
   const { path, data } = await makeDirectory();
   await server.stopInOrder();
-  await cp(clusterIn(join(server.dataDir, "postgres")).data, data, { recursive: true });
+  await copyFiles(clusterIn(join(server.dataDir, "postgres")).data, data);
   await server.start();
   guard({ directory: path }); // removed when this process ends
   return { data, url, settings };
@@ -58,14 +59,14 @@ export async function startOnCopy(
 ): Promise<ServerOnCopy> {
   const { configuration = [], signal, settings = from.settings, readyText = READY } = options;
   const { path, data } = await makeDirectory();
-  await cp(from.data, data, { recursive: true });
+  await copyFiles(from.data, data);
   await appendFile(join(data, "postgresql.auto.conf"), `${configuration.join("\n")}\n`);
+  const programs = await findPostgresPrograms();
+  const user = await findPostgresUser({ program: programs.postgres, directory: path, data });
   if (signal !== undefined) {
     await writeFile(join(data, signal), "");
+    await user.own(join(data, signal));
   }
-  const programs = await findPostgresPrograms();
-  const user = await findPostgresUser({ program: programs.postgres, directory: path });
-  await user.own(path);
   const port = await findFreePort();
   const told = [...settings, `port=${port}`];
   const server = await startServerProcess({

@@ -4,10 +4,8 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pg from "pg";
-import {
-  findPostgresUser,
-  run as runToEnd,
-} from "../../../../src/server/embedded/postgres-user.js";
+import { clusterIn } from "../../../../src/dev-servers/postgres-cluster.js";
+import { findPostgresUser, run as runToEnd } from "../../../../src/dev-servers/postgres-user.js";
 import type { OwnPostgres } from "./own-postgres.js";
 
 /** Room for a new cluster (40 MB), our database and two more segments of Postgres's log (16 MB each). */
@@ -88,7 +86,8 @@ async function limitedFiles(): Promise<Disk | undefined> {
   return {
     how: "no file may be written (RLIMIT_FSIZE)",
     async fill(postgres) {
-      const user = await findPostgresUser({ program: PRLIMIT, directory: postgres.dataDir });
+      const { data } = clusterIn(join(postgres.dataDir, "postgres"));
+      const user = await findPostgresUser({ program: PRLIMIT, directory: postgres.dataDir, data });
       const limit = (pid: number) =>
         runToEnd(user.command(PRLIMIT, ["--pid", String(pid), "--fsize=0:"]));
       await limit(postgres.pid()); // and all that it starts from now on

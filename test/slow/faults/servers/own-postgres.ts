@@ -4,7 +4,7 @@ import { join } from "node:path";
 import {
   type EmbeddedPostgres,
   startEmbeddedPostgres,
-} from "../../../../src/server/embedded/postgres.js";
+} from "../../../../src/dev-servers/postgres.js";
 import { type Guard, guard } from "../../../support/servers/guard.js";
 import { startTcpProxy, type TcpProxy } from "../../../support/tcp-proxy.js";
 

@@ -1,8 +1,8 @@
-import { cp, rm } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Pool } from "pg";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { clusterIn } from "../../../../src/server/embedded/postgres-cluster.js";
+import { clusterIn } from "../../../../src/dev-servers/postgres-cluster.js";
 import {
   type DeploymentEvent,
   type DeploymentWatch,
@@ -11,6 +11,7 @@ import {
   openDatabase,
   watchDeployment,
 } from "../../../../src/stores/postgres/index.js";
+import { copyFiles } from "../../../support/servers/copy-files.js";
 import { copyData } from "./data-directory.js";
 import { type OwnPostgres, startOwnPostgres } from "./own-postgres.js";
 
@@ -63,7 +64,7 @@ describe("a process that lives on while its Postgres is stopped and started", ()
     await postgres.stopImmediately();
     const { data } = clusterIn(join(postgres.dataDir, "postgres"));
     await rm(data, { recursive: true });
-    await cp(old, data, { recursive: true });
+    await copyFiles(old, data);
     causes.splice(0);
     await postgres.start();
     await expect.poll(() => causes, NOTICE).toEqual(["restored"]);

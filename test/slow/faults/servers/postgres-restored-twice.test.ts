@@ -1,7 +1,6 @@
-import { cp } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { clusterIn } from "../../../../src/server/embedded/postgres-cluster.js";
+import { clusterIn } from "../../../../src/dev-servers/postgres-cluster.js";
 import { openProcessor, type Processor } from "../../../real/service/processor.js";
 import { expectAudit } from "../../../support/audit.js";
 import { callEach, MANY_CALLS_LIMIT_MS } from "../../../support/call-each.js";
@@ -19,6 +18,7 @@ import {
   dumpDatabase,
   loadDump,
 } from "../../../support/servers/copy-database.js";
+import { copyFiles } from "../../../support/servers/copy-files.js";
 import { onDatabase } from "../../../support/servers/on-database.js";
 import { type ServiceProcess, waitUntil } from "../../../support/service-process.js";
 import { tell } from "../processes/fault-cluster.js";
@@ -118,7 +118,7 @@ const ways: readonly { readonly how: string; readonly back: () => Promise<Backup
         async prepare() {
           await original.stopInOrder();
           const { data: written } = clusterIn(join(original.dataDir, "postgres"));
-          await cp(join(written, "pg_wal"), join(data.data, "pg_wal"), { recursive: true });
+          await copyFiles(join(written, "pg_wal"), join(data.data, "pg_wal"));
         },
         restore: () =>
           closedLater(

@@ -1,12 +1,12 @@
 import { chmod, mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { findFreePort } from "../../../../src/server/embedded/free-port.js";
-import { startEmbeddedPostgres } from "../../../../src/server/embedded/postgres.js";
-import { clusterIn, ENDING_STEPS } from "../../../../src/server/embedded/postgres-cluster.js";
-import { findPostgresPrograms } from "../../../../src/server/embedded/postgres-package.js";
-import { findPostgresUser } from "../../../../src/server/embedded/postgres-user.js";
-import { startServerProcess } from "../../../../src/server/embedded/server-process.js";
+import { findFreePort } from "../../../../src/dev-servers/free-port.js";
+import { startEmbeddedPostgres } from "../../../../src/dev-servers/postgres.js";
+import { clusterIn, ENDING_STEPS } from "../../../../src/dev-servers/postgres-cluster.js";
+import { findPostgresPrograms } from "../../../../src/dev-servers/postgres-package.js";
+import { findPostgresUser } from "../../../../src/dev-servers/postgres-user.js";
+import { startServerProcess } from "../../../../src/dev-servers/server-process.js";
 import { createShiftedClock, withClock } from "../../../support/clock-shim/clock-shim.js";
 import { guard } from "../../../support/servers/guard.js";
 import { withPort } from "./own-postgres.js";
@@ -32,8 +32,8 @@ export async function startShiftedPostgres(): Promise<ShiftedPostgres> {
   await chmod(clockDirectory, 0o755);
   const clock = await createShiftedClock(clockDirectory);
   const program = await withClock(postgres, clock, clockDirectory);
-  const user = await findPostgresUser({ program, directory });
   const { data } = clusterIn(join(directory, "postgres"));
+  const user = await findPostgresUser({ program, directory, data });
   const port = await findFreePort();
   const server = await startServerProcess({
     name: "Postgres",

@@ -1,7 +1,7 @@
 import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { startRedisNode } from "../../../../src/server/embedded/redis.js";
+import { startRedisNode } from "../../../../src/dev-servers/redis.js";
 import { createShiftedClock, withClock } from "../../../support/clock-shim/clock-shim.js";
 import { guard } from "../../../support/servers/guard.js";
 import { requireRedisServer } from "../../../support/servers/redis.js";

@@ -1,0 +1,22 @@
+import { parseAddress } from "../server/config/address.js";
+import type { SandboxMessage } from "./sandbox-process.js";
+import { startConfiguredSandbox } from "./start-sandbox.js";
+
+// The child process of startSandboxProcess: tells its address, or why it has none, and ends with its parent.
+const [listen = "", dataDir = "", tokenFile] = process.argv.slice(2);
+const address = parseAddress(listen);
+if (address === undefined) {
+  throw new TypeError("the first argument must be host:port");
+}
+try {
+  const sandbox = await startConfiguredSandbox({ listen: address, dataDir, tokenFile });
+  process.on("disconnect", () => sandbox.close().finally(() => process.exit()));
+  tell({ kind: "listening", address: sandbox.address });
+} catch (error) {
+  tell({ kind: "failed", message: error instanceof Error ? error.message : String(error) });
+  process.disconnect?.();
+}
+
+function tell(message: SandboxMessage): void {
+  process.send?.(message);
+}

@@ -1,0 +1,71 @@
+import { fork } from "node:child_process";
+import { once } from "node:events";
+import { fileURLToPath } from "node:url";
+import { within } from "../runtime/within.js";
+
+const ENTRY = fileURLToPath(new URL("./sandbox-entry.js", import.meta.url));
+
+export interface SandboxProcess {
+  readonly address: string;
+  readonly pid: number;
+  /** Lets it end by itself; ends it where that takes more than half of the limit. */
+  stop(limitMs: number): Promise<void>;
+}
+
+export interface SandboxProcessOptions {
+  /** host:port; port 0 takes a free one. */
+  readonly listen: string;
+  readonly dataDir: string;
+  /** Holds the token that faults take. */
+  readonly tokenFile: string | undefined;
+}
+
+/** What the child process tells once: where it listens, or why it does not. */
+export type SandboxMessage =
+  | { readonly kind: "listening"; readonly address: string }
+  | { readonly kind: "failed"; readonly message: string };
+
+/**
+ * Starts the sandbox processor as a process of its own, as a real processor
+ * would be. It ends with this process, however that ends: the channel between
+ * them closes.
+ * @throws if it cannot start; the message names the setting.
+ */
+export async function startSandboxProcess({
+  listen,
+  dataDir,
+  tokenFile,
+}: SandboxProcessOptions): Promise<SandboxProcess> {
+  const args = [listen, dataDir, ...(tokenFile === undefined ? [] : [tokenFile])];
+  const child = fork(ENTRY, args, {
+    stdio: ["ignore", "inherit", "inherit", "ipc"],
+    detached: true, // Ctrl-C reaches this process's group; calls under way still need the processor
+  });
+  const exited = once(child, "exit");
+  const started = await Promise.race([
+    once(child, "message").then(([message]): SandboxMessage => message),
+    exited.then(
+      ([code]): SandboxMessage => ({
+        kind: "failed",
+        message: `the sandbox processor ended at once (exit code ${code})`,
+      }),
+    ),
+  ]);
+  if (started.kind === "failed") {
+    await exited;
+    throw new Error(started.message);
+  }
+  return {
+    address: started.address,
+    pid: child.pid ?? 0,
+    async stop(limitMs) {
+      if (child.connected) {
+        child.disconnect();
+      }
+      if (!(await within(exited, limitMs / 2))) {
+        child.kill("SIGKILL"); // its journal holds all that it has answered
+        await exited;
+      }
+    },
+  };
+}
