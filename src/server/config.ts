@@ -1,6 +1,8 @@
+import * as v from "valibot";
 import { brokenChecks } from "./config/checks.js";
 import { type Misspelling, misspelling } from "./config/misspelled.js";
 import {
+  acceptedBy,
   type Config,
   flagOf,
   INSECURE_FLAG,
@@ -8,13 +10,14 @@ import {
   type SettingName,
   type Settings,
   settingNames,
-  settings,
+  settingsSchema,
+  variableOf,
 } from "./config/settings.js";
 
 export { type Address, formatAddress, isLoopback } from "./config/address.js";
 export { configWarnings } from "./config/checks.js";
 export { configFlags, configHelp } from "./config/help.js";
-export type { ProcessorTarget } from "./config/parsers.js";
+export type { ProcessorTarget } from "./config/schemas.js";
 export { type Config, INSECURE_FLAG, type SettingName } from "./config/settings.js";
 
 /** Settings that were refused. Stops the start. */
@@ -39,34 +42,39 @@ export interface ConfigSources {
  * @throws ConfigError that names everything that is wrong.
  */
 export function readConfig({ env = process.env, flags = {} }: ConfigSources = {}): Config {
-  const readings = settingNames.map((name) => readSetting(name, { env, flags }));
-  const labels = new Map<string, string>([
-    ...readings.map(({ name, label }) => [name, label] as const),
-    [INSECURE_OPERATOR_FLAG, `--${INSECURE_OPERATOR_FLAG}`],
-  ]);
-  const refused = readings.filter(({ accepted }) => !accepted).map(({ name }) => name);
+  const given = (name: SettingName) => flags[flagOf(name)] ?? env[variableOf(name)];
+  const parsed = v.safeParse(
+    settingsSchema,
+    Object.fromEntries(settingNames.map((name) => [name, given(name)])),
+  );
+  const refused = new Set(settingNames.filter((name) => isRefused(name, parsed.issues)));
   // Where the setting is given as well nothing was missed: platforms have
   // DATABASE_PUBLIC_URL beside DATABASE_URL.
   const misspelled = Object.keys(env)
     .flatMap((name) => misspelling(name) ?? [])
-    .filter(({ intended }) => !isGiven(intended, { env, flags }));
+    .filter(({ intended }) => given(intended) === undefined);
   const config: Config = {
-    // Each value comes from the table's row of that name, whence Config has its type.
-    ...(Object.fromEntries(readings.map(({ name, value }) => [name, value])) as Settings),
+    // What was refused has another type; no rule reads it, and nothing is returned.
+    ...(parsed.output as Settings),
     insecure: flags[INSECURE_FLAG] === true,
     insecureOperator: flags[INSECURE_OPERATOR_FLAG] === true,
     misspelled: misspelled.filter(({ effect }) => effect === "warns").map(misspellingText),
     searchPath: env.PATH ?? "",
+  };
+  // Problems never repeat the text that was given: it may be a secret, also one
+  // that was meant for another variable.
+  const problem = (name: SettingName | typeof INSECURE_OPERATOR_FLAG, accepts: string) => {
+    const isVariable = name !== INSECURE_OPERATOR_FLAG && flags[flagOf(name)] === undefined;
+    const flag = name === INSECURE_OPERATOR_FLAG ? name : flagOf(name);
+    return `${isVariable ? variableOf(name) : `--${flag}`} accepts ${accepts}`;
   };
   const problems = [
     ...Object.keys(env)
       .filter((name) => NOT_BUILT.test(name))
       .map((name) => `${name} is no setting: this build knows no JWT; AUTH_TOKENS_FILE is`),
     ...misspelled.filter(({ effect }) => effect === "stops").map(misspellingText),
-    ...refused.map((name) => `${labels.get(name)} accepts ${settings[name].parser.accepts}`),
-    ...brokenChecks(config, new Set(refused)).map(
-      ({ subject, accepts }) => `${labels.get(subject)} accepts ${accepts}`,
-    ),
+    ...[...refused].map((name) => problem(name, acceptedBy(name))),
+    ...brokenChecks(config, refused).map(({ subject, accepts }) => problem(subject, accepts)),
   ];
   if (problems.length > 0) {
     throw new ConfigError(problems);
@@ -74,36 +82,13 @@ export function readConfig({ env = process.env, flags = {} }: ConfigSources = {}
   return config;
 }
 
+function isRefused(name: SettingName, issues: readonly v.BaseIssue<unknown>[] = []): boolean {
+  return issues.some(({ path }) => path?.[0]?.key === name);
+}
+
 /** Who gives these means that callers are authenticated by them, and would be open to all. */
 const NOT_BUILT = /^AUTH_JWT_/;
 
-interface Reading {
-  readonly name: SettingName;
-  /** The variable, or the flag if that was given. */
-  readonly label: string;
-  readonly accepted: boolean;
-  /** The default, where the text was not accepted. */
-  readonly value: unknown;
-}
-
-// Problems never repeat the text that was given: it may be a secret, also one
-// that was meant for another variable.
-function readSetting(name: SettingName, { env, flags }: Required<ConfigSources>): Reading {
-  const { variable, parser, otherwise } = settings[name];
-  const flag = flags[flagOf(variable)];
-  const label = flag === undefined ? variable : `--${flagOf(variable)}`;
-  const text = flag ?? env[variable];
-  if (text === undefined) {
-    return { name, label, accepted: true, value: otherwise.value };
-  }
-  const value = typeof text === "string" ? parser.parse(text) : undefined;
-  return { name, label, accepted: value !== undefined, value: value ?? otherwise.value };
-}
-
-function isGiven(variable: string, { env, flags }: Required<ConfigSources>): boolean {
-  return (flags[flagOf(variable)] ?? env[variable]) !== undefined;
-}
-
 function misspellingText({ name, intended }: Misspelling): string {
-  return `${name} is no setting; ${intended} is`;
+  return `${name} is no setting; ${variableOf(intended)} is`;
 }

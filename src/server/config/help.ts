@@ -1,10 +1,11 @@
 import {
+  acceptedBy,
+  descriptionOf,
   flagOf,
   INSECURE_FLAG,
   INSECURE_OPERATOR_FLAG,
   type SettingName,
   settingNames,
-  settings,
 } from "./settings.js";
 
 /** Flags that are no settings, with what they do. */
@@ -20,9 +21,7 @@ const INSECURE_FLAGS: readonly (readonly [flag: string, meaning: string])[] = [
 export function configFlags(
   names?: readonly SettingName[],
 ): Record<string, { readonly type: "string" | "boolean" }> {
-  const flags = (names ?? settingNames).map(
-    (name) => [flagOf(settings[name].variable), { type: "string" }] as const,
-  );
+  const flags = (names ?? settingNames).map((name) => [flagOf(name), { type: "string" }] as const);
   return {
     ...Object.fromEntries(flags),
     ...(names === undefined
@@ -34,13 +33,8 @@ export function configFlags(
 /** Settings as a table for people: each flag with its meaning, what it accepts and its default. */
 export function configHelp(names?: readonly SettingName[]): string {
   const rows = (names ?? settingNames).map((name) => {
-    const { variable, meaning, parser, otherwise } = settings[name];
-    return [
-      `--${flagOf(variable)}`,
-      meaning,
-      `accepts ${parser.accepts}`,
-      `default: ${otherwise.text}`,
-    ];
+    const { meaning, otherwise } = descriptionOf(name);
+    return [`--${flagOf(name)}`, meaning, `accepts ${acceptedBy(name)}`, `default: ${otherwise}`];
   });
   if (names === undefined) {
     rows.push(...INSECURE_FLAGS.map(([flag, meaning]) => [`--${flag}`, meaning]));
