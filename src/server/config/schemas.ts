@@ -1,7 +1,7 @@
 import * as v from "valibot";
 import { type Address, formatAddress, parseAddress } from "./address.js";
 
-/** Turns the text of a setting into its value. Its description continues "accepts ...". */
+/** Turns the text of a setting or of a flag into its value. Its description continues "accepts ...". */
 export type SettingSchema<Value = unknown> = v.GenericSchema<string, Value>;
 
 /** A schema with words for what it accepts, which stand for all of its own messages. */
@@ -169,6 +169,29 @@ export const secret = accepting(
 );
 
 /** One of a few words. */
-export function oneOf<const Word extends string>(words: readonly Word[]) {
-  return accepting(words.join(", "), v.pipe(v.string(), v.picklist(words)));
+export function oneOf<const Word extends string>(words: readonly Word[]): SettingSchema<Word> {
+  const schema = v.pipe(v.string(), v.picklist(words), v.metadata({ choices: words }));
+  return accepting(words.join(", "), schema);
+}
+
+/** Any text. */
+export const anyText: SettingSchema<string> = v.string();
+
+/** Where another server is, as it was given. */
+export function serverAddress(example: string): SettingSchema<string> {
+  return accepting(`host:port, such as ${example}`, v.pipe(v.string(), v.check(isAddress)));
+}
+
+/** Where several servers are, each as it was given. */
+export const serverAddresses: SettingSchema<readonly string[]> = accepting(
+  "host:port, several with commas between them",
+  v.pipe(
+    v.string(),
+    v.transform((text): readonly string[] => text.split(",")),
+    v.everyItem(isAddress),
+  ),
+);
+
+function isAddress(text: string): boolean {
+  return parseAddress(text) !== undefined;
 }

@@ -1,4 +1,4 @@
-import * as v from "valibot";
+import { namesIn, optional, toggle, type Values, withDefault } from "./flags.js";
 import {
   count,
   duration,
@@ -10,30 +10,8 @@ import {
   postgresUrl,
   processorTarget,
   redisUrls,
-  type SettingSchema,
   secret,
 } from "./schemas.js";
-
-/** What a setting means, as people read it. */
-interface Description {
-  readonly meaning: string;
-  /** What holds where it is not given. */
-  readonly otherwise: string;
-}
-
-function withDefault<Value>(
-  text: string,
-  { meaning, schema }: { readonly meaning: string; readonly schema: SettingSchema<Value> },
-) {
-  return v.pipe(v.undefinedable(schema, text), v.metadata({ meaning, otherwise: text }));
-}
-
-function optional<Value>(
-  otherwise: string,
-  { meaning, schema }: { readonly meaning: string; readonly schema: SettingSchema<Value> },
-) {
-  return v.pipe(v.undefinedable(schema), v.metadata({ meaning, otherwise }));
-}
 
 // A little less than 2^31 - 1 ms; past that, Node's timers fire at once.
 const LONGEST_TIMER = "24d";
@@ -171,15 +149,17 @@ export const settings = {
 };
 
 /** Flags that are no settings: an operator types them each time, no environment carries them on. */
-export const INSECURE_FLAG = "insecure";
-export const INSECURE_OPERATOR_FLAG = "insecure-operator";
+export const insecureFlags = {
+  insecure: toggle("lets a server listen beyond loopback without TLS and authentication"),
+  insecureOperator: toggle(
+    "makes everybody an operator; only on loopback and without authentication",
+  ),
+};
 
 export type SettingName = keyof typeof settings;
 
-export const settingsSchema = v.object(settings);
-
 /** The values of all settings. Durations are in milliseconds. */
-export type Settings = Readonly<v.InferOutput<typeof settingsSchema>>;
+export type Settings = Values<typeof settings>;
 
 /** What holds after environment, flags and defaults. */
 export type Config = Settings & {
@@ -193,29 +173,10 @@ export type Config = Settings & {
   readonly searchPath: string;
 };
 
-/** The names of all settings in the order of the schema. */
-export const settingNames = Object.keys(settings).filter(isSettingName);
-
-function isSettingName(name: string): name is SettingName {
-  return name in settings;
-}
+/** The names of all settings in the order of the table. */
+export const settingNames = namesIn(settings);
 
 /** The variable of the environment that gives a setting: GRPC_LISTEN gives `grpcListen`. */
-export function variableOf(name: SettingName): string {
+export function variableOf(name: string): string {
   return name.replace(/[A-Z]/g, "_$&").toUpperCase();
-}
-
-/** The flag that gives a setting, without the dashes before it: grpc-listen gives `grpcListen`. */
-export function flagOf(name: SettingName): string {
-  return variableOf(name).toLowerCase().replaceAll("_", "-");
-}
-
-/** What a setting accepts. Continues "accepts ...". */
-export function acceptedBy(name: SettingName): string {
-  return v.getDescription(settings[name].wrapped) ?? "";
-}
-
-/** What people read about a setting. */
-export function descriptionOf(name: SettingName): Description {
-  return v.getMetadata(settings[name]);
 }
