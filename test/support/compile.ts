@@ -33,7 +33,7 @@ export async function compileOwnSandbox(): Promise<void> {
 const compiled = new Map<string, Promise<string>>();
 
 /** Files that read others beside them, and find them where they are also in a bundle. */
-const READERS = /\/src\/server\/commands\/command-line\.ts$/;
+const READERS = /\/src\/(server\/commands\/command-line|\w+\/postgres\/migrations)\.ts$/;
 
 const ownPlace: Plugin = {
   name: "own-place",

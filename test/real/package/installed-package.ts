@@ -85,7 +85,7 @@ async function pack(folder: string): Promise<string> {
     await cp(join(HERE, name), join(staging, name), { recursive: true });
   }
   const outDir = join(staging, "dist");
-  await run(TSC, ["-p", "tsconfig.build.json", "--outDir", outDir], { cwd: HERE });
+  await run("node", ["scripts/build.mjs", "--outDir", outDir], { cwd: HERE });
   const { stdout } = await run("npm", ["pack", "--json", "--pack-destination", folder], {
     cwd: staging,
   });
