@@ -1,6 +1,6 @@
 import type { Pool, PoolClient } from "pg";
 import { bigint, boolean, columns, jsonb, text, timestamptz } from "../../runtime/columns.js";
-import type { Page } from "../paging.js";
+import type { Page } from "../../runtime/paging.js";
 import type { CaptureMethod, Payment, PaymentStatus } from "../payment.js";
 import { ASKED, mustTouch, nameColumns, type RowName } from "./rows.js";
 
@@ -182,7 +182,7 @@ export async function listPayments(
     readonly merchantReference?: string;
     readonly status?: PaymentStatus;
   },
-  page: Page,
+  page: Page<bigint>,
 ): Promise<readonly ListedPayment[]> {
   const { rows } = await pool.query<PaymentRow>(
     `SELECT ${COLUMNS} FROM payments

@@ -1,4 +1,3 @@
-import { randomUUID } from "node:crypto";
 import type { Clock } from "../../idempotency/clock.js";
 import { type Consultation, consult, type OwnedLock, type Question } from "./consult.js";
 import { createMarks } from "./marks.js";
@@ -23,10 +22,11 @@ export function createLocks(on: {
   readonly nodeCount: number;
   readonly batches: NodeBatches;
   readonly clock: Clock;
+  /** Unique among all processes. */
+  readonly processName: string;
 }): Locks {
-  const { batches, clock } = on;
+  const { batches, clock, processName } = on;
   // A random name and a number: unique, without random bytes for each claim.
-  const processName = randomUUID();
   let claims = 0;
   const marks = createMarks({ clock, mark: (lock) => batches.add({ kind: "mark", lock }) });
 
