@@ -5,13 +5,7 @@ import { type Config, type SettingName, settings, variableOf } from "./config/se
 
 export { type Address, formatAddress, isLoopback } from "./config/address.js";
 export { configWarnings } from "./config/checks.js";
-export type { ProcessorTarget } from "./config/schemas.js";
-export {
-  type Config,
-  insecureFlags,
-  type SettingName,
-  settings,
-} from "./config/settings.js";
+export { type Config, insecureFlags } from "./config/settings.js";
 
 /** Settings that were refused. Stops the start. */
 export class ConfigError extends Error {

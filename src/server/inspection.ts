@@ -233,7 +233,7 @@ function toTimestamp(timeMs: number) {
   return timestampFromMs(Math.floor(timeMs)); // the database counts microseconds
 }
 
-export function invalidField(field: string, message: string): CallError {
+function invalidField(field: string, message: string): CallError {
   return new CallError({
     code: Code.INVALID_ARGUMENT,
     reason: "FIELD_INVALID",

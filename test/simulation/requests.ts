@@ -82,6 +82,6 @@ export function validate(kind: Kind, request: string): ErrorDescription | undefi
   return !intent.ok && intent.error instanceof CallError ? intent.error.description : undefined;
 }
 
-export function notValid(): ErrorDescription {
+function notValid(): ErrorDescription {
   return describe("AMOUNT_INVALID", "amount.minor_units: must be a number");
 }
