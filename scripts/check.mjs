@@ -15,6 +15,7 @@ const { values: flags } = parseArgs({ options: { summary: { type: "string" } } }
 const checks = {
   types: () => problemOf("tsc", "--noEmit"),
   "style (biome)": () => problemOf("biome", "check"),
+  "unused files, exports and dependencies (knip)": () => problemOf("knip", "--no-progress"),
   "protos (buf lint)": () => problemOf("buf", "lint"),
   "proto compatibility (buf breaking)": checkCompatibility,
   "proto image is up to date": checkImage,

@@ -14,7 +14,7 @@ for (const name of KEPT) {
   mkdirSync(dirname(join(staging, name)), { recursive: true });
   cpSync(projectPath(name), join(staging, name), { recursive: true });
 }
-printed(projectPath(), "tsc", "-p", "tsconfig.build.json", "--outDir", join(staging, "dist"));
+printed(projectPath(), process.execPath, "scripts/build.mjs", "--outDir", join(staging, "dist"));
 const [packed] = JSON.parse(
   printed(staging, "npm", "pack", "--json", "--pack-destination", folder),
 );

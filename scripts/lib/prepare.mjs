@@ -19,7 +19,7 @@ export function ensureBuild() {
   );
   if (changedAt(projectPath("dist", "cli.js")) >= newest) return;
   rmSync(projectPath("dist"), { recursive: true, force: true });
-  mustRun("tsc", "-p", "tsconfig.build.json");
+  mustRun("node", "scripts/build.mjs");
 }
 
 /** Milliseconds since 1970, or -Infinity for a file that is not there. */

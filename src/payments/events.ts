@@ -9,7 +9,7 @@ import {
   type StreamPaymentEventsResponseSchema,
 } from "../gen/payonce/payments/v1/payments_pb.js";
 import type { CallContext } from "../idempotency/call.js";
-import { sleep, systemClock } from "../idempotency/clock.js";
+import { type Clock, sleep } from "../idempotency/clock.js";
 import { CallError, refusal } from "../idempotency/errors.js";
 import { invalid } from "./errors.js";
 import {
@@ -21,15 +21,13 @@ import {
 } from "./postgres/events.js";
 import { read } from "./postgres/read.js";
 import { readPaymentId } from "./requests.js";
+import { untilSettled } from "./settle.js";
 
 /** Events read at once: with the largest payments that are accepted, a few MB. */
 const PAGE_SIZE = 100;
 
 /** How often an open stream looks for new events: soon for people, cheap for the database. */
 const POLL_INTERVAL_MS = 250;
-
-/** How soon to look again whether older transactions have ended: they last milliseconds. Doubles. */
-const FIRST_SETTLE_DELAY_MS = 10;
 
 /**
  * Streams that one tenant may have open in one process: 400 queries a second
@@ -49,7 +47,7 @@ const OVERLOAD_RETRY_DELAY_MS = 1_000;
  * of the tenant, OVERLOADED past the tenant's bound, STORE_UNAVAILABLE when the
  * database cannot be asked. A caller resumes after the last event it has seen.
  */
-export function createEventStreams(pool: Pool) {
+export function createEventStreams(pool: Pool, clock: Clock) {
   const openStreams = new Map<string, number>();
 
   return async function* streamPaymentEvents(
@@ -67,7 +65,7 @@ export function createEventStreams(pool: Pool) {
     count(openStreams, tenant, 1);
     try {
       const after = await readPosition(pool, tenant, afterEventId);
-      for await (const event of follow(pool, filter, { after, signal })) {
+      for await (const event of follow(pool, filter, { after, signal, clock })) {
         yield { event: eventMessage(event) };
       }
     } finally {
@@ -76,20 +74,26 @@ export function createEventStreams(pool: Pool) {
   };
 }
 
+interface Following {
+  readonly after: bigint;
+  readonly signal: AbortSignal;
+  readonly clock: Clock;
+}
+
 async function* follow(
   pool: Pool,
   filter: EventFilter,
-  { after, signal }: { readonly after: bigint; readonly signal: AbortSignal },
+  { after, signal, clock }: Following,
 ): AsyncGenerator<StoredEvent> {
   let last = after;
   while (!signal.aborted) {
-    const events = await nextEvents(pool, filter, { after: last, signal });
+    const events = await nextEvents(pool, filter, { after: last, signal, clock });
     for (const event of events) {
       yield event;
       last = event.id;
     }
     if (events.length === 0) {
-      await sleep(systemClock, POLL_INTERVAL_MS, signal);
+      await sleep(clock, POLL_INTERVAL_MS, signal);
     }
   }
 }
@@ -98,24 +102,22 @@ async function* follow(
 async function nextEvents(
   pool: Pool,
   filter: EventFilter,
-  { after, signal }: { readonly after: bigint; readonly signal: AbortSignal },
+  { after, signal, clock }: Following,
 ): Promise<readonly StoredEvent[]> {
   const range = await read(() => findEventRange(pool, filter, { after, limit: PAGE_SIZE }));
   if (range === undefined) {
     return [];
   }
-  let delayMs = FIRST_SETTLE_DELAY_MS;
-  while (!signal.aborted) {
-    const events = await read(() =>
-      listSettledEvents(pool, filter, { ...range, limit: PAGE_SIZE }),
-    );
-    if (events.length > 0) {
-      return events;
-    }
-    await sleep(systemClock, delayMs, signal);
-    delayMs = Math.min(2 * delayMs, POLL_INTERVAL_MS);
-  }
-  return [];
+  const settled = await untilSettled(
+    async () => {
+      const events = await read(() =>
+        listSettledEvents(pool, filter, { ...range, limit: PAGE_SIZE }),
+      );
+      return events.length > 0 ? events : undefined;
+    },
+    { clock, signal },
+  );
+  return settled ?? [];
 }
 
 /**

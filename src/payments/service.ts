@@ -10,17 +10,19 @@ import {
   RefundSchema,
 } from "../gen/payonce/payments/v1/payments_pb.js";
 import { requireExecution } from "../idempotency/call.js";
+import { type Clock, systemClock } from "../idempotency/clock.js";
 import { CallError, refusal } from "../idempotency/errors.js";
 import type { ServiceHandlers } from "../idempotency/handlers.js";
 import { encodeFields } from "../idempotency/wire.js";
+import { cutPage, pageTokenOf } from "../runtime/paging.js";
 import { invalid } from "./errors.js";
 import { createEventStreams } from "./events.js";
+import { ledgerPage } from "./ledger-pages.js";
 import { createLostRows, notKnownYet } from "./lost-rows.js";
 import { encodePayment, ledgerEntryMessage, paymentMessage, refundMessage } from "./messages.js";
 import { isPaymentId, type Operated, paymentIdOfKey, refundIdOf } from "./operation.js";
-import { cutPage, readPage } from "./paging.js";
+import { readPage } from "./paging.js";
 import { type Performing, perform } from "./perform.js";
-import { listLedgerEntries } from "./postgres/ledger.js";
 import { findPayment, listPayments } from "./postgres/payments.js";
 import { read } from "./postgres/read.js";
 import { createSteps } from "./postgres/steps.js";
@@ -46,6 +48,7 @@ export interface Dependencies extends Pick<Performing, "processor" | "keyWindow"
   readonly reads?: Pool;
   /** Looks whether it was put back just now. Default: there is nothing to see. */
   readonly lookForRestore?: () => Promise<void>;
+  readonly clock?: Clock;
 }
 
 /** Payments over Postgres and a processor. Every method sees only the caller's tenant. */
@@ -56,6 +59,7 @@ export function createPaymentHandlers({
   keyWindow,
   restoredAgoMs = () => undefined,
   lookForRestore = async () => {},
+  clock = systemClock,
 }: Dependencies): ServiceHandlers<typeof PaymentService, PoolClient> {
   const lostRows = createLostRows({
     processor,
@@ -133,17 +137,20 @@ export function createPaymentHandlers({
       };
     },
 
-    listLedgerEntries: async (request, { caller: { tenant } }) => {
+    listLedgerEntries: async (request, { caller: { tenant }, signal }) => {
       const paymentId = request.paymentId === "" ? undefined : readPaymentId(request.paymentId);
       const filter = ["ledger_entries", tenant, paymentId ?? ""];
       const page = readPage(request, filter);
       const narrowed = { tenant, ...(paymentId === undefined ? {} : { paymentId }) };
-      const rows = await read(() => listLedgerEntries(reads, narrowed, page));
+      const rows = await ledgerPage(reads, { filter: narrowed, page }, { clock, signal });
+      if (rows === undefined) {
+        return { entries: [], nextPageToken: pageTokenOf(page.cursor ?? 0n, filter) };
+      }
       const cut = cutPage(rows, page, { filter, cursorOf: ({ id }) => id });
       return { entries: cut.rows.map(ledgerEntryMessage), nextPageToken: cut.nextPageToken };
     },
 
-    streamPaymentEvents: createEventStreams(reads),
+    streamPaymentEvents: createEventStreams(reads, clock),
   };
 }
 

@@ -4,7 +4,7 @@ import { isLockTimeout, mayBeOneRow } from "./row-errors.js";
 const MEBIBYTE = 1024 * 1024;
 
 /** How items that share statements of the database are gathered. */
-export const databaseBatches = {
+const databaseBatches = {
   /** Two, so that a batch that waits for another's row does not hold up the next one. */
   lanes: 2,
   /** Some milliseconds of work. More at once would only make all of them wait. */

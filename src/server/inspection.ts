@@ -22,13 +22,11 @@ import type {
   RecordState,
   StoredRecord,
 } from "../idempotency/store.js";
+import { type Page, PageError, pageTokenOf, readPage } from "../runtime/paging.js";
 import { operatedTenant, requireOperator } from "./identity.js";
 import type { Logger } from "./log.js";
 import type { Resolution, ResolveHeld } from "./resolution.js";
 import { logResolutions } from "./resolution-log.js";
-
-const DEFAULT_PAGE_SIZE = 50;
-const MAX_PAGE_SIZE = 1_000;
 
 /** What operators see of idempotency keys, and how they end those that are held. */
 export function createInspectionHandlers<Transaction>({
@@ -58,21 +56,24 @@ export function createInspectionHandlers<Transaction>({
     async listRecords(request, { caller }) {
       const tenant = readText("tenant", operatedTenant(caller, request.tenant));
       const operation = readText("operation", request.operation);
-      const pageToken = readText("page_token", request.pageToken);
       const state = readState(request.state);
-      const filter = {
-        tenant,
-        ...(operation === "" ? {} : { operation }),
-        ...(state === undefined ? {} : { state }),
-        ...(pageToken === "" ? {} : { pageToken }),
-        pageSize: pageSizeOf(request.pageSize),
-      };
-      const page = await store.list(filter).catch((error) => {
-        throw error instanceof RangeError ? invalidField("page_token", error.message) : error;
-      });
+      const filter = ["records", tenant, operation, state ?? ""];
+      const { size, cursor } = pageOf(request, filter, (text) => text);
+      const page = await store
+        .list({
+          tenant,
+          ...(operation === "" ? {} : { operation }),
+          ...(state === undefined ? {} : { state }),
+          ...(cursor === undefined ? {} : { pageToken: cursor }),
+          pageSize: size,
+        })
+        .catch((error) => {
+          throw error instanceof RangeError ? invalidField("page_token", error.message) : error;
+        });
+      const next = page.nextPageToken;
       return {
         records: page.records.map(toRecordMessage),
-        nextPageToken: page.nextPageToken ?? "",
+        nextPageToken: next === undefined ? "" : pageTokenOf(next, filter),
       };
     },
 
@@ -131,11 +132,13 @@ function readState(state: RecordStateMessage): RecordState | undefined {
   return found;
 }
 
-export function pageSizeOf(asked: number): number {
-  if (asked < 0 || asked > MAX_PAGE_SIZE) {
-    throw invalidField("page_size", `page_size must be 0 to ${MAX_PAGE_SIZE}`);
+/** @throws CallError FIELD_INVALID. */
+export function pageOf<Cursor>(...asked: Parameters<typeof readPage<Cursor>>): Page<Cursor> {
+  try {
+    return readPage(...asked);
+  } catch (error) {
+    throw error instanceof PageError ? invalidField(error.field, error.message) : error;
   }
-  return asked || DEFAULT_PAGE_SIZE;
 }
 
 function toResolution({ resolution }: ResolveKeyRequest): Resolution {
@@ -220,6 +223,6 @@ function toTimestamp(timeMs: number) {
   return timestampFromMs(Math.floor(timeMs)); // the database counts microseconds
 }
 
-export function invalidField(field: string, message: string): CallError {
+function invalidField(field: string, message: string): CallError {
   return new CallError(refusal("FIELD_INVALID", message, { field }));
 }

@@ -3,9 +3,10 @@ import type { InspectionService } from "../gen/payonce/idempotency/v1/inspection
 import type { CallContext, Caller } from "../idempotency/call.js";
 import { CallError } from "../idempotency/errors.js";
 import type { ServiceHandlers } from "../idempotency/handlers.js";
+import { cutPage, numberIn } from "../runtime/paging.js";
 import type { Act, OperatorActs, RecordedAct } from "../stores/postgres/index.js";
 import { operatedTenant } from "./identity.js";
-import { invalidField, pageSizeOf } from "./inspection.js";
+import { pageOf } from "./inspection.js";
 import type { Logger } from "./log.js";
 
 type Handlers<Transaction> = ServiceHandlers<typeof InspectionService, Transaction>;
@@ -85,18 +86,12 @@ export function recordingActs<Transaction>(
     listOperatorActs: recorded(
       "ListOperatorActs",
       async (request, { caller }) => {
-        const limit = pageSizeOf(request.pageSize);
-        const found = await acts.list({
-          tenant: operatedTenant(caller, request.tenant),
-          before: readPageToken(request.pageToken),
-          limit: limit + 1,
-        });
-        const page = found.slice(0, limit);
-        const last = found.length > limit ? page.at(-1) : undefined;
-        return {
-          acts: page.map(toMessage),
-          nextPageToken: last === undefined ? "" : String(last.id),
-        };
+        const tenant = operatedTenant(caller, request.tenant);
+        const filter = ["operator_acts", tenant];
+        const page = pageOf(request, filter, numberIn);
+        const found = await acts.list({ tenant, before: page.cursor, limit: page.size + 1 });
+        const cut = cutPage(found, page, { filter, cursorOf: ({ id }) => id });
+        return { acts: cut.rows.map(toMessage), nextPageToken: cut.nextPageToken };
       },
       ({ tenant }) => ({ tenant }),
     ),
@@ -114,16 +109,6 @@ function storable(act: Act): Act {
     String(text).replaceAll("\0", " ").slice(0, MAX_TEXT_LENGTH).toWellFormed(),
   ]);
   return Object.fromEntries(texts) as Act; // its fields are texts, all of them
-}
-
-function readPageToken(token: string): bigint | undefined {
-  if (token === "") {
-    return undefined;
-  }
-  if (!/^[0-9]{1,18}$/.test(token)) {
-    throw invalidField("page_token", "page_token must be one that an earlier page returned");
-  }
-  return BigInt(token);
 }
 
 function toMessage({ timeMs, key, result = "", id: _, ...act }: RecordedAct) {

@@ -28,7 +28,7 @@ export interface Serving {
 }
 
 /** Calls under way did not end in time. Whoever takes over their claims finds them out. */
-export class CallsLeft extends Error {
+class CallsLeft extends Error {
   override readonly name = "CallsLeft";
 }
 

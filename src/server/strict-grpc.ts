@@ -45,7 +45,7 @@ export function readableHeaders(headers: IncomingHttpHeaders): IncomingHttpHeade
  * print each whole, and then drop it. Of a key an empty one is left, which is
  * refused as not valid, where none would be missing.
  */
-export function withoutUnprintable(headers: IncomingHttpHeaders): IncomingHttpHeaders {
+function withoutUnprintable(headers: IncomingHttpHeaders): IncomingHttpHeaders {
   const broken = Object.keys(headers).filter(
     (name) => !name.endsWith("-bin") && !PRINTABLE.test(String(headers[name])),
   );

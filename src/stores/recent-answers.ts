@@ -1,3 +1,4 @@
+import { LRUCache } from "lru-cache";
 import type { Clock } from "../idempotency/clock.js";
 import { type Fingerprint, sameRequest } from "../idempotency/fingerprint.js";
 import { type Outcome, sizeOfOutcome } from "../idempotency/outcome.js";
@@ -45,11 +46,10 @@ export function createRecentAnswers({
   clock,
   maxBytes = DEFAULT_MAX_BYTES,
 }: RecentAnswersOptions): RecentAnswers {
-  // Two halves. Once the newer one is full the older one goes, with all that
-  // nobody has asked for since it was the newer one.
-  let newer = new Map<string, Kept>();
-  let older = new Map<string, Kept>();
-  let newerBytes = 0;
+  const answers = new LRUCache<string, Kept>({
+    maxSize: Math.max(maxBytes, 1), // one byte holds no answer
+    sizeCalculation: ({ sizeBytes }) => sizeBytes,
+  });
   let keptFor = namespace();
 
   /** A restored database knows nothing of what it answered before. */
@@ -57,28 +57,14 @@ export function createRecentAnswers({
     const current = namespace();
     if (current !== keptFor) {
       keptFor = current;
-      newer.clear();
-      older.clear();
-      newerBytes = 0;
+      answers.clear();
     }
-  }
-
-  function put(key: string, kept: Kept): void {
-    if (newerBytes + kept.sizeBytes > maxBytes / 2) {
-      older = newer;
-      newer = new Map();
-      newerBytes = 0;
-    }
-    newer.set(key, kept);
-    newerBytes += kept.sizeBytes;
   }
 
   return {
     find(scope, fingerprint) {
       forgetOtherDeployments();
-      const key = scopeKey(scope);
-      const recent = newer.get(key);
-      const kept = recent ?? older.get(key);
+      const kept = answers.get(scopeKey(scope));
       if (
         kept === undefined ||
         kept.untilMs <= clock.nowMs() ||
@@ -86,24 +72,21 @@ export function createRecentAnswers({
       ) {
         return undefined;
       }
-      if (recent === undefined) {
-        put(key, kept);
-      }
       const { code, message, headers, trailers } = kept.outcome;
       return { code, message, headers, body: bytesOf(kept.body), trailers };
     },
 
-    keep({ scope, fingerprint }, outcome, ttlMs) {
+    keep({ scope, fingerprint }, { body, ...outcome }, ttlMs) {
       forgetOtherDeployments();
       const key = scopeKey(scope);
-      const sizeBytes = OVERHEAD_BYTES + key.length + sizeOfOutcome(outcome);
-      if (sizeBytes <= maxBytes / 2) {
-        const { code, message, headers, body, trailers } = outcome;
-        put(key, {
+      const sizeBytes = OVERHEAD_BYTES + key.length + sizeOfOutcome({ body, ...outcome });
+      // One that is too large is not even copied.
+      if (sizeBytes <= answers.maxSize) {
+        answers.set(key, {
           version: fingerprint.version,
           canonical: textOf(fingerprint.canonical),
           raw: textOf(fingerprint.raw),
-          outcome: { code, message, headers, trailers },
+          outcome,
           body: textOf(body),
           sizeBytes,
           untilMs: clock.nowMs() + ttlMs,

@@ -1,6 +1,5 @@
 import { CREATION, type Kind, type PolicyTimes } from "./calls.js";
 import type { Weather } from "./network.js";
-import { LONGEST_CALL_MS } from "./processor.js";
 import type { Random } from "./random.js";
 import { drawRequests } from "./requests.js";
 import type { GateName } from "./service.js";
@@ -172,6 +171,3 @@ function drawRestores({ integer, chance }: Random): readonly PlannedRestores[] {
         { backUpAtMs: integer(first, second), restoreAtMs: [second] },
       ];
 }
-
-/** Everything that was under way when the faults ended has come to its end. */
-export const LATE_MS = LONGEST_CALL_MS;

@@ -81,6 +81,6 @@ export function validate(kind: Kind, request: string): ErrorDescription | undefi
   return !intent.ok && intent.error instanceof CallError ? intent.error.description : undefined;
 }
 
-export function notValid(): ErrorDescription {
+function notValid(): ErrorDescription {
   return refusal("AMOUNT_INVALID", "amount.minor_units: must be a number");
 }

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { copyFile, mkdir, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import { type Plugin, rolldown } from "rolldown";
 
 const OUTPUT_FOLDER = fileURLToPath(new URL("../../.cache/compiled", import.meta.url));
@@ -32,13 +32,24 @@ export async function compileOwnSandbox(): Promise<void> {
 
 const compiled = new Map<string, Promise<string>>();
 
+/** Files that read others beside them, and find them where they are also in a bundle. */
+const READERS = /\/src\/(server\/commands\/command-line|\w+\/postgres\/migrations)\.ts$/;
+
+const ownPlace: Plugin = {
+  name: "own-place",
+  transform(code, id) {
+    if (!READERS.test(id)) return null;
+    return code.replaceAll("import.meta.url", JSON.stringify(pathToFileURL(id).href));
+  },
+};
+
 /** Puts a TypeScript file and all that it imports from the project into one text. */
 export async function bundled(typescriptFile: string, plugins: readonly Plugin[] = []) {
   const bundle = await rolldown({
     input: typescriptFile,
     external: PACKAGE_NAME,
     platform: "node",
-    plugins: [...plugins],
+    plugins: [ownPlace, ...plugins],
   });
   const { output } = await bundle.generate({ format: "esm", codeSplitting: false });
   await bundle.close();

@@ -1,9 +1,10 @@
 import type { Pool } from "pg";
 import { bigint, columns, text } from "../../runtime/columns.js";
+import type { Page } from "../../runtime/paging.js";
 import type { Statement } from "../../runtime/statements.js";
 import { type Account, bookingsOf, type LedgerEntry } from "../ledger.js";
 import type { Operated } from "../operation.js";
-import type { Page } from "../paging.js";
+import { mustExist } from "./rows.js";
 
 /** The constraints of the table vouch for the closed sets; pg gives bigint as text. */
 interface LedgerRow {
@@ -39,19 +40,31 @@ export function book(approved: readonly Operated[]): Statement {
   };
 }
 
-/** Lists a tenant's entries as they were written; one row more than the page holds, if there is one. */
+export interface LedgerFilter {
+  readonly tenant: string;
+  /** Absent: all payments. */
+  readonly paymentId?: string;
+}
+
+/**
+ * Lists a tenant's entries as they were written; one row more than the page
+ * holds, if there is one. With `settled` none as long as a transaction may still
+ * add to the page: as in events.ts, whoever took a lower id than one that was
+ * visible had written before, and has a lower transaction id than one taken then.
+ */
 export async function listLedgerEntries(
   pool: Pool,
-  filter: { readonly tenant: string; readonly paymentId?: string },
-  page: Page,
+  filter: LedgerFilter,
+  { cursor, size, settled }: Page<bigint> & { readonly settled?: string },
 ): Promise<readonly LedgerEntry[]> {
   const { rows } = await pool.query<LedgerRow>(
     `SELECT * FROM ledger_entries
      WHERE tenant = $1
        AND ($2::text IS NULL OR payment_id = $2)
        AND ($3::bigint IS NULL OR id > $3)
+       AND ($5::xid8 IS NULL OR pg_snapshot_xmin(pg_current_snapshot()) >= $5)
      ORDER BY id LIMIT $4`,
-    [filter.tenant, filter.paymentId, page.cursor, page.size + 1],
+    [filter.tenant, filter.paymentId, cursor, size + 1, settled],
   );
   return rows.map((row) => ({
     id: BigInt(row.id),
@@ -62,4 +75,10 @@ export async function listLedgerEntries(
     minorUnits: BigInt(row.minor_units),
     createTime: row.create_time,
   }));
+}
+
+/** A transaction id that is higher than that of whoever took an id before. */
+export async function takeTransactionId(pool: Pool): Promise<string> {
+  const { rows } = await pool.query<{ readonly id: string }>("SELECT pg_current_xact_id() AS id");
+  return mustExist(rows[0], "a transaction id").id;
 }

@@ -1,7 +1,7 @@
 import type { Pool, PoolClient } from "pg";
 import { bigint, boolean, columns, jsonb, text, timestamptz } from "../../runtime/columns.js";
+import type { Page } from "../../runtime/paging.js";
 import type { Statement } from "../../runtime/statements.js";
-import type { Page } from "../paging.js";
 import type { CaptureMethod, Payment, PaymentStatus } from "../payment.js";
 import { ASKED, nameColumns, type RowName } from "./rows.js";
 
@@ -173,7 +173,7 @@ export async function listPayments(
     readonly merchantReference?: string;
     readonly status?: PaymentStatus;
   },
-  page: Page,
+  page: Page<bigint>,
 ): Promise<readonly ListedPayment[]> {
   const { rows } = await pool.query<PaymentRow>(
     `SELECT ${COLUMNS} FROM payments

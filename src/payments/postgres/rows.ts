@@ -17,9 +17,9 @@ export function nameColumns(names: readonly RowName[]): Buffer[] {
   );
 }
 
-/** A name as the key of a map. */
+/** A name as the key of a map. The length keeps different names apart. */
 export function nameKey({ tenant, id }: RowName): string {
-  return `${tenant} ${id}`;
+  return `${tenant.length}:${tenant}${id}`;
 }
 
 export function byName<Row extends RowName>(rows: readonly Row[]): ReadonlyMap<string, Row> {

@@ -6,6 +6,7 @@ import { type Intent, operationIdOf } from "../operation.js";
 import { type Begun, createBeginStep, type ToBegin } from "./begin.js";
 import { type Finished, type Finishing, finishStep } from "./finish.js";
 import { asOwners, type Owned, type Step } from "./owners.js";
+import { nameKey } from "./rows.js";
 import { type Unanswered, unknownStep } from "./unknown.js";
 
 /**
@@ -33,7 +34,7 @@ export function createSteps(pool: Pool, readMoment: ReadMoment): Steps {
       partyOf: ({ execution }) => execution.scope.tenant,
       run: (items, turn) => asOwners(pool, { items, step, lockTimeoutMs: LOCK_TIMEOUTS_MS[turn] }),
       // Two operations of one transaction would not see what the other reserves.
-      subjectOf: (item) => `${item.execution.scope.tenant} ${paymentIdOf(item)}`,
+      subjectOf: (item) => nameKey({ tenant: item.execution.scope.tenant, id: paymentIdOf(item) }),
     });
   }
 

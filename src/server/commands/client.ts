@@ -1,37 +1,49 @@
 import { readFile } from "node:fs/promises";
-import { type ChannelCredentials, credentials } from "@grpc/grpc-js";
+import type { ChannelCredentials } from "@grpc/grpc-js";
+import { optional, type Values } from "../config/flags.js";
+import { path } from "../config/schemas.js";
 import { withErrorPrefix } from "../error-prefix.js";
-import { type Command, type Flags, UsageError } from "./command.js";
-
-const CA_FLAG = "tls-ca-file";
-const CERT_FLAG = "tls-cert-file";
-const KEY_FLAG = "tls-key-file";
+import { UsageError } from "./command.js";
 
 /** The flags by which a command is told how to reach the service. */
-export const tlsFlags: Command["options"] = {
-  [CA_FLAG]: { type: "string" },
-  [CERT_FLAG]: { type: "string" },
-  [KEY_FLAG]: { type: "string" },
+export const tlsFlags = {
+  tlsCaFile: optional("TLS is not used", {
+    meaning: "who signed the service's certificate (PEM)",
+    schema: path("file"),
+  }),
+  tlsCertFile: optional("no client certificate", {
+    meaning: "a client certificate (PEM), where the service wants one; needs --tls-key-file",
+    schema: path("file"),
+  }),
+  tlsKeyFile: optional("no client certificate", {
+    meaning: "the private key of --tls-cert-file (PEM)",
+    schema: path("file"),
+  }),
 };
 
 /** How a command reaches the service: TLS where it is told whom to trust, else cleartext. */
-export async function serviceCredentials(flags: Flags): Promise<ChannelCredentials> {
-  const ca = await fileOf(flags, CA_FLAG);
-  const key = await fileOf(flags, KEY_FLAG);
-  const cert = await fileOf(flags, CERT_FLAG);
-  if ((key === undefined) !== (cert === undefined)) {
-    throw new UsageError(`--${CERT_FLAG} and --${KEY_FLAG} are accepted only together`);
+export async function serviceCredentials({
+  tlsCaFile,
+  tlsCertFile,
+  tlsKeyFile,
+}: Values<typeof tlsFlags>): Promise<ChannelCredentials> {
+  if ((tlsKeyFile === undefined) !== (tlsCertFile === undefined)) {
+    throw new UsageError("--tls-cert-file and --tls-key-file are accepted only together");
   }
-  if (ca === undefined) {
-    if (cert !== undefined) {
-      throw new UsageError(`--${CERT_FLAG} is accepted only together with --${CA_FLAG}`);
-    }
+  if (tlsCaFile === undefined && tlsCertFile !== undefined) {
+    throw new UsageError("--tls-cert-file is accepted only together with --tls-ca-file");
+  }
+  const { credentials } = await import("@grpc/grpc-js");
+  if (tlsCaFile === undefined) {
     return credentials.createInsecure();
   }
-  return credentials.createSsl(ca, key, cert);
+  return credentials.createSsl(
+    await contentOf("--tls-ca-file", tlsCaFile),
+    tlsKeyFile === undefined ? null : await contentOf("--tls-key-file", tlsKeyFile),
+    tlsCertFile === undefined ? null : await contentOf("--tls-cert-file", tlsCertFile),
+  );
 }
 
-async function fileOf(flags: Flags, name: string): Promise<Buffer | undefined> {
-  const path = flags[name];
-  return typeof path === "string" ? withErrorPrefix(`--${name}`, () => readFile(path)) : undefined;
+function contentOf(flag: string, file: string): Promise<Buffer> {
+  return withErrorPrefix(flag, () => readFile(file));
 }

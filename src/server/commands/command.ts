@@ -1,53 +1,63 @@
-import type { ParseArgsConfig } from "node:util";
-import { parseAddress } from "../config/address.js";
+import { Command } from "commander";
+import { type Flags, flagOf, optionOf, readFlags, type Values } from "../config/flags.js";
+import { type SettingName, settings } from "../config/settings.js";
 
-/** One command of the command line. */
-export interface Command {
-  /** One line for the list of commands. */
-  readonly summary: string;
-  /** What `--help` prints below it. */
-  readonly help: () => string;
-  readonly options: NonNullable<ParseArgsConfig["options"]>;
-  /** Resolves with the exit code; rejects with an error whose message is for the user. */
-  readonly run: (flags: Flags) => Promise<number>;
-}
-
-export type Flags = Readonly<Record<string, unknown>>;
-
-/** A flag or its value that cannot be meant. */
+/** A command line that cannot be meant. */
 export class UsageError extends Error {
   override readonly name = "UsageError";
 }
 
-/** A flag's text, or what holds without it. */
-export function textFlag(flags: Flags, name: string, otherwise: string): string {
-  const value = flags[name];
-  return typeof value === "string" ? value : otherwise;
+/** One command of the command line. */
+export interface CommandDefinition<Own extends Flags> {
+  readonly name: string;
+  /** One line for the list of commands. */
+  readonly summary: string;
+  /** The settings that it reads. */
+  readonly settings?: readonly SettingName[];
+  /** Its own flags. */
+  readonly flags: Own;
+  /** What `--help` prints below the flags. */
+  readonly notes?: string;
+  /**
+   * Resolves with the exit code; rejects with an error whose message is for the
+   * user. It imports what it needs to run, so that help and completion are quick.
+   *
+   * @param given all flags as `readConfig` takes them
+   */
+  readonly run: (flags: Values<Own>, given: Readonly<Record<string, unknown>>) => Promise<number>;
 }
 
-/** @throws UsageError unless the flag is a whole number within the bounds. */
-export function numberFlag(
-  flags: Flags,
-  name: string,
-  {
-    otherwise,
-    min,
-    max,
-  }: { readonly otherwise: number; readonly min: number; readonly max: number },
-): number {
-  const text = flags[name];
-  const value = text === undefined ? otherwise : Number(text);
-  if (!Number.isInteger(value) || value < min || value > max) {
-    throw new UsageError(`--${name} accepts a whole number from ${min} to ${max}`);
-  }
-  return value;
+const ABOUT_SETTINGS = `
+Each setting is also a variable of the environment: --grpc-listen as GRPC_LISTEN.
+A flag beats the environment; what is insecure is a flag alone.`;
+
+/** A command for the library of the command line. */
+export function command<Own extends Flags>(definition: CommandDefinition<Own>): Command {
+  const { name, summary, flags, notes = "", run } = definition;
+  const names = definition.settings ?? [];
+  const made = new Command(name).description(`payonce ${name}: ${summary}`).summary(summary);
+  for (const setting of names) made.addOption(optionOf(setting, settings[setting]));
+  for (const [flag, of] of Object.entries(flags)) made.addOption(optionOf(flag, of));
+  return made
+    .configureHelp({
+      helpWidth: Number.MAX_SAFE_INTEGER, // a terminal folds long lines itself
+      optionDescription: ({ description }) => description, // which has the default and the choices
+    })
+    .addHelpText("after", names.length === 0 ? "" : ABOUT_SETTINGS)
+    .addHelpText("after", notes)
+    .action(async (given: Readonly<Record<string, unknown>>) => {
+      process.exitCode = await run(ownFlags(flags, given), given);
+    });
 }
 
-/** @throws UsageError unless the text is host:port. */
-export function addressFlag(flags: Flags, name: string, otherwise: string): string {
-  const text = textFlag(flags, name, otherwise);
-  if (parseAddress(text) === undefined) {
-    throw new UsageError(`--${name} accepts host:port, such as ${otherwise}`);
+function ownFlags<Own extends Flags>(
+  flags: Own,
+  given: Readonly<Record<string, unknown>>,
+): Values<Own> {
+  const { values, refused } = readFlags(flags, (name) => given[name]);
+  if (refused.length > 0) {
+    const lines = refused.map((name) => `${flagOf(name)} accepts ${flags[name]?.accepts}`);
+    throw new UsageError(lines.join("\n"));
   }
-  return text;
+  return values;
 }

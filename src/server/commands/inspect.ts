@@ -1,121 +1,57 @@
-import { toJsonString } from "@bufbuild/protobuf";
-import { Client, Metadata } from "@grpc/grpc-js";
-import {
-  GetRecordResponseSchema,
-  InspectionService,
-  ListRecordsResponseSchema,
-  RecordState,
-} from "../../gen/payonce/idempotency/v1/inspection_pb.js";
-import { callUnary } from "../../grpc/client.js";
+import { optional, toggle, withDefault } from "../config/flags.js";
+import { anyText, oneOf, serverAddress } from "../config/schemas.js";
 import { serviceCredentials, tlsFlags } from "./client.js";
-import { addressFlag, type Command, type Flags, textFlag, UsageError } from "./command.js";
-import { recordLine, recordText } from "./inspect-text.js";
+import { command } from "./command.js";
 
-const DEFAULT_TARGET = "127.0.0.1:50051";
+const TARGET = "127.0.0.1:50051";
 const DEFAULT_OPERATION = "payonce.payments.v1.PaymentService/CreatePayment";
-const CALL_TIMEOUT_MS = 10_000;
 
-const states: ReadonlyMap<string, RecordState> = new Map([
-  ["executing", RecordState.EXECUTING],
-  ["held", RecordState.HELD],
-  ["completed", RecordState.COMPLETED],
-  ["expired", RecordState.EXPIRED],
-  ["released", RecordState.RELEASED],
-]);
-
-export const inspect: Command = {
+export const inspect = command({
+  name: "inspect",
   summary: "shows one key's record and its history, or lists records",
-  help: () => `  --key         the idempotency key whose record is shown; without it records are listed
-  --operation   the operation in the key's scope
-                (default for one key: ${DEFAULT_OPERATION})
-  --state       lists only records that are ${[...states.keys()].join(", ")}
-  --tenant      another tenant than the caller's own; takes the role global_operator
-  --target      the service to ask, host:port (default: ${DEFAULT_TARGET})
-  --token       an operator's bearer token, where the service wants one
-  --tls-ca-file who signed the service's certificate (PEM); without it TLS is not used
-  --tls-cert-file, --tls-key-file
-                an operator's client certificate and its key (PEM), where the service wants one
-  --json        prints JSON`,
-  options: {
-    key: { type: "string" },
-    operation: { type: "string" },
-    state: { type: "string" },
-    tenant: { type: "string" },
-    target: { type: "string" },
-    token: { type: "string" },
+  flags: {
+    key: optional("records are listed", {
+      meaning: "the idempotency key whose record is shown",
+      schema: anyText,
+    }),
+    operation: optional(`${DEFAULT_OPERATION} for one key, all for a list`, {
+      meaning: "the operation in the key's scope",
+      schema: anyText,
+    }),
+    state: optional("all", {
+      meaning: "lists only records in this state",
+      schema: oneOf(["executing", "held", "completed", "expired", "released"]),
+    }),
+    tenant: optional("the caller's own", {
+      meaning: "another tenant; takes the role global_operator",
+      schema: anyText,
+    }),
+    target: withDefault(TARGET, { meaning: "the service to ask", schema: serverAddress(TARGET) }),
+    token: optional("none", {
+      meaning: "an operator's bearer token, where the service wants one",
+      schema: anyText,
+    }),
     ...tlsFlags,
-    json: { type: "boolean" },
+    json: toggle("prints JSON"),
   },
   async run(flags) {
-    const target = addressFlag(flags, "target", DEFAULT_TARGET);
-    const client = new Client(target, await serviceCredentials(flags));
+    const { key, operation, state, tenant = "", target, token } = flags;
+    const credentials = await serviceCredentials(flags);
+    const { listRecords, openService, showRecord } = await import("./inspect-records.js");
+    const service = openService({ target, credentials, token });
+    const print = flags.json ? "JSON" : "text";
     try {
-      const show = flags.key === undefined ? listRecords : showRecord;
-      console.log(await show(client, flags));
+      const shown =
+        key === undefined
+          ? await listRecords(service, { filter: { tenant, operation, state }, print })
+          : await showRecord(service, {
+              name: { tenant, operation: operation ?? DEFAULT_OPERATION, idempotencyKey: key },
+              print,
+            });
+      console.log(shown);
       return 0;
     } finally {
-      client.close();
+      service.close();
     }
   },
-};
-
-async function showRecord(client: Client, flags: Flags): Promise<string> {
-  const { response, message } = await callUnary(client, {
-    method: InspectionService.method.getRecord,
-    request: {
-      name: {
-        tenant: textFlag(flags, "tenant", ""),
-        operation: textFlag(flags, "operation", DEFAULT_OPERATION),
-        idempotencyKey: textFlag(flags, "key", ""),
-      },
-    },
-    metadata: metadataOf(flags),
-    timeoutMs: CALL_TIMEOUT_MS,
-  });
-  if (response === undefined) {
-    throw new Error(message);
-  }
-  return flags.json === true
-    ? toJsonString(GetRecordResponseSchema, response, { prettySpaces: 2 })
-    : recordText(response);
-}
-
-async function listRecords(client: Client, flags: Flags): Promise<string> {
-  const { response, message } = await callUnary(client, {
-    method: InspectionService.method.listRecords,
-    request: {
-      tenant: textFlag(flags, "tenant", ""),
-      operation: textFlag(flags, "operation", ""),
-      state: stateOf(flags),
-    },
-    metadata: metadataOf(flags),
-    timeoutMs: CALL_TIMEOUT_MS,
-  });
-  if (response === undefined) {
-    throw new Error(message);
-  }
-  if (flags.json === true) {
-    return toJsonString(ListRecordsResponseSchema, response, { prettySpaces: 2 });
-  }
-  const more = response.nextPageToken === "" ? [] : ["... and older ones"];
-  const lines = response.records.map(recordLine);
-  return lines.length === 0 ? "no records" : [...lines, ...more].join("\n");
-}
-
-function stateOf(flags: Flags): RecordState {
-  const text = textFlag(flags, "state", "");
-  const state = text === "" ? RecordState.UNSPECIFIED : states.get(text);
-  if (state === undefined) {
-    throw new UsageError(`--state accepts ${[...states.keys()].join(", ")}`);
-  }
-  return state;
-}
-
-function metadataOf(flags: Flags): Metadata {
-  const metadata = new Metadata();
-  const token = textFlag(flags, "token", "");
-  if (token !== "") {
-    metadata.set("authorization", `Bearer ${token}`);
-  }
-  return metadata;
-}
+});

@@ -1,30 +1,37 @@
-import { openDatabase, readDeployment, startNewGeneration } from "../../stores/postgres/index.js";
-import { configFlags, configHelp, readConfig } from "../config.js";
-import { prepareDatabase } from "../dependencies.js";
-import { type Command, UsageError } from "./command.js";
+import { toggle } from "../config/flags.js";
+import { readConfig } from "../config.js";
+import { command, UsageError } from "./command.js";
+import { reportLostConnection } from "./lost-connection.js";
 
-export const migrate: Command = {
+export const migrate = command({
+  name: "migrate",
   summary: "brings the database at DATABASE_URL up to date",
-  help: () => `${configHelp(["databaseUrl"])}
-  --restored    the database was put back from a snapshot: makes every older copy in Redis void`,
-  options: { ...configFlags(["databaseUrl"]), restored: { type: "boolean" } },
-  async run(flags) {
-    const { databaseUrl } = readConfig({ flags });
+  settings: ["databaseUrl"],
+  flags: {
+    restored: toggle(
+      "the database was put back from a snapshot: makes every older copy in Redis void",
+    ),
+  },
+  async run({ restored }, given) {
+    const { databaseUrl } = readConfig({ flags: given });
     if (databaseUrl === undefined) {
       throw new UsageError(
         "DATABASE_URL names the database to migrate; payonce serve migrates a database of its own by itself",
       );
     }
-    const pool = openDatabase(databaseUrl, () => {});
+    const { openDatabase, readDeployment, startNewGeneration } = await import(
+      "../../stores/postgres/index.js"
+    );
+    const { prepareDatabase } = await import("../dependencies.js");
+    const pool = openDatabase(databaseUrl, reportLostConnection);
     try {
       const applied = await prepareDatabase(pool);
       console.log(applied.length === 0 ? "up to date" : `applied ${applied.join(", ")}`);
-      const read = flags.restored === true ? startNewGeneration : readDeployment;
-      const { id, generation } = await read(pool);
+      const { id, generation } = await (restored ? startNewGeneration : readDeployment)(pool);
       console.log(`deployment ${id}, generation ${generation}`);
       return 0;
     } finally {
       await pool.end();
     }
   },
-};
+});

@@ -1,23 +1,19 @@
 import { join } from "node:path";
-import { within } from "../../runtime/within.js";
-import { configFlags, configHelp, INSECURE_FLAG, readConfig, type SettingName } from "../config.js";
-import { exitAfter, untilStopped } from "../stop-signal.js";
-import type { Command } from "./command.js";
+import { toggle } from "../config/flags.js";
+import { readConfig } from "../config.js";
+import { command } from "./command.js";
 
-const SETTINGS: readonly SettingName[] = [
-  "sandboxListen",
-  "sandboxTokenFile",
-  "dataDir",
-  "shutdownTimeoutMs",
-];
-
-export const sandbox: Command = {
+export const sandbox = command({
+  name: "sandbox",
   summary: "runs the sandbox processor alone",
-  help: () => `${configHelp(SETTINGS)}
-  --${INSECURE_FLAG}  lets it listen beyond loopback, without TLS and authentication`,
-  options: { ...configFlags(SETTINGS), [INSECURE_FLAG]: { type: "boolean" } },
-  async run(flags) {
-    const config = readConfig({ flags });
+  settings: ["sandboxListen", "sandboxTokenFile", "dataDir", "shutdownTimeoutMs"],
+  flags: {
+    insecure: toggle("lets it listen beyond loopback, without TLS and authentication"),
+  },
+  async run(_, given) {
+    const config = readConfig({ flags: given });
+    const { within } = await import("../../runtime/within.js");
+    const { exitAfter, untilStopped } = await import("../stop-signal.js");
     const stopped = untilStopped(); // before anybody is told that it runs, and may stop it
     const { startConfiguredSandbox } = await import("../../dev-servers/start-sandbox.js");
     const running = await startConfiguredSandbox({
@@ -28,6 +24,6 @@ export const sandbox: Command = {
     });
     await stopped;
     const hasClosed = await within(running.close(), config.shutdownTimeoutMs);
-    exitAfter(hasClosed ? "drained" : "left behind");
+    return exitAfter(hasClosed ? "drained" : "left behind");
   },
-};
+});

@@ -1,29 +1,35 @@
-import { configFlags, configHelp, readConfig } from "../config.js";
-import { firstCall, variablesOf } from "../first-call.js";
-import { createLogger, logGrpc } from "../log.js";
-import { startService } from "../service.js";
-import { exitAfter, untilStopped } from "../stop-signal.js";
-import type { Command } from "./command.js";
+import { settingNames } from "../config/settings.js";
+import { insecureFlags, readConfig } from "../config.js";
+import { command } from "./command.js";
 
-export const serve: Command = {
+export const serve = command({
+  name: "serve",
   summary: "runs the payment service",
-  help: configHelp,
-  options: configFlags(),
-  async run(flags) {
-    const config = readConfig({ flags });
+  settings: settingNames,
+  flags: insecureFlags,
+  async run(_, given) {
+    const config = readConfig({ flags: given });
+    const { firstCall, variablesOf } = await import("../first-call.js");
+    const { createLogger, logGrpc } = await import("../log.js");
+    const { startService } = await import("../service.js");
+    const { exitAfter, untilStopped } = await import("../stop-signal.js");
     const log = createLogger(config.logLevel);
     logGrpc(log);
     const service = await startService({ config, log });
     const stopped = untilStopped(); // before anybody is told that it runs, and may stop it
-    console.log(readyMessage(service.summary, firstCall(config, service.grpcAddress)));
+    const call = firstCall(config, service.grpcAddress);
+    console.log(readyMessage(service.summary, call, variablesOf(call)));
     await stopped;
     log.info("stopping: no new calls, those under way are finished");
-    exitAfter(await service.close());
+    return exitAfter(await service.close());
   },
-};
+});
 
-function readyMessage(summary: readonly string[], call: string): string {
-  const variables = variablesOf(call);
+function readyMessage(
+  summary: readonly string[],
+  call: string,
+  variables: readonly string[],
+): string {
   return `payonce is ready
 ${indented(summary)}
 

@@ -1,73 +1,71 @@
 import { Code } from "../../idempotency/code.js";
-import { parseAddress } from "../config/address.js";
-import { createProgressBar } from "../storm/progress.js";
-import { type StormReport, storm as sendStorm } from "../storm/storm.js";
+import { optional, withDefault } from "../config/flags.js";
+import { anyText, count, serverAddress, serverAddresses } from "../config/schemas.js";
+import type { StormReport } from "../storm/storm.js";
 import { serviceCredentials, tlsFlags } from "./client.js";
-import {
-  addressFlag,
-  type Command,
-  type Flags,
-  numberFlag,
-  textFlag,
-  UsageError,
-} from "./command.js";
+import { command, UsageError } from "./command.js";
 
-const DEFAULT_TARGET = "127.0.0.1:50051";
-const DEFAULT_PROCESSOR = "127.0.0.1:50061";
+const PROCESSOR = "127.0.0.1:50061";
+const MOST_CALLS = 100_000;
+const KEYS = 10;
 
-export const storm: Command = {
+export const storm = command({
+  name: "storm",
   summary: "sends many concurrent duplicates and counts what the processor did",
-  help: () => `  --target          services to spread the calls over, host:port with commas between them
-                    (default: ${DEFAULT_TARGET})
-  --processor       the sandbox processor whose journal is read (default: ${DEFAULT_PROCESSOR})
-  --calls           how many calls at once (default: 1000)
-  --keys            over how many keys (default: 10)
-  --payment-method  a token of the sandbox processor (default: tok_visa)
-  --token           a bearer token, where the service wants one
-  --tls-ca-file     who signed the services' certificate (PEM); without it TLS is not used
-  --tls-cert-file, --tls-key-file
-                    a client certificate and its key (PEM), where the services want one
-  --timeout-seconds how long callers keep retrying (default: 120)
-
-Exits with 1 unless every key had exactly one effect and every caller got its key's answer.`,
-  options: {
-    target: { type: "string" },
-    processor: { type: "string" },
-    calls: { type: "string" },
-    keys: { type: "string" },
-    "payment-method": { type: "string" },
-    token: { type: "string" },
+  flags: {
+    target: withDefault("127.0.0.1:50051", {
+      meaning: "services to spread the calls over",
+      schema: serverAddresses,
+    }),
+    processor: withDefault(PROCESSOR, {
+      meaning: "the sandbox processor whose journal is read",
+      schema: serverAddress(PROCESSOR),
+    }),
+    calls: withDefault("1000", { meaning: "how many calls at once", schema: count(1, MOST_CALLS) }),
+    keys: optional(`${KEYS}, at most one for each call`, {
+      meaning: "over how many keys; at most --calls",
+      schema: count(1, MOST_CALLS),
+    }),
+    paymentMethod: withDefault("tok_visa", {
+      meaning: "a token of the sandbox processor",
+      schema: anyText,
+    }),
+    token: optional("none", {
+      meaning: "a bearer token, where the service wants one",
+      schema: anyText,
+    }),
     ...tlsFlags,
-    "timeout-seconds": { type: "string" },
+    timeoutSeconds: withDefault("120", {
+      meaning: "how long callers keep retrying",
+      schema: count(1, 86_400),
+    }),
   },
+  notes: `
+Exits with 1 unless every key had exactly one effect and every caller got its key's answer.`,
   async run(flags) {
-    const calls = numberFlag(flags, "calls", { otherwise: 1_000, min: 1, max: 100_000 });
-    const keys = numberFlag(flags, "keys", { otherwise: Math.min(10, calls), min: 1, max: calls });
-    const { token } = flags;
+    const { target, processor, calls, paymentMethod, token, timeoutSeconds } = flags;
+    const keys = flags.keys ?? Math.min(KEYS, calls);
+    if (keys > calls) {
+      throw new UsageError(`--keys accepts a whole number from 1 to ${calls}`);
+    }
+    const credentials = await serviceCredentials(flags);
+    const { storm: sendStorm } = await import("../storm/storm.js");
+    const { createProgressBar } = await import("../storm/progress.js");
     const report = await sendStorm({
-      targets: targetsOf(flags),
-      credentials: await serviceCredentials(flags),
-      processor: addressFlag(flags, "processor", DEFAULT_PROCESSOR),
+      targets: target,
+      credentials,
+      processor,
       calls,
       keys,
-      paymentMethod: textFlag(flags, "payment-method", "tok_visa"),
-      ...(typeof token === "string" ? { token } : {}),
-      timeoutMs:
-        1_000 * numberFlag(flags, "timeout-seconds", { otherwise: 120, min: 1, max: 86_400 }),
+      paymentMethod,
+      ...(token === undefined ? {} : { token }),
+      timeoutMs: 1_000 * timeoutSeconds,
       onProgress: createProgressBar(process.stderr),
     });
     console.log(reportText(report));
     return report.problems.length === 0 ? 0 : 1;
   },
-};
-
-function targetsOf(flags: Flags): readonly string[] {
-  const targets = textFlag(flags, "target", DEFAULT_TARGET).split(",");
-  if (!targets.every((target) => parseAddress(target) !== undefined)) {
-    throw new UsageError("--target accepts host:port, several with commas between them");
-  }
-  return targets;
-}
+});
 
 const codeNames: ReadonlyMap<number, string> = new Map(
   Object.entries(Code).map(([name, code]) => [code, name]),

@@ -1,11 +1,11 @@
 import { sendableMs } from "../../payments/key-window.js";
 import { isLoopback } from "./address.js";
-import { type Config, INSECURE_OPERATOR_FLAG, type SettingName } from "./settings.js";
+import type { Config, SettingName } from "./settings.js";
 
 /** A rule about several settings at once. */
 interface Check {
   /** The setting, or the flag, that a violation is reported under. */
-  readonly subject: SettingName | typeof INSECURE_OPERATOR_FLAG;
+  readonly subject: SettingName | "insecureOperator";
   /** The rule is asked only where all of these were accepted. */
   readonly reads: readonly SettingName[];
   readonly holds: (config: Config) => boolean;
@@ -60,7 +60,7 @@ const checks: readonly Check[] = [
   {
     // Whoever can reach the service could end any key. With authentication the
     // flag would say nothing: everybody has the role of a token or a certificate.
-    subject: INSECURE_OPERATOR_FLAG,
+    subject: "insecureOperator",
     reads: ["grpcListen", "httpListen", "authTokensFile", "tlsClientCaFile"],
     holds: ({ insecureOperator, grpcListen, httpListen, authTokensFile, tlsClientCaFile }) =>
       !insecureOperator ||

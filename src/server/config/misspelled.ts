@@ -1,10 +1,11 @@
-import { type SettingName, settingNames, settings } from "./settings.js";
+import { distance as editDistance } from "fastest-levenshtein";
+import { type SettingName, settingNames, variableOf } from "./settings.js";
 
 /** A name of the environment that is no setting, though somebody may have meant one. */
 export interface Misspelling {
   readonly name: string;
-  /** The variable that was probably meant. */
-  readonly intended: string;
+  /** The setting that was probably meant. */
+  readonly intended: SettingName;
   /** Whether the start goes on without it. */
   readonly effect: "stops" | "warns";
 }
@@ -46,35 +47,31 @@ const OUR_PREFIX = /^PAYONCE_/;
 
 /** What was probably meant by a name that is no setting; undefined where nothing of ours was. */
 export function misspelling(name: string): Misspelling | undefined {
-  const variables = settingNames.map((setting) => settings[setting].variable);
-  if (variables.includes(name)) {
+  const candidates = settingNames
+    .map((intended) => ({ intended, edits: editsTo(variableOf(intended), name) }))
+    .sort((one, other) => one.edits - other.edits);
+  const [nearest] = candidates;
+  if (nearest === undefined || nearest.edits === Infinity || isSetting(name)) {
     return undefined;
   }
-  const [nearest] = settingNames
-    .map((setting) => ({ setting, distance: distanceTo(settings[setting].variable, name) }))
-    .filter(({ distance }) => distance !== undefined)
-    .sort((one, other) => Number(one.distance) - Number(other.distance));
-  if (nearest === undefined) {
-    return undefined;
-  }
-  const stops = STOPPING.has(nearest.setting) && !INJECTED.test(name);
-  return {
-    name,
-    intended: settings[nearest.setting].variable,
-    effect: stops ? "stops" : "warns",
-  };
+  const stops = STOPPING.has(nearest.intended) && !INJECTED.test(name);
+  return { name, intended: nearest.intended, effect: stops ? "stops" : "warns" };
 }
 
-/** How far a name is from a variable of ours; undefined where it is another program's. */
-function distanceTo(variable: string, name: string): number | undefined {
+function isSetting(name: string): boolean {
+  return settingNames.some((setting) => variableOf(setting) === name);
+}
+
+/** How many edits make a name a variable of ours; infinitely many where it is another program's. */
+function editsTo(variable: string, name: string): number {
   if (name === "PORT") {
-    return variable === "HTTP_LISTEN" ? 0 : undefined;
+    return variable === "HTTP_LISTEN" ? 0 : Infinity;
   }
   const plain = name.replace(OUR_PREFIX, "");
   const edits = editDistance(plain, variable);
   return edits <= MOST_EDITS || hasWordLeftOut(plain, variable) || isSameAddress(plain, variable)
     ? edits
-    : undefined;
+    : Infinity;
 }
 
 /**
@@ -113,20 +110,4 @@ function isSameAddress(one: string, other: string): boolean {
     one.split("_").length === 2 &&
     ADDRESS_WORDS.test(form ?? "")
   );
-}
-
-/** How many characters to insert, delete or replace to make one text the other (Levenshtein). */
-function editDistance(from: string, to: string): number {
-  let previous = Array.from({ length: to.length + 1 }, (_, column) => column);
-  for (const [row, character] of [...from].entries()) {
-    const current = [row + 1];
-    for (const [column, wanted] of [...to].entries()) {
-      const replaced = (previous[column] ?? 0) + (character === wanted ? 0 : 1);
-      const deleted = (previous[column + 1] ?? 0) + 1;
-      const inserted = (current[column] ?? 0) + 1;
-      current.push(Math.min(replaced, deleted, inserted));
-    }
-    previous = current;
-  }
-  return previous.at(-1) ?? 0;
 }

@@ -19,7 +19,7 @@ export function createProgressBar(stream: NodeJS.WriteStream) {
   };
 }
 
-export function barLine({ answered, calls, attempts }: StormProgress): string {
+function barLine({ answered, calls, attempts }: StormProgress): string {
   const filled = Math.floor((answered / calls) * WIDTH);
   const bar = "#".repeat(filled).padEnd(WIDTH, "-");
   return `[${bar}] ${answered}/${calls} answered, ${attempts - answered} retries`;

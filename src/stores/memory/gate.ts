@@ -80,11 +80,9 @@ export function memoryGate<Transaction>({
 
   /** One out for each one in keeps holders that never ended from piling up. */
   function forgetOldest(nowMs: number): void {
-    for (const [key, { untilMs }] of holders) {
-      if (untilMs <= nowMs) {
-        holders.delete(key);
-      }
-      return;
+    const [oldest] = holders;
+    if (oldest !== undefined && oldest[1].untilMs <= nowMs) {
+      holders.delete(oldest[0]);
     }
   }
 

@@ -43,6 +43,8 @@ const REOPENED = "by the same request, as the key was free for it again";
 
 export interface MemoryStoreOptions {
   readonly clock?: Clock;
+  /** A unique id for each claim that is taken over. */
+  readonly newClaimId?: () => string;
   /** Where it keeps what it holds. Default: nowhere else. */
   readonly state?: MemoryState;
 }
@@ -58,6 +60,7 @@ export function emptyMemoryState(): MemoryState {
  */
 export function createMemoryStore({
   clock = systemClock,
+  newClaimId = randomUUID,
   state = emptyMemoryState(),
 }: MemoryStoreOptions = {}): IdempotencyStore {
   const { records } = state;
@@ -269,7 +272,7 @@ export function createMemoryStore({
         .map(({ record }) => record)
         .map((record) => ({
           claim: takeOver(record, {
-            claimId: randomUUID(),
+            claimId: newClaimId(),
             leaseMs,
             event: { type: "taken_over", detail: "by recovery" },
           }),
@@ -295,7 +298,7 @@ export function createMemoryStore({
       }
       const event = { type: "resolved", detail: reason } as const;
       return {
-        claim: takeOver(record, { claimId: randomUUID(), leaseMs, event }),
+        claim: takeOver(record, { claimId: newClaimId(), leaseMs, event }),
         request: record.request,
       };
     },

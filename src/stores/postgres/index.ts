@@ -1,9 +1,10 @@
+export type { Migration } from "../../runtime/migrations.js";
 export { inTransaction } from "../../runtime/transaction.js";
 export type { FirstClaim, FirstWork } from "./claims.js";
 export { assertDurable, type DatabaseOptions, openDatabase } from "./database.js";
 export { type Deployment, readDeployment, startNewGeneration } from "./deployment.js";
 export { migrate, pendingMigrations } from "./migrate.js";
-export { idempotencyMigrations, type Migration } from "./migrations.js";
+export { idempotencyMigrations } from "./migrations.js";
 export {
   type Act,
   createOperatorActs,

@@ -1,6 +1,7 @@
+import { createHash } from "node:crypto";
 import type { Pool, PoolClient } from "pg";
+import type { Migration } from "../../runtime/migrations.js";
 import { inTransaction } from "../../runtime/transaction.js";
-import type { Migration } from "./migrations.js";
 
 /** Any number that no other program locks: the ASCII codes of "payonce" cut to 32 bits. */
 const MIGRATION_LOCK = 0x7061796f;
@@ -8,7 +9,8 @@ const MIGRATION_LOCK = 0x7061796f;
 /**
  * Brings the schema up to date and returns the names of what it applied. Any
  * number of processes may call it at once; each migration is applied once.
- * @throws if a migration fails; nothing of it is applied then.
+ * @throws if a migration fails, or is not what was applied under its name;
+ *   nothing is applied then.
  */
 export function migrate(pool: Pool, migrations: readonly Migration[]): Promise<readonly string[]> {
   return inTransaction(pool, async (client) => {
@@ -16,12 +18,28 @@ export function migrate(pool: Pool, migrations: readonly Migration[]): Promise<r
     await client.query("SELECT pg_advisory_xact_lock($1)", [MIGRATION_LOCK]);
     await client.query(`CREATE TABLE IF NOT EXISTS schema_migrations (
       name text PRIMARY KEY, apply_time timestamptz NOT NULL DEFAULT clock_timestamp())`);
-    const applied = await appliedNames(client);
-    const pending = migrations.filter(({ name }) => !applied.has(name));
-    for (const { name, sql } of pending) {
-      await client.query(sql);
-      await client.query("INSERT INTO schema_migrations (name) VALUES ($1)", [name]);
+    // Older builds kept none, and go on beside this one.
+    await client.query("ALTER TABLE schema_migrations ADD COLUMN IF NOT EXISTS checksum text");
+    const checksums = await appliedChecksums(client);
+    const edited = migrations.find(
+      (migration) =>
+        (checksums.get(migration.name) ?? checksumOf(migration)) !== checksumOf(migration),
+    );
+    if (edited !== undefined) {
+      throw new Error(
+        `the migration ${edited.name} is not the one that this database has applied; a change of the schema takes a new migration`,
+      );
     }
+    const pending = migrations.filter(({ name }) => !checksums.has(name));
+    for (const { sql } of pending) {
+      await client.query(sql);
+    }
+    await client.query(
+      `INSERT INTO schema_migrations (name, checksum) SELECT * FROM unnest($1::text[], $2::text[])
+       ON CONFLICT (name) DO UPDATE SET checksum = excluded.checksum
+       WHERE schema_migrations.checksum IS NULL`,
+      [migrations.map(({ name }) => name), migrations.map(checksumOf)],
+    );
     return pending.map(({ name }) => name);
   });
 }
@@ -38,7 +56,19 @@ export async function pendingMigrations(
   return migrations.map(({ name }) => name).filter((name) => !applied.has(name));
 }
 
-async function appliedNames(client: Pool | PoolClient): Promise<ReadonlySet<string>> {
-  const { rows } = await client.query<{ name: string }>("SELECT name FROM schema_migrations");
+async function appliedNames(pool: Pool): Promise<ReadonlySet<string>> {
+  const { rows } = await pool.query<{ name: string }>("SELECT name FROM schema_migrations");
   return new Set(rows.map(({ name }) => name));
+}
+
+async function appliedChecksums(client: PoolClient): Promise<ReadonlyMap<string, string | null>> {
+  const { rows } = await client.query<{ name: string; checksum: string | null }>(
+    "SELECT name, checksum FROM schema_migrations",
+  );
+  return new Map(rows.map(({ name, checksum }) => [name, checksum]));
+}
+
+/** Line endings do not count: git may have changed them. */
+function checksumOf({ sql }: Migration): string {
+  return createHash("sha256").update(sql.replaceAll("\r\n", "\n")).digest("hex");
 }

@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import type { Redis } from "ioredis";
 import { type Clock, systemClock } from "../../idempotency/clock.js";
 import type { Outcome } from "../../idempotency/outcome.js";
@@ -44,6 +45,8 @@ export interface RedisGateOptions<Transaction> {
   readonly clock?: Clock;
   /** Calls back soon, after what has just arrived. Default `setImmediate`. */
   readonly soon?: (callback: () => void) => void;
+  /** A name for this process that no other has. Default: a random UUID. */
+  readonly newName?: () => string;
   readonly onEvent?: (event: RedisGateEvent) => void;
 }
 
@@ -69,7 +72,7 @@ export function redisGate<Transaction>(
   options: RedisGateOptions<Transaction>,
 ): IdempotencyStore<Transaction> {
   const { nodes, namespace, copyTtlMs, memoryBytes, clock = systemClock } = options;
-  const { soon = setImmediate, onEvent = () => {} } = options;
+  const { soon = setImmediate, newName = randomUUID, onEvent = () => {} } = options;
   if (nodes.length === 0) {
     throw new RangeError("nodes must name at least one Redis node");
   }
@@ -78,7 +81,7 @@ export function redisGate<Transaction>(
   const recent = createRecentAnswers({ namespace, clock, maxBytes: memoryBytes });
   const copies = createCachedOutcomes(options);
   const batches = createNodeBatches({ nodes, clock, soon });
-  const locks = createLocks({ nodeCount: nodes.length, batches, clock });
+  const locks = createLocks({ nodeCount: nodes.length, batches, clock, processName: newName() });
   const coalescedClaims = createCoalescedClaims();
   const firstSeen = createFirstSeen(clock.nowMs);
   const owned = new WeakMap<Claim, OwnedLock>();

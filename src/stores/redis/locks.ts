@@ -1,4 +1,3 @@
-import { randomUUID } from "node:crypto";
 import type { Clock } from "../../idempotency/clock.js";
 import { createExecutingLocks } from "./executing-locks.js";
 import { type LockReply, type LockRequest, type OwnedLock, requestLock } from "./lock-request.js";
@@ -23,10 +22,11 @@ export function createLocks(on: {
   readonly nodeCount: number;
   readonly batches: NodeBatches;
   readonly clock: Clock;
+  /** Unique among all processes. */
+  readonly processName: string;
 }): Locks {
-  const { batches, clock } = on;
+  const { batches, clock, processName } = on;
   // A random name and a number: unique, without random bytes for each claim.
-  const processName = randomUUID();
   let claims = 0;
   const executing = createExecutingLocks({
     clock,

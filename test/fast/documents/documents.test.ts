@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
-import { settingNames, settings } from "../../../src/server/config/settings.js";
+import { settingNames, settings, variableOf } from "../../../src/server/config/settings.js";
 import { createMetrics } from "../../../src/server/metrics.js";
 
 const PROJECT = fileURLToPath(new URL("../../..", import.meta.url));
@@ -25,8 +25,8 @@ describe("docs/operations.md", () => {
 
   it("names every setting with its default and its meaning, as --help does", () => {
     const expected = settingNames.map((name) => {
-      const { variable, otherwise, meaning } = settings[name];
-      return `| \`${variable}\` | ${otherwise.text} | ${meaning} |`;
+      const { otherwise, meaning } = settings[name];
+      return `| \`${variableOf(name)}\` | ${otherwise} | ${meaning} |`;
     });
     expect(tableRows(text, "Configuration")).toEqual(expected);
   });

@@ -1,5 +1,6 @@
 import { expect, it } from "vitest";
-import { cutPage, readPage } from "../../../src/payments/paging.js";
+import { readPage } from "../../../src/payments/paging.js";
+import { cutPage } from "../../../src/runtime/paging.js";
 import { refusalOf } from "./refusal.js";
 
 const filter = ["payments", "acme", "order-1", ""];

@@ -22,7 +22,7 @@ describe("who may do what", () => {
     expect(lines({})).toEqual([
       expect.stringMatching(/^anybody on this machine may charge, .*; nobody is an operator$/),
     ]);
-    expect(lines({}, LOOPBACK, { "insecure-operator": true })).toEqual([
+    expect(lines({}, LOOPBACK, { insecureOperator: true })).toEqual([
       expect.stringMatching(
         /^anybody on this machine .* and end its keys \(--insecure-operator\)$/,
       ),

@@ -1,10 +1,8 @@
-import { parseArgs } from "node:util";
 import { describe, expect, it, vi } from "vitest";
+import { serve } from "../../../src/server/commands/serve.js";
 import {
   ConfigError,
   type ConfigSources,
-  configFlags,
-  configHelp,
   configWarnings,
   formatAddress,
   readConfig,
@@ -271,7 +269,7 @@ describe("secrets and paths", () => {
 
 describe("flags", () => {
   function parse(...args: string[]) {
-    return parseArgs({ args, options: configFlags() }).values;
+    return serve.parseOptions(args) && serve.opts();
   }
 
   it("beat the environment", () => {
@@ -292,9 +290,8 @@ describe("flags", () => {
 
   it("exist for every variable", () => {
     const names = VARIABLES.map((variable) => variable.toLowerCase().replaceAll("_", "-"));
-    expect(Object.keys(configFlags()).sort()).toEqual(
-      [...names, "insecure", "insecure-operator"].sort(),
-    );
+    const flags = serve.options.map(({ long }) => long?.slice("--".length));
+    expect(flags.sort()).toEqual([...names, "insecure", "insecure-operator"].sort());
   });
 
   it("leaves flags of a command's own alone", () => {
@@ -374,7 +371,7 @@ describe("rules about several settings", () => {
   });
 
   it("everybody may be an operator only on loopback and without authentication", () => {
-    const flags = { "insecure-operator": true };
+    const flags = { insecureOperator: true };
     expect(read({}).insecureOperator).toBe(false);
     expect(read({}, flags).insecureOperator).toBe(true);
     for (const env of [
@@ -475,7 +472,7 @@ describe("misspelled variables", () => {
     expect(configWarnings(read({ ...env, REDIS_URLS: "one", HTTP_LISTEN: "[::1]:80" }))).toEqual(
       [],
     );
-    expect(configWarnings(read(env, { "redis-urls": "one" }))).toHaveLength(1);
+    expect(configWarnings(read(env, { redisUrls: "one" }))).toHaveLength(1);
     const urls = { DATABASE_URL: "postgres://a/b", DATABASE_PUBLIC_URL: "postgres://c/b" };
     expect(problems(urls)).toEqual([]);
     expect(problems({ DATABASE_PUBLIC_URL: urls.DATABASE_PUBLIC_URL })).toHaveLength(1);
@@ -512,7 +509,7 @@ describe("misspelled variables", () => {
 describe("everything that is wrong", () => {
   it("is reported at once, one line each", () => {
     const attempt = () =>
-      read({ LOG_LEVEL: "loud", PROCESSOR_URI: "x", TLS_KEY_FILE: "k" }, { "grpc-listen": "here" });
+      read({ LOG_LEVEL: "loud", PROCESSOR_URI: "x", TLS_KEY_FILE: "k" }, { grpcListen: "here" });
     expect(attempt).toThrow(ConfigError);
     expect(attempt).toThrow(
       [
@@ -525,12 +522,12 @@ describe("everything that is wrong", () => {
   });
 });
 
-describe("configHelp", () => {
+describe("payonce serve --help", () => {
   it.each(VARIABLES)(
     "shows the flag of %s, its meaning, what it accepts and its default",
     (variable) => {
       const flag = `--${variable.toLowerCase().replaceAll("_", "-")}`;
-      expect(configHelp()).toMatch(
+      expect(serve.helpInformation()).toMatch(
         new RegExp(`^  ${flag} +\\S.*\n +accepts \\S.*\n +default: \\S.*$`, "m"),
       );
     },

@@ -46,9 +46,7 @@ async function installPackages(): Promise<void> {
   }
   await cp(join(HERE, "package.json"), join(payonce, "package.json"));
   await cp(join(HERE, "proto"), join(payonce, "proto"), { recursive: true });
-  await run(join(BIN, "tsc"), ["-p", "tsconfig.build.json", "--outDir", join(payonce, "dist")], {
-    cwd: HERE,
-  });
+  await run("node", ["scripts/build.mjs", "--outDir", join(payonce, "dist")], { cwd: HERE });
 }
 
 /** The orders example in a project of its own, with the two files that the page shows. */

@@ -207,7 +207,7 @@ export async function untilFinal(call: () => Promise<Reply>, first = call()): Pr
   }
 }
 
-export function isIndeterminate({ code }: Reply): boolean {
+function isIndeterminate({ code }: Reply): boolean {
   return code === Code.ABORTED || code === Code.UNAVAILABLE;
 }
 

@@ -1,4 +1,6 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import type { PoolClient } from "pg";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import {
   CaptureMethod,
@@ -118,6 +120,49 @@ describe("the ledger", () => {
     const response = await service.listLedgerEntries(request, readContext(tenant));
     return create(ListLedgerEntriesResponseSchema, response);
   };
+
+  it("misses no entry that commits late: a page to read on from waits for it", async () => {
+    const tenant = "late-commits";
+    const book = async (client: Pick<PoolClient, "query">, name: string) => {
+      await client.query(
+        `INSERT INTO payments (tenant, id, currency_code, amount, payment_method, capture_method,
+           merchant_reference, description, metadata, status, version, authorized, captured,
+           capturing, refunded, refunding, canceling, decline_code)
+         VALUES ($1, $2, 'EUR', 1, '', 'AUTOMATIC', '', '', '{}', 'CAPTURED', 1, 1, 1, 0, 0, 0, false, '')`,
+        [tenant, name],
+      );
+      await client.query(
+        `INSERT INTO operations (tenant, id, processor_key, payment_id, kind, minor_units, currency_code)
+         VALUES ($1, $2, $2, $2, 'create', 1, 'EUR')`,
+        [tenant, name],
+      );
+      await client.query(
+        `INSERT INTO ledger_entries (tenant, transaction_id, payment_id, account, currency_code, minor_units)
+         SELECT $1, $2, $2, account, 'EUR', minor_units
+         FROM (VALUES ('processor_receivable', 1), ('merchant_payable', -1)) AS e (account, minor_units)`,
+        [tenant, name],
+      );
+    };
+    const client = await payments.pool.connect();
+    try {
+      await client.query("BEGIN");
+      await book(client, "early");
+      await book(payments.pool, "late");
+      const reading = page({ pageSize: 1 }, tenant);
+      await expect(Promise.race([reading, sleep(500, "waits")])).resolves.toBe("waits");
+      await client.query("COMMIT");
+      const seen = [];
+      let response = await reading;
+      while (true) {
+        seen.push(...response.entries.map(({ paymentId }) => paymentId));
+        if (response.nextPageToken === "") break;
+        response = await page({ pageSize: 1, pageToken: response.nextPageToken }, tenant);
+      }
+      expect(seen).toEqual(["early", "early", "late", "late"]);
+    } finally {
+      client.release(true);
+    }
+  });
 
   it("comes in pages, in the order it was written", async () => {
     const first = await page({ pageSize: 7 });

@@ -41,7 +41,7 @@ export function sendOf(call: HeldCall, next: NextCall): Send | undefined {
 
 export type HeldKind = "create" | "capture" | "cancel" | "refund";
 
-export const methods: Readonly<Record<HeldKind, Method>> = {
+const methods: Readonly<Record<HeldKind, Method>> = {
   create: "CreatePayment",
   capture: "CapturePayment",
   cancel: "CancelPayment",

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Code } from "../../../src/idempotency/code.js";
+import { pageTokenOf } from "../../../src/runtime/paging.js";
 import { type Cluster, startCluster } from "../../support/cluster.js";
 import {
   openPayments,
@@ -45,6 +46,18 @@ describe("what an operator asks that nobody can store", () => {
     expect(refusalOf(await client.listRecords(request))).toMatchObject(refusedFor(field));
   });
 
+  it("ListRecords refuses a token under other filters", async () => {
+    await client.createPayment(paymentOf("tok_visa"), "inspected too");
+    const { response } = await client.listRecords({ pageSize: 1 });
+    const pageToken = response?.nextPageToken ?? "";
+    const refused = await client.listRecords({ pageSize: 1, pageToken, operation: OPERATION });
+    expect(refusalOf(refused)).toMatchObject(refusedFor("page_token"));
+    const next = await client.listRecords({ pageSize: 1, pageToken });
+    expect(next.response?.records.map(({ idempotencyKey }) => idempotencyKey)).toEqual([
+      "inspected",
+    ]);
+  });
+
   it.each([
     ["name.operation", { operation: NUL, idempotencyKey: "inspected" }],
     ["name.idempotency_key", { operation: OPERATION, idempotencyKey: NUL }],
@@ -75,6 +88,8 @@ describe("what an operator asks that nobody can store", () => {
   });
 });
 
+/** A token of the right filter, with a place in it that no record has. */
 function pageToken(time: string): string {
-  return Buffer.from(`${time} ${"0".repeat(64)}`).toString("base64url");
+  const place = Buffer.from(`${time} ${"0".repeat(64)}`).toString("base64url");
+  return pageTokenOf(place, ["records", "default", "", ""]);
 }

@@ -92,6 +92,42 @@ describe("the schema", () => {
     });
   });
 
+  it("refuses a migration that was edited after it was applied, by its name", async () => {
+    await onEmptyDatabase((url) =>
+      withPool(url, async (own) => {
+        await migrate(own, idempotencyMigrations);
+        const [first, ...later] = idempotencyMigrations;
+        const edited = { name: first?.name ?? "", sql: `${first?.sql}-- edited\n` };
+        const next = { name: "next", sql: "CREATE TABLE next ()" };
+        await expect(migrate(own, [edited, ...later, next])).rejects.toThrow(edited.name);
+        expect(await pendingMigrations(own, [next])).toEqual(["next"]);
+        const windows = { name: edited.name, sql: first?.sql.replaceAll("\n", "\r\n") ?? "" };
+        expect(await migrate(own, [windows, ...later, next])).toEqual(["next"]);
+      }),
+    );
+  });
+
+  it("of builds that kept no checksums goes on, with nothing applied twice", async () => {
+    await onEmptyDatabase((url) =>
+      withPool(url, async (own) => {
+        await migrate(own, idempotencyMigrations.slice(0, 2));
+        await own.query("ALTER TABLE schema_migrations DROP COLUMN checksum");
+        const rest = idempotencyMigrations.slice(2).map(({ name }) => name);
+        expect(await migrate(own, idempotencyMigrations)).toEqual(rest);
+        // One of those builds, beside this one.
+        const older = { name: "older", sql: "CREATE TABLE older ()" };
+        await own.query(
+          "CREATE TABLE older (); INSERT INTO schema_migrations (name) VALUES ('older')",
+        );
+        expect(await migrate(own, [...idempotencyMigrations, older])).toEqual([]);
+        const { rows } = await own.query("SELECT 1 FROM schema_migrations WHERE checksum IS NULL");
+        expect(rows).toEqual([]);
+        const edited = { ...older, sql: "CREATE TABLE older (id text)" };
+        await expect(migrate(own, [edited])).rejects.toThrow("older");
+      }),
+    );
+  });
+
   it("is as it was after a migration that fails", async () => {
     await onEmptyDatabase((url) =>
       withPool(url, async (own) => {

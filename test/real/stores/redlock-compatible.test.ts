@@ -201,7 +201,12 @@ describe("redlock and ours that want one lock again and again", () => {
     );
     await Promise.all(clients.map((node) => once(node, "ready")));
     const batches = createNodeBatches({ nodes: clients, clock: systemClock, soon: setImmediate });
-    const locks = createLocks({ nodeCount: clients.length, batches, clock: systemClock });
+    const locks = createLocks({
+      nodeCount: clients.length,
+      batches,
+      clock: systemClock,
+      processName: randomUUID(),
+    });
     const holders = new Set<string>();
     const wins = { ours: 0, redlock: 0 };
 

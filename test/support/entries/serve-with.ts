@@ -1,12 +1,16 @@
-import { parseArgs } from "node:util";
-import { configFlags, readConfig } from "../../../src/server/config.js";
+import { Command } from "commander";
+import { optionOf } from "../../../src/server/config/flags.js";
+import { settingNames, settings } from "../../../src/server/config/settings.js";
+import { readConfig } from "../../../src/server/config.js";
 import { createLogger } from "../../../src/server/log.js";
 import { type ServiceOptions, startService } from "../../../src/server/service.js";
 import { exitAfter, untilStopped } from "../../../src/server/stop-signal.js";
 
 /** Runs the service with parts of it replaced, and says so as `payonce serve` does. */
 export async function serveWith(replaced: Omit<ServiceOptions, "config" | "log">): Promise<void> {
-  const { values: flags } = parseArgs({ args: process.argv.slice(3), options: configFlags() });
+  const command = new Command();
+  for (const name of settingNames) command.addOption(optionOf(name, settings[name]));
+  const flags = command.parse(process.argv.slice(3), { from: "user" }).opts();
   const config = readConfig({ flags });
   const service = await startService({ config, log: createLogger(config.logLevel), ...replaced });
   const stopped = untilStopped();

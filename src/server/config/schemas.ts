@@ -1,0 +1,197 @@
+import * as v from "valibot";
+import { type Address, formatAddress, parseAddress } from "./address.js";
+
+/** Turns the text of a setting or of a flag into its value. Its description continues "accepts ...". */
+export type SettingSchema<Value = unknown> = v.GenericSchema<string, Value>;
+
+/** A schema with words for what it accepts, which stand for all of its own messages. */
+function accepting<Value>(accepts: string, schema: SettingSchema<Value>): SettingSchema<Value> {
+  return v.pipe(schema, v.description(accepts));
+}
+
+/** A schema by a function that answers `undefined` to what is not accepted. */
+function parsedBy<Value>(parse: (text: string) => Value | undefined): SettingSchema<Value> {
+  return v.pipe(
+    v.string(),
+    v.rawTransform(({ dataset, addIssue, NEVER }) => {
+      const value = parse(dataset.value);
+      if (value !== undefined) {
+        return value;
+      }
+      addIssue();
+      return NEVER;
+    }),
+  );
+}
+
+const unitsMs: ReadonlyMap<string, number> = new Map([
+  ["ms", 1],
+  ["s", 1_000],
+  ["m", 60_000],
+  ["h", 3_600_000],
+  ["d", 86_400_000],
+]);
+
+const DURATION = /^(?<count>\d+)(?<unit>[a-z]*)$/;
+
+function durationMs(text: string): number {
+  const { count, unit } = DURATION.exec(text)?.groups ?? {};
+  return Number(count) * (unitsMs.get(unit || "ms") ?? Number.NaN);
+}
+
+function within(from: number, to: number, toNumber: (text: string) => number) {
+  return v.pipe(
+    v.string(),
+    v.transform(toNumber),
+    v.number(), // NaN is none
+    v.minValue(from),
+    v.maxValue(to),
+  );
+}
+
+/** A duration within bounds that are written as a user would write them. In milliseconds. */
+export function duration(from: string, to: string): SettingSchema<number> {
+  return accepting(
+    `a duration from ${from} to ${to}, in milliseconds or with a unit (ms, s, m, h, d)`,
+    within(durationMs(from), durationMs(to), durationMs),
+  );
+}
+
+/** An amount of memory. In MiB. */
+export function mebibytes(from: number, to: number): SettingSchema<number> {
+  return wholeNumber("a whole number of MiB", from, to);
+}
+
+export function count(from: number, to: number): SettingSchema<number> {
+  return wholeNumber("a whole number", from, to);
+}
+
+function wholeNumber(what: string, from: number, to: number): SettingSchema<number> {
+  const toNumber = (text: string) => (/^\d+$/.test(text) ? Number(text) : Number.NaN);
+  return accepting(`${what} from ${from} to ${to}`, within(from, to, toNumber));
+}
+
+/** Where a server listens. */
+export const listenAddress = accepting(
+  "host:port, such as 127.0.0.1:50051 or [::1]:50051; port 0 picks a free one",
+  parsedBy(parseAddress),
+);
+
+/** Which processor is asked. */
+export type ProcessorTarget =
+  | { readonly kind: "remote"; readonly address: Address }
+  /** Approves within this process, at once. */
+  | { readonly kind: "instant" };
+
+export const processorTarget = accepting(
+  "host:port, grpc://host:port, or instant:",
+  parsedBy<ProcessorTarget>((text) => {
+    if (text === "instant:") {
+      return { kind: "instant" };
+    }
+    const address = parseAddress(text.replace(/^grpc:\/\//, ""));
+    return address === undefined || address.port === 0 ? undefined : { kind: "remote", address };
+  }),
+);
+
+/** The URL of a database, as it was given. */
+export const postgresUrl = accepting(
+  "a URL such as postgres://user:password@host:5432/database",
+  // A "#" comes from a password that was not percent-encoded.
+  v.pipe(v.string(), v.url(), v.regex(/^postgres(ql)?:\/\/[^#]+$/)),
+);
+
+const REDIS_PORT = "6379";
+
+/** The URLs of independent Redis nodes. */
+export const redisUrls = accepting(
+  // One more node than an odd count survives no more failures.
+  "an odd number of different nodes with commas between them, each host:port, redis://... or rediss://...; localhost and 127.0.0.1 are one",
+  v.pipe(
+    commaSeparated(redisNode),
+    v.check((nodes) => nodes.length % 2 === 1),
+    v.check((nodes) => new Set(nodes.map(({ server }) => server)).size === nodes.length),
+    v.transform((nodes): readonly string[] => nodes.map(({ url }) => url)),
+  ),
+);
+
+/** Names that a server answers to, in lower case; an IPv6 address without brackets. */
+export const hostNames = accepting(
+  "host names or addresses with commas between them, without scheme and port",
+  commaSeparated((text) => parseAddress(`${text}:0`)?.host.toLowerCase()),
+);
+
+function commaSeparated<Item>(parse: (text: string) => Item | undefined) {
+  return parsedBy((text): readonly Item[] | undefined => {
+    const items = text.split(",").map((part) => parse(part.trim()));
+    const accepted = items.filter((item) => item !== undefined);
+    return accepted.length === items.length ? accepted : undefined;
+  });
+}
+
+// The databases of one server count as one node: they fail together.
+function redisNode(text: string): { readonly url: string; readonly server: string } | undefined {
+  const url = text.includes("://") ? text : `redis://${text}`;
+  if (!/^rediss?:/.test(url) || !URL.canParse(url)) {
+    return undefined;
+  }
+  const { hostname, port, pathname, search, hash } = new URL(url);
+  const address = parseAddress(`${hostname.toLowerCase()}:${port || REDIS_PORT}`);
+  const isPlain = /^(\/\d*)?$/.test(pathname) && search === "" && hash === "";
+  return address === undefined || address.port === 0 || !isPlain
+    ? undefined
+    : { url, server: formatAddress({ ...address, host: oneName(address.host) }) };
+}
+
+/** Names of this machine's own address. Other addresses of 127.0.0.0/8 may have servers of their own. */
+const OWN_NAMES: ReadonlySet<string> = new Set([
+  "localhost",
+  "127.0.0.1",
+  "::1",
+  "::ffff:7f00:1", // 127.0.0.1 as URL writes it in IPv6
+]);
+
+function oneName(host: string): string {
+  return OWN_NAMES.has(host) ? "localhost" : host;
+}
+
+/** The path of a file or a directory. */
+export function path(what: "file" | "directory"): SettingSchema<string> {
+  return accepting(`the path of a ${what}`, v.pipe(v.string(), v.nonEmpty(), v.excludes("\0")));
+}
+
+// RFC 2104, section 3: a key shorter than the hash's output weakens the HMAC.
+const SECRET_BYTES = 32;
+
+export const secret = accepting(
+  `at least ${SECRET_BYTES} bytes that nobody can guess`,
+  v.pipe(v.string(), v.minBytes(SECRET_BYTES)),
+);
+
+/** One of a few words. */
+export function oneOf<const Word extends string>(words: readonly Word[]): SettingSchema<Word> {
+  const schema = v.pipe(v.string(), v.picklist(words), v.metadata({ choices: words }));
+  return accepting(words.join(", "), schema);
+}
+
+/** Any text. */
+export const anyText: SettingSchema<string> = v.string();
+
+/** Where another server is, as it was given. */
+export function serverAddress(example: string): SettingSchema<string> {
+  return accepting(`host:port, such as ${example}`, v.pipe(v.string(), v.check(isAddress)));
+}
+
+/** Where several servers are, each as it was given. */
+export const serverAddresses: SettingSchema<readonly string[]> = accepting(
+  "host:port, several with commas between them",
+  v.pipe(
+    v.string(),
+    v.transform((text): readonly string[] => text.split(",")),
+    v.everyItem(isAddress),
+  ),
+);
+
+function isAddress(text: string): boolean {
+  return parseAddress(text) !== undefined;
+}
