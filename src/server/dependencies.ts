@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import type { Redis } from "ioredis";
 import type { Pool, PoolClient } from "pg";
 import type { IdempotencyStore } from "../idempotency/store.js";
 import { paymentMigrations } from "../payments/postgres/migrations.js";
@@ -15,7 +16,12 @@ import {
   openDatabase,
   watchDeployment,
 } from "../stores/postgres/index.js";
-import { connectRedisNodes, redisGate } from "../stores/redis/index.js";
+import {
+  connectRedisNodes,
+  fromRedlock,
+  type RedlockLike,
+  redisGate,
+} from "../stores/redis/index.js";
 import { type Config, formatAddress } from "./config.js";
 import { withErrorPrefix } from "./error-prefix.js";
 import { logDeploymentEvent } from "./event-log.js";
@@ -166,9 +172,19 @@ export async function openGatedStore(
     copyTtlMs,
     memoryBytes,
     onEvent: metrics.onGateEvent,
+    ...(config.redisLocks === "redlock" ? { locks: fromRedlock(await redlockOver(nodes)) } : {}),
     ...(secret === undefined ? {} : { secret }),
   });
-  return { value: gate, what: `Redlock over ${redis.what}` };
+  const locks = config.redisLocks === "redlock" ? "the redlock package" : "Redlock";
+  return { value: gate, what: `${locks} over ${redis.what}` };
+}
+
+/** Loaded only where it is used. Its errors, one for each node that is away, are the nodes' own. */
+async function redlockOver(nodes: readonly Redis[]): Promise<RedlockLike> {
+  const { default: Redlock } = await import("redlock");
+  const redlock = new Redlock(nodes);
+  redlock.on("error", () => {});
+  return redlock;
 }
 
 async function openRedis({

@@ -26,6 +26,13 @@ export interface ClusterOptions {
   readonly entry?: string;
 }
 
+let envOfAll: Readonly<Record<string, string>> = {};
+
+/** Gives the services of all clusters that this test file starts more of an environment. */
+export function useServiceEnv(env: Readonly<Record<string, string>>): void {
+  envOfAll = env;
+}
+
 /** The whole product on real processes: services, Redis nodes, Postgres and the processor. */
 export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   const { services: count, redisNodes: redisCount = 3, env = {} } = options;
@@ -44,6 +51,7 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
         DATA_DIR: join(dataDir, `service-${services.length}`),
         LOG_LEVEL: "warn",
         ...(redisCount === 0 ? {} : { REDIS_URLS: redisNodes.map(({ url }) => url).join(",") }),
+        ...envOfAll,
         ...env,
         ...more,
       },

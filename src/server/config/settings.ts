@@ -47,6 +47,10 @@ export const settings = {
       schema: redisUrls,
     },
   ),
+  redisLocks: withDefault("batched", {
+    meaning: "whose locks: batched (a quorum of its own) or redlock (the package)",
+    schema: oneOf(["batched", "redlock"]),
+  }),
   processorUrl: optional("a sandbox processor, started beside the service", {
     meaning: "the processor; instant: approves within the process, for benchmarks",
     schema: processorTarget,

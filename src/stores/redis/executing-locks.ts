@@ -20,24 +20,24 @@ export interface KeptLock extends Lock {
 }
 
 /** The locks of this process under which a call is executing, and nothing says so yet. */
-export interface ExecutingLocks {
-  add(lock: KeptLock): void;
+export interface ExecutingLocks<Kept extends KeptLock = KeptLock> {
+  add(lock: Kept): void;
   /** Marks the lock of that name at once, if it is one of them: there are duplicates. */
   hurry(name: string): void;
   /** The call has ended. True if the lock was one of them: nobody was told of it. */
-  remove(lock: KeptLock): boolean;
+  remove(lock: Kept): boolean;
 }
 
 /** One timer for all of them, and none while there are none. */
-export function createExecutingLocks({
+export function createExecutingLocks<Kept extends KeptLock = KeptLock>({
   clock,
   mark,
 }: {
   readonly clock: Clock;
-  readonly mark: (lock: Lock) => void;
-}): ExecutingLocks {
+  readonly mark: (lock: Kept) => void;
+}): ExecutingLocks<Kept> {
   // By name, in the order in which their time comes.
-  const unmarked = new Map<string, KeptLock>();
+  const unmarked = new Map<string, Kept>();
   let hasTimer = false;
   let usualMs = 0;
 

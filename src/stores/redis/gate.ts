@@ -10,11 +10,11 @@ import type {
 } from "../../idempotency/store.js";
 import { rememberingGenerations } from "../claim-generations.js";
 import { createRecentAnswers } from "../recent-answers.js";
+import { batchedLocks } from "./batched-locks.js";
 import { createCachedOutcomes } from "./cached-outcome.js";
 import { createCoalescedClaims } from "./coalesced-claims.js";
 import { createFirstSeen } from "./first-seen.js";
-import type { OwnedLock } from "./lock-request.js";
-import { createLocks } from "./locks.js";
+import type { CreateLocks, HeldLock } from "./locks.js";
 import { createNames, type Names, requestName } from "./names.js";
 import { createNodeBatches } from "./node-batches.js";
 
@@ -40,6 +40,8 @@ export interface RedisGateOptions<Transaction> {
   readonly copyTtlMs: number;
   /** What answers kept in this process may take together. Default 32 MiB; 0 keeps none. */
   readonly memoryBytes?: number;
+  /** Default: `batchedLocks`. Instead of them `fromRedlock(redlock)`, for who shares a Redlock with other work. */
+  readonly locks?: CreateLocks;
   /** When set, copies carry an HMAC under it instead of a plain checksum. */
   readonly secret?: string;
   readonly clock?: Clock;
@@ -73,6 +75,7 @@ export function redisGate<Transaction>(
 ): IdempotencyStore<Transaction> {
   const { nodes, namespace, copyTtlMs, memoryBytes, clock = systemClock } = options;
   const { soon = setImmediate, newName = randomUUID, onEvent = () => {} } = options;
+  const { locks: createLocks = batchedLocks } = options;
   if (nodes.length === 0) {
     throw new RangeError("nodes must name at least one Redis node");
   }
@@ -84,7 +87,7 @@ export function redisGate<Transaction>(
   const locks = createLocks({ nodeCount: nodes.length, batches, clock, processName: newName() });
   const coalescedClaims = createCoalescedClaims();
   const firstSeen = createFirstSeen(clock.nowMs);
-  const owned = new WeakMap<Claim, OwnedLock>();
+  const owned = new WeakMap<Claim, HeldLock>();
   let asideUntilMs = Number.NEGATIVE_INFINITY;
 
   async function claim(request: ClaimRequest): Promise<ClaimResult> {
@@ -137,19 +140,19 @@ export function redisGate<Transaction>(
     }
   }
 
-  async function claimUnder(lock: OwnedLock, request: ClaimRequest): Promise<ClaimResult> {
+  async function claimUnder(lock: HeldLock, request: ClaimRequest): Promise<ClaimResult> {
     try {
       const result = await store.claim(request);
       if (result.kind === "claimed") {
         owned.set(result.claim, lock);
-        locks.keep(lock);
+        lock.keep();
       } else {
-        void locks.release(lock);
+        void lock.release();
       }
       return result;
     } catch (error) {
       // Waited for: the same caller asks again, and must not meet its own lock.
-      await locks.release(lock);
+      await lock.release();
       throw error;
     }
   }
@@ -159,7 +162,7 @@ export function redisGate<Transaction>(
     const lock = owned.get(claim);
     if (lock !== undefined) {
       owned.delete(claim);
-      await locks.release(lock);
+      await lock.release();
     }
   }
 
@@ -189,7 +192,7 @@ export function redisGate<Transaction>(
       const lock = owned.get(claim);
       const [extended] = await Promise.all([
         store.extend(claim, leaseMs),
-        lock && locks.extend(lock, lockTtlMs(leaseMs)),
+        lock?.extend(lockTtlMs(leaseMs)),
       ]);
       if (!extended) {
         await release(claim);

@@ -1,28 +1,19 @@
 import type { Clock } from "../../idempotency/clock.js";
-import type { KeptLock } from "./executing-locks.js";
+import type { HeldLock } from "./locks.js";
 import type { NodeBatches } from "./node-batches.js";
-import {
-  countGrant,
-  countHolder,
-  countRefusal,
-  countSilence,
-  createTally,
-  isStillHeld,
-  judge,
-  type Tally,
-  type Verdict,
-} from "./quorum.js";
-import { executing, lockValue } from "./script.js";
+import { createTally, isStillHeld, judge, type Verdict } from "./quorum.js";
+import { copyIn, count, GRANTED } from "./replies.js";
+import type { Lock } from "./script.js";
 
 /** What the nodes say about a claim, taken together. */
-export type LockReply<Answer> =
+export type LockReply<Answer, Held = HeldLock> =
   /** One node holds a copy that proves itself. */
   | { readonly kind: "hit"; readonly answer: Answer }
-  | { readonly kind: "granted"; readonly lock: OwnedLock }
+  | { readonly kind: "granted"; readonly lock: Held }
   | { readonly kind: Exclude<Verdict, "granted"> };
 
-/** A lock that a majority gave us. */
-export interface OwnedLock extends KeptLock {
+/** A lock as it is asked for. */
+export interface WantedLock extends Lock {
   /** Whether we want it still. A node may give it long after that. */
   isWanted: boolean;
 }
@@ -32,8 +23,6 @@ export interface LockRequest<Answer> {
   readonly copyName: string;
   /** The request, in a form that its duplicates have in common. */
   readonly request: string;
-  /** Unique to this claim. */
-  readonly token: string;
   readonly ttlMs: number;
   /** The answer in a copy, if it proves itself. */
   readonly verify: (copy: Uint8Array) => Answer | undefined;
@@ -46,24 +35,19 @@ export interface LockRequest<Answer> {
  * holder. A copy beats everything; the rest is decided as soon as the replies
  * allow. A lock granted by a minority, or too late, is given back.
  */
-export function requestLock<Answer>(
-  asked: LockRequest<Answer>,
+export function requestLock<Answer, Held extends WantedLock>(
+  lock: Held,
+  asked: Omit<LockRequest<Answer>, "lockName">,
   on: { readonly nodeCount: number; readonly batches: NodeBatches; readonly clock: Clock },
-): Promise<LockReply<Answer>> {
-  const { lockName, copyName, request, token, ttlMs } = asked;
+): Promise<LockReply<Answer, Held>> {
+  const { copyName, request, ttlMs } = asked;
   const { batches, clock } = on;
-  const lock: OwnedLock = {
-    name: lockName,
-    value: lockValue(token, request),
-    isWanted: true,
-    keptAtMs: Number.NaN,
-  };
   const tally = createTally(on.nodeCount);
   let sentAtMs = 0;
   let isDecided = false;
 
   return new Promise((resolve) => {
-    const decide = (reply: LockReply<Answer>) => {
+    const decide = (reply: LockReply<Answer, Held>) => {
       isDecided = true;
       if (reply.kind !== "granted") {
         lock.isWanted = false;
@@ -107,30 +91,4 @@ export function requestLock<Answer>(
       },
     });
   });
-}
-
-// A node's reply to a claim, as the script has it.
-
-const GRANTED = 1;
-
-function copyIn(reply: unknown): Buffer | undefined {
-  const [copy] = Array.isArray(reply) ? reply : [];
-  return Buffer.isBuffer(copy) ? copy : undefined;
-}
-
-function count(tally: Tally, reply: unknown, request: string): void {
-  if (reply === GRANTED) {
-    countGrant(tally);
-  } else if (Array.isArray(reply)) {
-    countRefusal(tally);
-  } else if (Buffer.isBuffer(reply)) {
-    const holder = reply.toString("latin1");
-    if (holder.endsWith(executing(request))) {
-      countHolder(tally, holder);
-    } else {
-      countRefusal(tally);
-    }
-  } else {
-    countSilence(tally);
-  }
 }

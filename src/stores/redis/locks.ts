@@ -1,54 +1,40 @@
 import type { Clock } from "../../idempotency/clock.js";
-import { createExecutingLocks } from "./executing-locks.js";
-import { type LockReply, type LockRequest, type OwnedLock, requestLock } from "./lock-request.js";
+import type { LockReply, LockRequest } from "./lock-request.js";
 import type { NodeBatches } from "./node-batches.js";
 
+/**
+ * The locks of one process, by which duplicates of a call that is executing are
+ * known without the store of record. Nothing rests on them: `batchedLocks` are
+ * ours, `fromRedlock` makes them of a Redlock.
+ */
 export interface Locks {
-  /** Asks the nodes; see `requestLock`. */
-  request<Answer>(asked: Omit<LockRequest<Answer>, "token">): Promise<LockReply<Answer>>;
+  /**
+   * Asks the nodes for a copy of the answer, else for the lock, else whether a
+   * call with this very request is executing.
+   */
+  request<Answer>(asked: LockRequest<Answer>): Promise<LockReply<Answer>>;
+}
+
+/** A lock that a majority gave us. */
+export interface HeldLock {
   /** From now on a call executes under the lock. */
-  keep(lock: OwnedLock): void;
+  keep(): void;
   /** Resolves once a majority has heard it, or none is left that might. */
-  extend(lock: OwnedLock, ttlMs: number): Promise<void>;
+  extend(ttlMs: number): Promise<void>;
   /**
    * Gives the lock back. What fails expires by itself. Resolves once nobody is
    * told any more that a call is executing: at once where nobody can have been.
    */
-  release(lock: OwnedLock): Promise<void>;
+  release(): Promise<void>;
 }
 
-/** The locks of one process: Redlock, with locks that say whose request executes under them. */
-export function createLocks(on: {
+/** What the gate gives its locks to work with. */
+export interface LocksOptions {
   readonly nodeCount: number;
   readonly batches: NodeBatches;
   readonly clock: Clock;
   /** Unique among all processes. */
   readonly processName: string;
-}): Locks {
-  const { batches, clock, processName } = on;
-  // A random name and a number: unique, without random bytes for each claim.
-  let claims = 0;
-  const executing = createExecutingLocks({
-    clock,
-    mark: (lock) => batches.add({ kind: "mark", lock }),
-  });
-
-  return {
-    request(asked) {
-      executing.hurry(asked.lockName);
-      claims += 1;
-      return requestLock({ ...asked, token: `${processName}.${claims.toString(36)}` }, on);
-    },
-    keep: executing.add,
-    extend: (lock, ttlMs) =>
-      new Promise((onDone) => batches.add({ kind: "extend", lock, ttlMs, onDone })),
-    async release(lock) {
-      lock.isWanted = false;
-      if (executing.remove(lock)) {
-        batches.add({ kind: "release", lock });
-      } else {
-        await new Promise<void>((onDone) => batches.add({ kind: "release", lock, onDone }));
-      }
-    },
-  };
 }
+
+export type CreateLocks = (on: LocksOptions) => Locks;

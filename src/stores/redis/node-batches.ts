@@ -2,7 +2,7 @@ import type { Redis } from "ioredis";
 import type { Clock } from "../../idempotency/clock.js";
 import { createNodeLink, NODE_TIMEOUT_MS } from "./node-link.js";
 import { majorityOf } from "./quorum.js";
-import { encodeBatch, type Operation } from "./script.js";
+import { encodeBatch, isQuestion, type Operation } from "./script.js";
 
 /** Operations in one script call, about a millisecond of a node's time. */
 const MAX_BATCH_SIZE = 256;
@@ -107,7 +107,7 @@ export function createNodeBatches({ nodes, clock, soon }: NodeBatchesOptions): N
     lanesBusy += 1;
     const nowMs = clock.nowMs();
     for (const operation of operations) {
-      if (operation.kind === "claim") {
+      if (isQuestion(operation)) {
         operation.onSent(nowMs);
       }
     }
@@ -122,7 +122,7 @@ export function createNodeBatches({ nodes, clock, soon }: NodeBatchesOptions): N
 
   function hear(batch: Batch, node: number, replies: readonly unknown[] | undefined): void {
     batch.operations.forEach((operation, index) => {
-      if (operation.kind === "claim") {
+      if (isQuestion(operation)) {
         operation.onReply(replies?.[index]);
       }
     });
@@ -156,7 +156,7 @@ export function createNodeBatches({ nodes, clock, soon }: NodeBatchesOptions): N
       soon(() => {
         batch.isJudgedSoon = false;
         for (const operation of batch.operations) {
-          if (operation.kind === "claim") {
+          if (isQuestion(operation)) {
             operation.onMajority();
           }
         }

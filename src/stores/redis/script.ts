@@ -7,21 +7,37 @@ export interface Lock {
   readonly value: string;
 }
 
+/** Who hears what the nodes say to a question. */
+export interface Asker {
+  /** Called once, when it leaves. */
+  readonly onSent: (atMs: number) => void;
+  /** Called with what each node says; undefined where a node is silent. */
+  readonly onReply: (reply: unknown) => void;
+  /** Called after replies of a majority, once those that came with them are told. */
+  readonly onMajority: () => void;
+}
+
+/** What the nodes are asked. */
+export type Question = Asker &
+  (
+    | {
+        /** Answers a copy; without one, takes the lock, or answers who has it. */
+        readonly kind: "claim";
+        readonly lock: Lock;
+        readonly copyName: string;
+        readonly ttlMs: number;
+      }
+    | {
+        /** Answers a copy; without one, what is kept under the name. */
+        readonly kind: "look";
+        readonly name: string;
+        readonly copyName: string;
+      }
+  );
+
 /** What can be said to the nodes. */
 export type Operation =
-  /** Answers a copy; without one, takes the lock, or answers who has it. */
-  | {
-      readonly kind: "claim";
-      readonly lock: Lock;
-      readonly copyName: string;
-      readonly ttlMs: number;
-      /** Called once, when it leaves. */
-      readonly onSent: (atMs: number) => void;
-      /** Called with what each node says; undefined where a node is silent. */
-      readonly onReply: (reply: unknown) => void;
-      /** Called after replies of a majority, once those that came with them are told. */
-      readonly onMajority: () => void;
-    }
+  | Question
   /** Tells that a call is executing under the lock. */
   | { readonly kind: "mark"; readonly lock: Lock }
   /** Lets the lock live for so long from now. */
@@ -64,6 +80,7 @@ export function executing(request: string): string {
 /** What the script calls each of them. */
 export const OPERATION_CODES: Readonly<Record<Operation["kind"], string>> = {
   claim: "c",
+  look: "l",
   mark: "m",
   extend: "x",
   release: "r",
@@ -72,8 +89,9 @@ export const OPERATION_CODES: Readonly<Record<Operation["kind"], string>> = {
 
 /**
  * Does a batch of operations in their order and replies to each by position:
- * to a claim with 1 if it took the lock, the copy as a list of one, or the
- * lock's value; 0 where there is nothing to say. What fails fails alone.
+ * to a question with the copy as a list of one, 1 if it took the lock, the
+ * value under the name, or 2 if it looked and there is none; 0 where there is
+ * nothing to say. What fails fails alone.
  *
  * The lock is Redlock's (https://redis.io/docs/latest/develop/use/patterns/distributed-locks/):
  * a string under the resource's name, set if absent with a time to live,
@@ -92,10 +110,13 @@ end
 for index = 1, #kinds do
   local kind, name, reply = string.sub(kinds, index, index), KEYS[key], 0
   local value, ttl = ARGV[argument], ARGV[argument + 1]
-  if kind == "${OPERATION_CODES.claim}" then
+  if kind == "${OPERATION_CODES.claim}" or kind == "${OPERATION_CODES.look}" then
     local copy = redis.pcall("GET", KEYS[key + 1])
     if type(copy) == "string" then
       reply = { copy }
+    elseif kind == "${OPERATION_CODES.look}" then
+      local found = redis.pcall("GET", name)
+      reply = type(found) == "string" and found or found == false and 2 or 0
     else
       local set = redis.pcall("SET", name, value, "NX", "PX", ttl)
       if set == false then
@@ -105,7 +126,8 @@ for index = 1, #kinds do
         reply = 1
       end
     end
-    key, argument = key + 2, argument + 2
+    key = key + 2
+    argument = argument + (kind == "${OPERATION_CODES.claim}" and 2 or 0)
   elseif kind == "${OPERATION_CODES.put}" then
     redis.pcall("SET", name, value, "PX", ttl)
     key, argument = key + 1, argument + 2
@@ -142,6 +164,10 @@ export interface EncodedBatch {
   readonly values: readonly (string | Buffer)[];
 }
 
+export function isQuestion(operation: Operation): operation is Question {
+  return operation.kind === "claim" || operation.kind === "look";
+}
+
 export function encodeBatch(operations: readonly Operation[]): EncodedBatch {
   const names: string[] = [];
   const rest: (string | Buffer)[] = [];
@@ -152,6 +178,9 @@ export function encodeBatch(operations: readonly Operation[]): EncodedBatch {
       case "claim":
         names.push(operation.lock.name, operation.copyName);
         rest.push(operation.lock.value, String(operation.ttlMs));
+        break;
+      case "look":
+        names.push(operation.name, operation.copyName);
         break;
       case "extend":
         names.push(operation.lock.name);

@@ -14,6 +14,7 @@ const VARIABLES = [
   "HTTP_ALLOWED_HOSTS",
   "DATABASE_URL",
   "REDIS_URLS",
+  "REDIS_LOCKS",
   "PROCESSOR_URL",
   "PROCESSOR_TIMEOUT_MS",
   "PROCESSOR_KEY_WINDOW_MS",
@@ -63,6 +64,7 @@ describe("defaults", () => {
     expect(read({})).toEqual({
       grpcListen: { host: "127.0.0.1", port: 50051 },
       httpListen: { host: "127.0.0.1", port: 8080 },
+      redisLocks: "batched",
       sandboxListen: { host: "127.0.0.1", port: 50061 },
       processorTimeoutMs: 10_000,
       processorKeyWindowMs: DAY_MS,

@@ -11,8 +11,8 @@ import { okOutcome } from "../../../src/idempotency/outcome.js";
 import { scopeHash } from "../../../src/idempotency/scope.js";
 import type { ClaimRequest } from "../../../src/idempotency/store.js";
 import { createMemoryStore } from "../../../src/stores/memory/index.js";
+import { batchedLocks } from "../../../src/stores/redis/batched-locks.js";
 import { connectRedisNodes } from "../../../src/stores/redis/index.js";
-import { createLocks } from "../../../src/stores/redis/locks.js";
 import { createNodeBatches } from "../../../src/stores/redis/node-batches.js";
 import { compiledEntry } from "../../support/compile.js";
 import {
@@ -201,7 +201,7 @@ describe("redlock and ours that want one lock again and again", () => {
     );
     await Promise.all(clients.map((node) => once(node, "ready")));
     const batches = createNodeBatches({ nodes: clients, clock: systemClock, soon: setImmediate });
-    const locks = createLocks({
+    const locks = batchedLocks({
       nodeCount: clients.length,
       batches,
       clock: systemClock,
@@ -228,7 +228,7 @@ describe("redlock and ours that want one lock again and again", () => {
       });
       if (reply.kind === "granted") {
         await hold("ours");
-        await locks.release(reply.lock);
+        await reply.lock.release();
       }
     }
     const other = await startRedlock();

@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import type { Redis } from "ioredis";
 import { inject } from "vitest";
 import type { IdempotencyStore } from "../../../src/idempotency/store.js";
 import { createMemoryStore, memoryGate } from "../../../src/stores/memory/index.js";
@@ -8,7 +9,14 @@ import {
   migrate,
   openDatabase,
 } from "../../../src/stores/postgres/index.js";
-import { connectRedisNodes, redisGate } from "../../../src/stores/redis/index.js";
+import { batchedLocks } from "../../../src/stores/redis/batched-locks.js";
+import {
+  type CreateLocks,
+  connectRedisNodes,
+  fromRedlock,
+  redisGate,
+} from "../../../src/stores/redis/index.js";
+import { redlockOver } from "../../support/idempotency/redis-gate.js";
 import { createDatabase } from "../../support/servers/postgres.js";
 import { type StoresUnderTest, storeContract } from "./contract.js";
 
@@ -20,6 +28,9 @@ storeContract("memory behind a gate in the process", () => behindMemoryGates(mem
 storeContract("postgres behind gates in two processes", () => behindMemoryGates(postgres));
 storeContract("memory behind three Redis nodes", () => behindRedisGates(memory));
 storeContract("postgres behind three Redis nodes", () => behindRedisGates(postgres));
+storeContract("postgres behind three Redis nodes, with locks of the redlock package", () =>
+  behindRedisGates(postgres, (nodes) => fromRedlock(redlockOver(nodes))),
+);
 
 async function memory(): Promise<StoresUnderTest> {
   const store = createMemoryStore();
@@ -50,7 +61,10 @@ async function behindMemoryGates(open: () => Promise<StoresUnderTest>): Promise<
   return { first: gate(stores.first), second: gate(stores.second), close: () => stores.close() };
 }
 
-async function behindRedisGates(open: () => Promise<StoresUnderTest>): Promise<StoresUnderTest> {
+async function behindRedisGates(
+  open: () => Promise<StoresUnderTest>,
+  locksOver: (nodes: readonly Redis[]) => CreateLocks = () => batchedLocks,
+): Promise<StoresUnderTest> {
   const stores = await open();
   const id = randomUUID();
   const namespace = () => `test:${id}`;
@@ -64,6 +78,7 @@ async function behindRedisGates(open: () => Promise<StoresUnderTest>): Promise<S
     redisGate({
       store,
       nodes: clients[index] ?? [],
+      locks: locksOver(clients[index] ?? []),
       namespace,
       copyTtlMs: COPY_TTL_MS,
       // The second one asks the nodes also for what it has answered itself.

@@ -1,10 +1,12 @@
 import { randomUUID } from "node:crypto";
 import { Redis } from "ioredis";
+import Redlock from "redlock";
 import { scopeHash } from "../../../src/idempotency/scope.js";
 import type { ClaimRequest, IdempotencyStore } from "../../../src/idempotency/store.js";
 import { createMemoryStore } from "../../../src/stores/memory/index.js";
 import {
   connectRedisNodes,
+  fromRedlock,
   type RedisGateEvent,
   redisGate,
 } from "../../../src/stores/redis/index.js";
@@ -80,8 +82,21 @@ const nameOf =
 export const lockName = nameOf("lock");
 export const copyName = nameOf("copy");
 
+/** Whose locks a gate has: ours, or those of the `redlock` package. */
+type LocksUnderTest = "batched" | "redlock";
+
+let locksOfAll: LocksUnderTest = "batched";
+
+/** Gives the gates that this test file opens other locks. */
+export function useLocks(locks: LocksUnderTest): void {
+  locksOfAll = locks;
+}
+
 /** Opens gates over the nodes, and closes all of them at once. */
-export function gateOpener({ nodes }: Pick<RedisNodesUnderTest, "nodes">) {
+export function gateOpener(
+  { nodes }: Pick<RedisNodesUnderTest, "nodes">,
+  locks: LocksUnderTest = locksOfAll,
+) {
   const clients: Redis[] = [];
 
   async function open(more: Partial<GateOptions> = {}): Promise<GateUnderTest> {
@@ -105,6 +120,7 @@ export function gateOpener({ nodes }: Pick<RedisNodesUnderTest, "nodes">) {
       namespace: options.namespaceNow ?? (() => options.namespace),
       store: record.store,
       nodes: connected,
+      ...(locks === "redlock" ? { locks: fromRedlock(redlockOver(connected)) } : {}),
       onEvent: ({ type }) => events.push(type),
     });
     const { namespace } = options;
@@ -125,6 +141,12 @@ export function gateOpener({ nodes }: Pick<RedisNodesUnderTest, "nodes">) {
       }
     },
   };
+}
+
+export function redlockOver(nodes: readonly Redis[]): Redlock {
+  const redlock = new Redlock(nodes);
+  redlock.on("error", () => {}); // it tells of each node that is away
+  return redlock;
 }
 
 /** Resolves once the connection is there, or would have been. */

@@ -4,12 +4,18 @@ declare module "redlock" {
   import type { Redis } from "ioredis";
 
   export interface Lock {
+    readonly expiration: number;
     release(): Promise<unknown>;
     extend(durationMs: number): Promise<Lock>;
   }
 
   export default class Redlock {
     constructor(clients: Iterable<Redis>, settings?: { retryCount?: number });
-    acquire(resources: string[], durationMs: number): Promise<Lock>;
+    acquire(
+      resources: string[],
+      durationMs: number,
+      settings?: { retryCount?: number },
+    ): Promise<Lock>;
+    on(event: "error", listener: (error: Error) => void): this;
   }
 }
