@@ -43,13 +43,17 @@ const problems = Object.entries(checks).filter(([name, check]) => {
   const problem = check();
   const seconds = ((performance.now() - start) / 1000).toFixed(1);
   console.log(`${problem === undefined ? "ok    " : "FAILED"} ${name} (${seconds} s)`);
-  if (problem !== undefined) console.log(problem);
+  if (problem !== undefined) {
+    console.log(problem);
+  }
   return problem !== undefined;
 });
 
 const failed = problems.length;
 const passed = Object.keys(checks).length - failed;
-if (flags.summary !== undefined) writeFileSync(flags.summary, JSON.stringify({ passed, failed }));
+if (flags.summary !== undefined) {
+  writeFileSync(flags.summary, JSON.stringify({ passed, failed }));
+}
 process.exitCode = failed === 0 ? 0 : 1;
 
 function checkCompatibility() {
@@ -74,8 +78,12 @@ function committedImage() {
 function checkImage() {
   const built = join(temporary, "image.binpb");
   const problem = problemOf(...buildImage(built));
-  if (problem !== undefined) return problem;
-  if (readFileSync(built).equals(readFileSync(IMAGE))) return undefined;
+  if (problem !== undefined) {
+    return problem;
+  }
+  if (readFileSync(built).equals(readFileSync(IMAGE))) {
+    return undefined;
+  }
   return "The protos have changed: run npm run proto:image";
 }
 
@@ -92,14 +100,18 @@ function checkGeneratedCode() {
         folder,
         join(temporary, folder),
       );
-    if (problem !== undefined) return problem;
+    if (problem !== undefined) {
+      return problem;
+    }
   }
   return undefined;
 }
 
 function checkPackage() {
   const packed = execute("node", "scripts/pack.mjs", temporary);
-  if (packed.status !== 0) return packed.stderr.toString();
+  if (packed.status !== 0) {
+    return packed.stderr.toString();
+  }
   const tarball = packed.stdout.toString().trim();
   return (
     problemOf("publint", "run", tarball, "--strict") ??

@@ -98,9 +98,13 @@ for (const { name, needs, checks } of languages) {
     total.missing.push(`${name} (needs ${missing})`);
     continue;
   }
-  for (const [title, check] of Object.entries(checks)) report(`${name}, ${title}`, check);
+  for (const [title, check] of Object.entries(checks)) {
+    report(`${name}, ${title}`, check);
+  }
 }
-if (flags.summary !== undefined) writeFileSync(flags.summary, JSON.stringify(total));
+if (flags.summary !== undefined) {
+  writeFileSync(flags.summary, JSON.stringify(total));
+}
 process.exitCode = total.failed === 0 ? 0 : 1;
 
 function report(title, check) {
@@ -109,7 +113,9 @@ function report(title, check) {
   const seconds = ((performance.now() - start) / 1000).toFixed(1);
   const verdict = failed === 0 ? "ok     " : "FAILED ";
   console.log(`${verdict} ${title}: ${passed} passed, ${failed} failed (${seconds} s)`);
-  if (output !== undefined) console.log(output);
+  if (output !== undefined) {
+    console.log(output);
+  }
   total.passed += passed;
   total.failed += failed;
 }

@@ -44,7 +44,9 @@ for (const version of VERSIONS) {
     report(`Node ${version}`, name, runTests(args));
   }
 }
-if (flags.summary !== undefined) writeFileSync(flags.summary, JSON.stringify(total));
+if (flags.summary !== undefined) {
+  writeFileSync(flags.summary, JSON.stringify(total));
+}
 process.exitCode = total.failed === 0 ? 0 : 1;
 
 /** Returns the folder of a Node's program; nothing where npm has none for this machine. */

@@ -23,7 +23,9 @@ console.log(join(folder, packed.filename));
 /** What a command prints; ends this process where it fails. */
 function printed(cwd, command, ...args) {
   const { status, stdout, stderr, error } = spawnSync(command, args, { cwd, encoding: "utf8" });
-  if (status === 0) return stdout;
+  if (status === 0) {
+    return stdout;
+  }
   console.error(`${command} failed: ${error?.message ?? ""}${stdout ?? ""}${stderr ?? ""}`);
   process.exit(1);
 }

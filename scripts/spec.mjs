@@ -30,17 +30,24 @@ let passed = 0;
 let failed = 0;
 
 if (spawnSync("java", ["-version"]).status === 0) {
-  if (!existsSync(JAR)) installTlc();
+  if (!existsSync(JAR)) {
+    installTlc();
+  }
   const temporary = mkdtempSync(join(tmpdir(), "payonce-spec-"));
   process.on("exit", () => rmSync(temporary, { recursive: true }));
   for (const check of checks) {
-    if (report(check, runTlc(check, temporary))) passed += 1;
-    else failed += 1;
+    if (report(check, runTlc(check, temporary))) {
+      passed += 1;
+    } else {
+      failed += 1;
+    }
   }
 } else {
   console.log("Skipped the formal models: they need Java, and there is none on the PATH");
 }
-if (flags.summary !== undefined) writeFileSync(flags.summary, JSON.stringify({ passed, failed }));
+if (flags.summary !== undefined) {
+  writeFileSync(flags.summary, JSON.stringify({ passed, failed }));
+}
 process.exitCode = failed === 0 ? 0 : 1;
 
 function installTlc() {
@@ -85,7 +92,9 @@ function checksOf({ module, safety, liveness, smaller, variants }) {
 function changed(config, constants) {
   return Object.entries(constants).reduce((text, [name, value]) => {
     const line = new RegExp(`^  ${name} = .*$`, "m");
-    if (!line.test(text)) throw new Error(`no constant ${name} in the configuration`);
+    if (!line.test(text)) {
+      throw new Error(`no constant ${name} in the configuration`);
+    }
     return text.replace(line, `  ${name} = ${value}`);
   }, config);
 }
@@ -130,7 +139,9 @@ function report({ module, name, config, breaks }, { status, output, seconds }) {
       : `breaks ${breaks} in a trace of ${traceStates} states`;
   const figures = `${states} distinct states, ${seconds.toFixed(1)} s`;
   console.log(`${isExpected ? "ok    " : "FAILED"} ${module}, ${name}: ${finding} (${figures})`);
-  if (!isExpected) console.log(output);
+  if (!isExpected) {
+    console.log(output);
+  }
   return isExpected;
 }
 

@@ -15,7 +15,9 @@ export function tests(folder, command, count) {
     const { passed, failed } = count(result.stdout);
     // It may have ended before its tests, or found none.
     const isComplete = passed > 0 && (result.status === 0) === (failed === 0);
-    if (isComplete && failed === 0) return { passed, failed };
+    if (isComplete && failed === 0) {
+      return { passed, failed };
+    }
     return { passed, failed: Math.max(failed, 1), output: result.output };
   };
 }

@@ -13,7 +13,9 @@ export function goStubs(temporary) {
   return () => {
     const copy = copyClient(temporary);
     const generated = execute("..", join(copy, CLIENT, "generate"));
-    if (generated.status !== 0) return asOne(generated);
+    if (generated.status !== 0) {
+      return asOne(generated);
+    }
     const folders = [projectPath(CLIENT, "gen"), join(copy, CLIENT, "gen")];
     const { status, output } = execute(".", "diff", "-r", "--brief", ...folders);
     return asOne({ status, output: `${output}Run clients/go/generate` });

@@ -4,7 +4,9 @@ import { mustRun, projectPath } from "./run.mjs";
 /** Installs the dependencies where they are missing or older than the lock file. */
 export function ensureDependencies() {
   const installedAt = changedAt(projectPath("node_modules", ".package-lock.json"));
-  if (installedAt >= changedAt(projectPath("package-lock.json"))) return;
+  if (installedAt >= changedAt(projectPath("package-lock.json"))) {
+    return;
+  }
   mustRun("npm", "ci", "--no-audit", "--no-fund");
 }
 
@@ -17,7 +19,9 @@ export function ensureBuild() {
     // A folder counts too: its time is that of the last file removed from it.
     ...sources.map((name) => changedAt(projectPath("src", name))),
   );
-  if (changedAt(projectPath("dist", "cli.js")) >= newest) return;
+  if (changedAt(projectPath("dist", "cli.js")) >= newest) {
+    return;
+  }
   rmSync(projectPath("dist"), { recursive: true, force: true });
   mustRun("node", "scripts/build.mjs");
 }

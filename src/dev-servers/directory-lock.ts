@@ -43,10 +43,13 @@ export async function lockDirectory(directory: string): Promise<DirectoryLock> {
   for (let attempt = 1; ; attempt++) {
     await placeClaim(path, claim);
     const holderPid = await liveHolderBeside(path, claim);
-    if (holderPid === undefined)
+    if (holderPid === undefined) {
       return { path, release: () => rm(join(path, claim), { force: true }) };
+    }
     await rm(join(path, claim));
-    if (attempt === ATTEMPTS) throw new DirectoryInUseError(path, holderPid);
+    if (attempt === ATTEMPTS) {
+      throw new DirectoryInUseError(path, holderPid);
+    }
     await sleep(Math.random() * LONGEST_PAUSE_MS);
   }
 }
@@ -62,10 +65,14 @@ async function placeClaim(path: string, claim: string): Promise<void> {
 
 async function liveHolderBeside(path: string, ownClaim: string): Promise<number | undefined> {
   for (const name of await readdir(path)) {
-    if (!name.startsWith(CLAIM_PREFIX) || name === ownClaim) continue;
+    if (!name.startsWith(CLAIM_PREFIX) || name === ownClaim) {
+      continue;
+    }
     const identity = name.slice(CLAIM_PREFIX.length);
     const pid = Number.parseInt(identity, 10);
-    if (processIdentity(pid) === identity) return pid;
+    if (processIdentity(pid) === identity) {
+      return pid;
+    }
     await rm(join(path, name), { force: true });
   }
   return undefined;

@@ -11,6 +11,8 @@ export async function findFreePort(): Promise<number> {
   const address = probe.address();
   probe.close();
   await once(probe, "close");
-  if (address === null || typeof address === "string") throw new Error("No TCP port was bound");
+  if (address === null || typeof address === "string") {
+    throw new Error("No TCP port was bound");
+  }
   return address.port;
 }

@@ -42,7 +42,9 @@ export interface ClusterOptions {
  * outlived its parent and still be writing, so no attempt uses another's folder.
  */
 export async function initialise({ programs, cluster, user }: ClusterOptions): Promise<void> {
-  if (existsSync(cluster.data)) return;
+  if (existsSync(cluster.data)) {
+    return;
+  }
   await removeUnfinished(cluster);
   const unfinished = await mkdtemp(join(cluster.directory, UNFINISHED_PREFIX));
   await user.own(unfinished);
@@ -86,7 +88,9 @@ export async function endLeftoverServer(
   log: (line: string) => void,
 ): Promise<void> {
   const pidFile = join(cluster.data, "postmaster.pid");
-  if (!existsSync(pidFile)) return;
+  if (!existsSync(pidFile)) {
+    return;
+  }
   const pid = Number.parseInt(await readFile(pidFile, "utf8"), 10);
   if (processArguments(pid).includes(cluster.data)) {
     log(`Ending the Postgres that an earlier run left over (process ${pid})`);

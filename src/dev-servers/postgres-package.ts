@@ -57,11 +57,15 @@ async function linkLibraries(folder: string): Promise<void> {
       () => true,
       () => false,
     );
-    if (!exists) await symlink(relative(dirname(target), source), path).catch(unlessExisting);
+    if (!exists) {
+      await symlink(relative(dirname(target), source), path).catch(unlessExisting);
+    }
   }
 }
 
 /** Another process that starts at the same time makes the same links. */
 function unlessExisting(error: NodeJS.ErrnoException): void {
-  if (error.code !== "EEXIST") throw error;
+  if (error.code !== "EEXIST") {
+    throw error;
+  }
 }

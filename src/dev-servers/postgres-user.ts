@@ -41,7 +41,9 @@ export async function findPostgresUser(options: FindPostgresUserOptions): Promis
   const account = await findAccount(options.accounts ?? ACCOUNTS);
   const owner = await ownerOf(options.data);
   for (const user of candidates(owner, account)) {
-    if (await canReach(user, options)) return user;
+    if (await canReach(user, options)) {
+      return user;
+    }
   }
   throw new Error(
     `DATA_DIR: started by root, ${reason(owner, account, options)}, or set DATABASE_URL`,
@@ -55,7 +57,9 @@ interface Account {
 }
 
 function candidates(owner: Account | undefined, account: Account): readonly PostgresUser[] {
-  if (owner === undefined) return [ordinaryUser(account), rootUnderAnotherName(account)];
+  if (owner === undefined) {
+    return [ordinaryUser(account), rootUnderAnotherName(account)];
+  }
   return [owner.uid === 0 ? rootUnderAnotherName(account) : ordinaryUser(owner)];
 }
 
@@ -129,7 +133,9 @@ export async function run({ file, args, ...ids }: Command): Promise<void> {
 
 /** Undefined where there is nothing to own. */
 async function ownerOf(path: string | undefined): Promise<Account | undefined> {
-  if (path === undefined) return undefined;
+  if (path === undefined) {
+    return undefined;
+  }
   try {
     const { uid, gid } = await stat(path);
     return { name: `the owner of its files (user id ${uid})`, uid, gid };

@@ -117,7 +117,9 @@ async function start(options: StartOptions): Promise<StartedServer> {
       return { server, port };
     } catch (error) {
       const willPass = error instanceof ServerStartError && PASSING_TROUBLE.test(error.output);
-      if (!willPass || attempt === START_ATTEMPTS) throw error;
+      if (!willPass || attempt === START_ATTEMPTS) {
+        throw error;
+      }
       await sleep(START_PAUSE_MS);
     }
   }
@@ -147,7 +149,9 @@ async function createDatabaseIfMissing(url: string): Promise<void> {
   await client.connect();
   try {
     const found = await client.query("SELECT FROM pg_database WHERE datname = $1", [DATABASE]);
-    if (found.rowCount === 0) await client.query(`CREATE DATABASE ${DATABASE}`);
+    if (found.rowCount === 0) {
+      await client.query(`CREATE DATABASE ${DATABASE}`);
+    }
   } finally {
     await client.end();
   }

@@ -44,11 +44,15 @@ export async function endProcess(
   const identity = processIdentity(pid);
   let leftMs = limitMs;
   for (const step of steps) {
-    if (identity === undefined || processIdentity(pid) !== identity) return;
+    if (identity === undefined || processIdentity(pid) !== identity) {
+      return;
+    }
     sendSignal(pid, step.signal);
     const waitMs = Math.min(step.waitMs, leftMs / 2);
     for (let waitedMs = 0; waitedMs < waitMs; waitedMs += POLL_INTERVAL_MS) {
-      if (processIdentity(pid) !== identity) return;
+      if (processIdentity(pid) !== identity) {
+        return;
+      }
       await sleep(POLL_INTERVAL_MS);
     }
     leftMs -= waitMs;
@@ -63,13 +67,17 @@ function sendSignal(pid: number, signal: NodeJS.Signals): void {
     process.kill(pid, signal);
   } catch (error) {
     const endedMeanwhile = error instanceof Error && "code" in error && error.code === "ESRCH";
-    if (!endedMeanwhile) throw error;
+    if (!endedMeanwhile) {
+      throw error;
+    }
   }
 }
 
 function startOnLinux(pid: number): string | undefined {
   const stat = readText(`/proc/${pid}/stat`);
-  if (stat === undefined) return undefined;
+  if (stat === undefined) {
+    return undefined;
+  }
   // proc(5): the name stands in parentheses and may hold spaces and parentheses
   // itself; the state is field 3, the start in clock ticks since boot field 22.
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");

@@ -59,7 +59,9 @@ export async function startRedisNode(options: RedisNodeOptions): Promise<RedisNo
     } catch (error) {
       const portIsTaken =
         error instanceof ServerStartError && error.output.includes("Address already in use");
-      if (!portIsTaken || options.port !== undefined || attempt === START_ATTEMPTS) throw error;
+      if (!portIsTaken || options.port !== undefined || attempt === START_ATTEMPTS) {
+        throw error;
+      }
     }
   }
 }

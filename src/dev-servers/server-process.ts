@@ -66,7 +66,9 @@ export async function startServerProcess(options: ServerProcessOptions): Promise
   }
   let isStopping = false;
   child.once("exit", (code, signal) => {
-    if (!isStopping) log(`${name} ended unexpectedly (${signal ?? `exit code ${code}`})`);
+    if (!isStopping) {
+      log(`${name} ended unexpectedly (${signal ?? `exit code ${code}`})`);
+    }
   });
   return {
     pid,
@@ -84,8 +86,12 @@ async function untilReady(child: ChildProcess, options: ServerProcessOptions): P
     readLines(child, (line) => {
       log(line);
       lastLines.push(line);
-      if (lastLines.length > LAST_LINES) lastLines.shift();
-      if (line.includes(readyText)) resolve("ready");
+      if (lastLines.length > LAST_LINES) {
+        lastLines.shift();
+      }
+      if (line.includes(readyText)) {
+        resolve("ready");
+      }
     });
   });
   const waiting = new AbortController();
@@ -95,7 +101,9 @@ async function untilReady(child: ChildProcess, options: ServerProcessOptions): P
     sleep(startLimitMs, "was not ready in time" as const, waiting),
   ]);
   waiting.abort();
-  if (result !== "ready") throw new ServerStartError(`${name} ${result}`, lastLines.join("\n"));
+  if (result !== "ready") {
+    throw new ServerStartError(`${name} ${result}`, lastLines.join("\n"));
+  }
 }
 
 function spawnServer({ file, args, uid, gid }: Command): ChildProcess {
@@ -113,12 +121,16 @@ function spawnServer({ file, args, uid, gid }: Command): ChildProcess {
 
 async function spawnedPid(child: ChildProcess, name: string): Promise<number> {
   await once(child, "spawn");
-  if (child.pid === undefined) throw new Error(`${name} has no process id`);
+  if (child.pid === undefined) {
+    throw new Error(`${name} has no process id`);
+  }
   return child.pid;
 }
 
 function readLines(child: ChildProcess, onLine: (line: string) => void): void {
   for (const stream of [child.stdout, child.stderr]) {
-    if (stream !== null) createInterface({ input: stream }).on("line", onLine);
+    if (stream !== null) {
+      createInterface({ input: stream }).on("line", onLine);
+    }
   }
 }

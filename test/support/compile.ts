@@ -38,7 +38,9 @@ const READERS = /\/src\/(server\/commands\/command-line|\w+\/postgres\/migration
 const ownPlace: Plugin = {
   name: "own-place",
   transform(code, id) {
-    if (!READERS.test(id)) return null;
+    if (!READERS.test(id)) {
+      return null;
+    }
     return code.replaceAll("import.meta.url", JSON.stringify(pathToFileURL(id).href));
   },
 };

@@ -1,6 +1,5 @@
 import { existsSync } from "node:fs";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Plugin } from "rolldown";
@@ -8,6 +7,8 @@ import { bundled } from "./compile.js";
 import { generateNextSchema } from "./next-build-schema.js";
 
 const SOURCE = fileURLToPath(new URL("../../src", import.meta.url));
+/** Within the project, so that the program finds the packages. */
+const CACHE = fileURLToPath(new URL("../../.cache", import.meta.url));
 const REPLACEMENTS = fileURLToPath(new URL("entries/next-build", import.meta.url));
 
 export interface NextBuild {
@@ -21,7 +22,8 @@ export interface NextBuild {
  * it fills in payments and in stored outcomes, and its tables a new column.
  */
 export async function makeNextBuild(): Promise<NextBuild> {
-  const folder = await mkdtemp(join(tmpdir(), "payonce-test-next-build-"));
+  await mkdir(CACHE, { recursive: true });
+  const folder = await mkdtemp(join(CACHE, "next-build-"));
   await generateNextSchema(folder);
   const entry = join(folder, "next-build.js");
   const replacements = replacing([REPLACEMENTS, join(folder, "src")]);

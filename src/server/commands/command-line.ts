@@ -20,7 +20,9 @@ export function commandLine(): Command {
     .usage("<command> [flags]")
     .version(JSON.parse(readFileSync(MANIFEST, "utf8")).version)
     .addHelpText("after", "\npayonce <command> --help lists its flags");
-  for (const command of commands) program.addCommand(command);
+  for (const command of commands) {
+    program.addCommand(command);
+  }
   program.addCommand(completionOf(program));
   for (const command of [program, ...program.commands]) {
     command.exitOverride().configureOutput({ outputError: () => {} });

@@ -36,8 +36,12 @@ export function command<Own extends Flags>(definition: CommandDefinition<Own>): 
   const { name, summary, flags, notes = "", run } = definition;
   const names = definition.settings ?? [];
   const made = new Command(name).description(`payonce ${name}: ${summary}`).summary(summary);
-  for (const setting of names) made.addOption(optionOf(setting, settings[setting]));
-  for (const [flag, of] of Object.entries(flags)) made.addOption(optionOf(flag, of));
+  for (const setting of names) {
+    made.addOption(optionOf(setting, settings[setting]));
+  }
+  for (const [flag, of] of Object.entries(flags)) {
+    made.addOption(optionOf(flag, of));
+  }
   return made
     .configureHelp({
       helpWidth: Number.MAX_SAFE_INTEGER, // a terminal folds long lines itself

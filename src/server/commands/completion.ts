@@ -91,7 +91,9 @@ function zshArguments(command: Command): string {
 }
 
 function fishValue({ required, argChoices }: Option): string {
-  if (!required) return "";
+  if (!required) {
+    return "";
+  }
   return argChoices === undefined ? "-r " : `-x -a ${quoted(argChoices.join(" "))} `;
 }
 

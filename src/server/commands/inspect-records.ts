@@ -32,14 +32,18 @@ export function openService({
   return {
     async call({ method, request }) {
       const metadata = new Metadata();
-      if (token !== "") metadata.set("authorization", `Bearer ${token}`);
+      if (token !== "") {
+        metadata.set("authorization", `Bearer ${token}`);
+      }
       const { response, message } = await callUnary(client, {
         method,
         request,
         metadata,
         timeoutMs: CALL_TIMEOUT_MS,
       });
-      if (response === undefined) throw new Error(message);
+      if (response === undefined) {
+        throw new Error(message);
+      }
       return response;
     },
     close: () => client.close(),

@@ -67,8 +67,11 @@ export function readFlags<Table extends Flags>(
   const refused = new Set<string>();
   for (const [name, { schema }] of Object.entries(table)) {
     const { success, output } = v.safeParse(schema, given(name));
-    if (success) values[name] = output;
-    else refused.add(name);
+    if (success) {
+      values[name] = output;
+    } else {
+      refused.add(name);
+    }
   }
   return {
     // Each value comes from the table's schema of that name, whence it has its type.
@@ -97,6 +100,8 @@ export function optionOf(name: string, { meaning, accepts, otherwise, choices }:
   const takesText = otherwise !== undefined;
   const option = new Option(`${flagOf(name)}${takesText ? " <value>" : ""}`, lines.join("\n"));
   // For completion alone: the library's own check would repeat what was given.
-  if (choices !== undefined) option.argChoices = [...choices];
+  if (choices !== undefined) {
+    option.argChoices = [...choices];
+  }
   return option;
 }

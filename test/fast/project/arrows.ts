@@ -52,13 +52,21 @@ const READER_OF_THE_ENVIRONMENT = "server/config.ts";
 export function violations(path: string, text: string): string[] {
   const folder = topOf(path);
   const allowed = ALLOWED.get(folder);
-  if (allowed === undefined && !UNBOUND.includes(folder)) return [`${path}: ${folder} has no rule`];
+  if (allowed === undefined && !UNBOUND.includes(folder)) {
+    return [`${path}: ${folder} has no rule`];
+  }
 
   const wrongImports = importedPaths(path, text).filter((imported) => {
     const target = topOf(imported);
-    if (target === "cli.ts") return true;
-    if (target === "dev-servers" && allowed === undefined) return !STARTERS.includes(path);
-    if (allowed === undefined || target === folder) return false;
+    if (target === "cli.ts") {
+      return true;
+    }
+    if (target === "dev-servers" && allowed === undefined) {
+      return !STARTERS.includes(path);
+    }
+    if (allowed === undefined || target === folder) {
+      return false;
+    }
     return !allowed.includes(target) && !allowed.includes(imported);
   });
   const found = wrongImports.map((imported) => `${path} imports ${imported}`);

@@ -15,7 +15,9 @@ async function typed(...args: readonly string[]) {
     await commandLine().parseAsync(args, { from: "user" });
     return { output: output.join("") };
   } catch (error) {
-    if (error instanceof CommanderError && error.exitCode === 0) return { output: output.join("") };
+    if (error instanceof CommanderError && error.exitCode === 0) {
+      return { output: output.join("") };
+    }
     return { output: output.join(""), problem: usageProblem(error) };
   } finally {
     write.mockRestore();
@@ -65,7 +67,9 @@ describe("payonce completion", () => {
     const { output } = await typed("completion", shell);
     for (const command of commandLine().commands.filter((one) => one.name() !== "help")) {
       expect(output).toContain(command.name());
-      for (const option of command.options) expect(output).toContain(option.name());
+      for (const option of command.options) {
+        expect(output).toContain(option.name());
+      }
     }
   });
 

@@ -86,7 +86,9 @@ describe("the embedded Postgres", () => {
     const folder = join(dataDir, "postgres");
     const isMakingFiles = () =>
       existsSync(folder) && readdirSync(folder).some((name) => name.startsWith("unfinished-"));
-    while (!isMakingFiles()) await sleep(5);
+    while (!isMakingFiles()) {
+      await sleep(5);
+    }
     child.kill("SIGKILL");
     await once(child, "exit");
     expect(existsSync(join(folder, "data"))).toBe(false);

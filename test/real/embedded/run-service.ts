@@ -36,7 +36,9 @@ export async function runService(dataDir: string, kind: ServerKind): Promise<Ser
   const ended = once(child, "close");
   while (!output.some((line) => line.startsWith("{"))) {
     await Promise.race([ended, once(child.stdout, "data")]);
-    if (child.exitCode !== null || child.signalCode !== null) throw new Error(output.join("\n"));
+    if (child.exitCode !== null || child.signalCode !== null) {
+      throw new Error(output.join("\n"));
+    }
   }
   const { urls, pids } = JSON.parse(output.find((line) => line.startsWith("{")) ?? "");
   onTestFinished(() => killAll([child.pid ?? 0, ...pids]));
@@ -75,6 +77,10 @@ export function isRunning(pid: number): boolean {
 
 export async function killAll(pids: readonly number[]): Promise<void> {
   const running = pids.filter(isRunning);
-  for (const pid of running) process.kill(pid, "SIGKILL");
-  while (running.some(isRunning)) await new Promise((resolve) => setTimeout(resolve, 10));
+  for (const pid of running) {
+    process.kill(pid, "SIGKILL");
+  }
+  while (running.some(isRunning)) {
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
 }

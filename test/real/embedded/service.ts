@@ -23,7 +23,9 @@ try {
 
 async function startPostgres() {
   const { url, pid, user, stop } = await startEmbeddedPostgres({ dataDir, log: console.error });
-  if (user !== undefined) console.error(`runs as ${user}`);
+  if (user !== undefined) {
+    console.error(`runs as ${user}`);
+  }
   return { urls: [url], pids: [pid], stop };
 }
 

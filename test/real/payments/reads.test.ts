@@ -155,7 +155,9 @@ describe("the ledger", () => {
       let response = await reading;
       while (true) {
         seen.push(...response.entries.map(({ paymentId }) => paymentId));
-        if (response.nextPageToken === "") break;
+        if (response.nextPageToken === "") {
+          break;
+        }
         response = await page({ pageSize: 1, pageToken: response.nextPageToken }, tenant);
       }
       expect(seen).toEqual(["early", "early", "late", "late"]);

@@ -47,7 +47,7 @@ describe("what an operator asks that nobody can store", () => {
   });
 
   it("ListRecords refuses a token under other filters", async () => {
-    await client.createPayment(paymentOf("tok_visa"), "inspected too");
+    await client.createPayment(paymentOf("tok_visa"), "inspected-too");
     const { response } = await client.listRecords({ pageSize: 1 });
     const pageToken = response?.nextPageToken ?? "";
     const refused = await client.listRecords({ pageSize: 1, pageToken, operation: OPERATION });
