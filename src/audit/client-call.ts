@@ -21,7 +21,7 @@ export interface ClientCall {
   readonly isReplayed: boolean;
 }
 
-/** What a call told its client about its key. */
+/** The meaning of an answer for the key of its call. */
 export type CallMeaning =
   /** The key's answer for good. */
   | "answer"

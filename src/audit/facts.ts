@@ -68,9 +68,9 @@ export interface AuditedRecord {
   readonly onLostOwner: OnLostOwner;
   readonly leaseUntil: Date;
   readonly attempts: number;
-  /** Of a payment call that has no answer yet. */
+  /** The request of a payment call that has no answer yet. */
   readonly request?: Uint8Array;
-  /** Of a completed payment call; absent where the stored bytes are no outcome. */
+  /** The answer of a completed payment call; absent where the stored bytes are no outcome. */
   readonly outcome?: Outcome;
   readonly unknownReason?: string;
 }

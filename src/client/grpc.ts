@@ -61,7 +61,7 @@ export function withReport(
  * it without ever becoming a second call. Takes part in unary calls only.
  *
  * @param environment for tests
- * @throws RangeError if an option cannot be meant.
+ * @throws RangeError if an option has a value that it does not accept.
  */
 export function grpcInterceptor(
   options: GrpcClientOptions,

@@ -49,7 +49,7 @@ export const RETRY_DEFAULTS: RetrySettings = {
 
 /**
  * The settings, with the defaults filled in.
- * @throws RangeError if one cannot be meant.
+ * @throws RangeError if one has a value that it does not accept.
  */
 export function retrySettings({
   maxAttempts = RETRY_DEFAULTS.maxAttempts,

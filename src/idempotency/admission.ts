@@ -79,10 +79,10 @@ export function createAdmission({
 }: AdmissionOptions): Admission {
   const isAdaptive = Number.isFinite(maxWorkMs);
   const reserved = Math.floor(maxCalls * RESERVED_SHARE);
-  /** What each tenant has under way: all of it, and what is at work. */
+  /** How many calls each tenant has under way, and how many of them are at work. */
   const callsOf = createCounts();
   const workingOf = createCounts();
-  /** Of one tenant's calls at work. */
+  /** How many calls of one tenant may be at work. */
   let limit = isAdaptive ? FIRST_LIMIT : Number.POSITIVE_INFINITY;
   /** Since the limit changed: whose calls were taken, and how many. */
   const tenants = new Set<string>();
@@ -92,7 +92,7 @@ export function createAdmission({
   let changedAtMs = clock.nowMs();
   let congestedAtMs = Number.NEGATIVE_INFINITY;
   let fastestEverMs = Number.POSITIVE_INFINITY;
-  /** Of the calls since the limit changed. */
+  /** How many calls have ended since the limit changed, and how long they took together. */
   let worked = 0;
   let totalMs = 0;
 

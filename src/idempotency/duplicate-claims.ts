@@ -18,7 +18,7 @@ export const duplicateClaims = {
     );
   },
 
-  /** What it is told: there is one owner, and that is the other. */
+  /** The result that it gets: there is one owner, and that is the other. */
   follow(result: ClaimResult, { leaseMs }: ClaimRequest): ClaimResult {
     return result.kind === "claimed"
       ? { kind: "in_progress", elapsedMs: 0, leaseRemainingMs: leaseMs }

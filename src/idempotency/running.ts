@@ -56,7 +56,7 @@ export function createRunning<Transaction>({
   maxAttempts,
   withoutPlace,
 }: RunningOptions<Transaction>): Running<Transaction> {
-  /** What gives up each attempt that is running. */
+  /** The functions that give up each running attempt. */
   const running = new Set<() => void>();
   let isGivingUp = false;
 

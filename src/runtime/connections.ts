@@ -17,7 +17,7 @@ export interface Connections {
 
 export interface ConnectionLimits {
   readonly max: number;
-  /** From one address. */
+  /** How many connections one address may have. */
   readonly maxPerPeer: number;
   /** How long a connection may be open before its first request. Without it, for good. */
   readonly silentMs?: number;

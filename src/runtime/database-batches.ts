@@ -18,7 +18,7 @@ const databaseBatches = {
   mayRepeat: mayBeOneRow,
 } as const satisfies Partial<BatchesOptions<unknown, unknown>>;
 
-/** Of those who own nothing yet and can be told to come back. */
+/** How many items may wait whose callers own nothing yet: past it they are refused as overloaded. */
 export const refusableBatches = {
   ...databaseBatches,
   /** As many as a process has calls under way at most; several seconds of work. */

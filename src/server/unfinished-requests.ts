@@ -33,7 +33,7 @@ interface Entry {
   bytes: number;
 }
 
-/** What one connection holds. */
+/** The unfinished requests of one connection. */
 interface Held {
   readonly entries: Set<Entry>;
   bytes: number;

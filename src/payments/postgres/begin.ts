@@ -15,7 +15,7 @@ import { byName, mustExist, nameKey, type RowName } from "./rows.js";
 
 /** An operation to begin, or to go on with. */
 export interface ToBegin extends Owned {
-  /** What the request asks for, or the error that says why it is not valid. */
+  /** The intent of the request, or the error that says why it is not valid. */
   readonly intent: Settled<Intent>;
 }
 
@@ -29,7 +29,7 @@ export interface Begun extends Operated, Age {
   readonly isNew: boolean;
 }
 
-/** What is there before operations begin. */
+/** The rows that exist before operations begin. */
 export interface Before {
   /** The operations that have begun already, by their ids. */
   readonly begun: ReadonlyMap<string, Omit<Begun, "isNew">>;

@@ -34,7 +34,7 @@ export interface PaymentRow {
 const STATE = `status, version, authorized, captured, capturing, refunded, refunding, canceling,
   decline_code, update_time`;
 
-/** What a new payment is stored with. */
+/** The columns that a new payment is stored with. */
 const STORED = `tenant, id, ${STATE}, currency_code, amount, payment_method, capture_method,
   merchant_reference, description, metadata, create_time`;
 

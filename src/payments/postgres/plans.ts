@@ -9,7 +9,7 @@ import { appendEvents } from "./events.js";
 import { insertOperations, type NewOperation, restartOperations } from "./operations.js";
 import { insertPayments, updatePayments } from "./payments.js";
 
-/** What an operation writes when it begins. */
+/** The rows that an operation writes when it begins. */
 export interface Plan {
   readonly operation: NewOperation;
   /** The operation's payment, as it becomes. */
@@ -58,7 +58,7 @@ export function creationOf(beginning: Beginning, terms: PaymentTerms): Plan {
   return { operation, payment, begins: "first" };
 }
 
-/** What is written as operations begin. */
+/** The statements that write the beginnings of operations. */
 export function statementsOf(plans: readonly Plan[]): readonly Statement[] {
   const first = plans.filter(({ begins }) => begins === "first");
   const again = plans.filter(({ begins }) => begins === "again");

@@ -1,6 +1,6 @@
 import type { Pool } from "pg";
 
-/** What copies of outcomes outside the database are named by. */
+/** The names under which copies of outcomes are kept outside the database. */
 export interface Deployment {
   readonly id: string;
   /** Drawn at random each time that the database may not be the one it was. Never repeats. */
@@ -12,7 +12,7 @@ export interface Deployment {
   readonly restoreTimeMs?: number;
 }
 
-/** What one look at the database tells. */
+/** The state of a deployment at one look at the database. */
 export interface Reading {
   readonly deployment: Deployment;
   /** How long ago `restoreTimeMs` was, by the same clock. */
@@ -108,7 +108,7 @@ export async function readDatabase(pool: Pool, before?: Reading): Promise<Readin
   return toReading(await selectRow(pool, flushedTo));
 }
 
-/** What `readDatabase` says of the deployment. */
+/** Reads the database once, and returns what names the deployment. */
 export async function readDeployment(pool: Pool): Promise<Deployment> {
   return (await readDatabase(pool)).deployment;
 }

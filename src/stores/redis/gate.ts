@@ -154,7 +154,7 @@ export function redisGate<Transaction>(
     }
   }
 
-  /** Resolves once no duplicate is told any more that the call is executing. */
+  /** Resolves once no node answers a duplicate any more that the call is executing. */
   async function release(claim: Claim): Promise<void> {
     const lock = owned.get(claim);
     if (lock !== undefined) {

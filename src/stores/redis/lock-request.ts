@@ -14,7 +14,7 @@ import {
 } from "./quorum.js";
 import { executing, lockValue } from "./script.js";
 
-/** What the nodes say about a claim, taken together. */
+/** The replies of all nodes to a claim, as one result. */
 export type LockReply<Answer> =
   /** One node holds a copy that proves itself. */
   | { readonly kind: "hit"; readonly answer: Answer }

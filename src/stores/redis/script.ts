@@ -7,7 +7,7 @@ export interface Lock {
   readonly value: string;
 }
 
-/** What can be said to the nodes. */
+/** An operation that the script carries out on each node. */
 export type Operation =
   /** Answers a copy; without one, takes the lock, or answers who has it. */
   | {
@@ -19,7 +19,7 @@ export type Operation =
       readonly onSent: (atMs: number) => void;
       /** Called with what each node says; undefined where a node is silent. */
       readonly onReply: (reply: unknown) => void;
-      /** Called after replies of a majority, once those that came with them are told. */
+      /** Called once a majority has replied, after `onReply` for each reply that came with them. */
       readonly onMajority: () => void;
     }
   /** Tells that a call is executing under the lock. */
@@ -50,7 +50,7 @@ export const MARK = "!";
 
 /**
  * A lock's value: the claim's own token, so that only its owner deletes it,
- * then the request, so that a duplicate knows its like.
+ * then the request, so that a duplicate recognises its own call.
  */
 export function lockValue(token: string, request: string): string {
   return `${token}:${request}`;
@@ -61,7 +61,7 @@ export function executing(request: string): string {
   return `:${request}${MARK}`;
 }
 
-/** What the script calls each of them. */
+/** The code of each operation in the script's arguments. */
 export const OPERATION_CODES: Readonly<Record<Operation["kind"], string>> = {
   claim: "c",
   mark: "m",
