@@ -21,7 +21,7 @@ export const GOES_ON = refusal("OUTCOME_UNKNOWN", "the deadline has passed, and 
   retryDelayMs: RETRY_DELAY_MS,
 });
 
-/** The same without a key: a retry would be another call. */
+/** The answer to a call that goes on without a key: a retry would be another call. */
 export const GOES_ON_WITHOUT_KEY = refusal(
   "OUTCOME_UNKNOWN",
   "the deadline has passed, and the call goes on; it has no key to ask again with",
@@ -64,7 +64,7 @@ export function untilDeadline<Result>(
   });
 }
 
-/** The same for each item of a stream. */
+/** Passes the items of a stream on, each if it comes before the deadline. */
 export async function* itemsUntilDeadline<Item>(
   context: HandlerContext,
   items: AsyncIterable<Item>,

@@ -1,6 +1,6 @@
 import { type Clock, systemClock } from "./clock.js";
 
-/** Over which the calls' mean counts. Milliseconds. */
+/** The time over which the mean duration of calls is taken. Milliseconds. */
 const INTERVAL_MS = 100;
 
 /** One tenant's calls may slow down its own; where there are others, only this part of the time is allowed. */
@@ -16,7 +16,7 @@ const LEAST_CHANGE = 0.9;
 const GREATEST_CHANGE = 0.3;
 const INCREASE = 1.2;
 
-/** Of one tenant, where it is not known yet how many calls can be at work. A few tenths of a second of work. */
+/** How many calls of one tenant may be at work before it is known how many can be: a few tenths of a second of work. */
 const FIRST_LIMIT = 1_000;
 
 /** After how long to come again where about as many are taken as refused. Milliseconds. */

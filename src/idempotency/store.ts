@@ -15,7 +15,7 @@ export interface ClaimRequest {
   readonly fingerprint: Fingerprint;
   /** The request's bytes, kept until completion so that another attempt can repeat it. */
   readonly request: Uint8Array;
-  /** It was asked for before and not answered: its caller may be the owner without knowing it. */
+  /** The claim was asked for before and not answered: its caller may be the owner without knowing it. */
   readonly mayBeOwner?: boolean;
   /** The request as the handler gets it, for a store that begins the handler's work with the claim. */
   readonly message?: object;
@@ -73,7 +73,7 @@ export type ClaimResult =
 export type Suspension =
   /** Another attempt may take over after the delay. */
   | { readonly kind: "rerun"; readonly afterMs: number; readonly reason: string }
-  /** Nobody may, until an operator resolves it. */
+  /** No other attempt may take over, until an operator resolves the key. */
   | { readonly kind: "hold"; readonly reason: string };
 
 /**

@@ -4,11 +4,11 @@ import type { Payment } from "./payment.js";
 
 /** Whether an operation may begin on a payment as it is now. */
 export type Admission =
-  /** It may, for this amount. */
+  /** The operation may begin, for this amount. */
   | { readonly kind: "admitted"; readonly minorUnits: bigint }
   /** Another operation is in flight, and its end decides; the caller asks again later. */
   | { readonly kind: "busy"; readonly message: string }
-  /** It may not, whatever becomes of the operations in flight. */
+  /** The operation may not begin, whatever becomes of those in flight. */
   | { readonly kind: "refused"; readonly reason: Reason; readonly message: string };
 
 /** Decides whether a capture, refund or cancel may begin. */

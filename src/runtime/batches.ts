@@ -20,7 +20,7 @@ export function settled<Result>(compute: () => Result): Settled<Result> {
  */
 export type Turn = "together" | "alone" | "patiently";
 
-/** Too much waits already, or for too long, or nobody wants it any more. The item was not sent, nor will it be. */
+/** The item was not sent, and will not be: too many wait already, it has waited too long, or nobody wants its result any more. */
 export class QueueFull extends Error {
   override readonly name = "QueueFull";
 }
@@ -191,7 +191,7 @@ export function createBatches<Item, Result>(
     }
   }
 
-  /** Of those that wait, nothing is sent that nobody waits for, or that has waited too long. */
+  /** Rejects waiting items whose callers have gone, and those that have waited too long. */
   function dropUnwanted(): void {
     if (isWanted === undefined && maxWaitMs === undefined) {
       return;

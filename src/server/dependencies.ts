@@ -58,7 +58,7 @@ export interface Database {
   readonly records: Pool;
   /** The pool of the owners of claims, whose work no flood of duplicates may hold up. */
   readonly payments: Pool;
-  /** For what changes nothing. */
+  /** The pool of reads. */
   readonly reads: Pool;
   /** Which deployment it is, and whether it keeps what it confirms. */
   readonly watch: DeploymentWatch;

@@ -9,7 +9,7 @@ export interface Credentials {
   readonly authorization?: string | undefined;
   /** The client's certificate, once the transport has verified who signed it. */
   readonly certificate?: ClientCertificate | undefined;
-  /** From where: address and port. */
+  /** The address and port of the peer. */
   readonly peer?: string | undefined;
 }
 

@@ -10,9 +10,9 @@ const SHARE = 3 / 4;
 export interface Shutdown {
   /** `close` gets how long it may take, in milliseconds; past it the next one has its turn. */
   add(close: (limitMs: number) => unknown): void;
-  /** Ends all of it, also where one fails, and then throws the first failure. */
+  /** Closes all of it, also where one fails, and then throws the first failure. */
   closeAll(): Promise<void>;
-  /** The same within a limit. Resolves with what failed, or did not end in time. */
+  /** Closes all of it within a limit. Resolves with the errors of what failed, or did not end in time. */
   closeWithin(limitMs: number): Promise<readonly unknown[]>;
 }
 

@@ -25,7 +25,7 @@ type Asked = Pick<ToBegin, "intent"> & {
 };
 
 export interface Begun extends Operated, Age {
-  /** Nothing can have been sent for it yet, as far as this database knows. */
+  /** Whether nothing can have been sent for it yet, as far as this database knows. */
   readonly isNew: boolean;
 }
 
@@ -35,7 +35,7 @@ export interface Before {
   readonly begun: ReadonlyMap<string, Omit<Begun, "isNew">>;
   /** The payments that operations are on, by their names; locked. */
   readonly locked: ReadonlyMap<string, Payment>;
-  /** On the database's clock. */
+  /** The time on the database's clock. */
   readonly time: Date;
   readonly readAt: Moment;
 }

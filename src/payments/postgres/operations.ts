@@ -25,7 +25,7 @@ export interface OperationRow {
 /** An operation that is stored, and how long ago it was sent first, at the most. */
 export interface FoundOperation {
   readonly operation: Operation;
-  /** On the database's clock. */
+  /** How long ago it was sent first, on the database's clock. Milliseconds. */
   readonly begunAgoMs: number;
 }
 

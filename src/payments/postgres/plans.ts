@@ -22,9 +22,9 @@ export interface Plan {
 export interface Beginning {
   readonly scope: Scope;
   readonly fingerprint: Fingerprint;
-  /** On the database's clock. */
+  /** The time on the database's clock. */
   readonly time: Date;
-  /** The same on the clocks of this process. */
+  /** The time on the clocks of this process. */
   readonly readAt: Moment;
 }
 

@@ -47,7 +47,7 @@ export interface Beginning {
 }
 
 export interface ClaimsOptions {
-  /** What handlers begin in the commit of their first claims. Default: nothing. */
+  /** The work that handlers begin in the commit of their first claims. Default: none. */
   readonly firstWork?: FirstWork;
   /** How many claims may wait for those under way. Later ones are refused as overloaded. Default 10,000. */
   readonly maxWaitingClaims?: number;

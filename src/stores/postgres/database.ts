@@ -49,7 +49,7 @@ export interface DatabaseOptions {
   readonly connectTimeoutMs?: number;
   /** How many there may be. Default 10. */
   readonly maxConnections?: number;
-  /** How statements find their rows. Default: a few by their keys. */
+  /** The way in which statements find their rows. Default: by key, since each finds a few. */
   readonly plans?: "by key" | "any";
 }
 

@@ -19,7 +19,7 @@ export interface Reading {
   readonly restoredAgoMs: number | undefined;
   /** A setting under which the database may lose what it has confirmed. */
   readonly lossySetting: string | undefined;
-  /** Up to where its log was safe on disk. Goes back only where something was lost. */
+  /** The position up to which the log was safe on disk. It goes back only where something was lost. */
   readonly flushedTo: string;
 }
 
@@ -78,7 +78,7 @@ const NEW_GENERATION = `generation = d.generation + 1,
     postmaster_start_time = here.postmaster_start_time,
     write_xid = pg_current_xact_id()::xid`;
 
-/** Of two processes, the second one waits for the row, and finds no difference any more. */
+/** Starts a generation. Of two processes that do so, the second waits for the row, and then finds no difference. */
 const START_GENERATION = `
   UPDATE deployment d
   SET ${NEW_GENERATION},

@@ -38,7 +38,7 @@ export interface RedisGateOptions<Transaction> {
   readonly namespace: () => string;
   /** How long a copy of an answer is kept, at most. Milliseconds. */
   readonly copyTtlMs: number;
-  /** What answers kept in this process may take together. Default 32 MiB; 0 keeps none. */
+  /** How many bytes the answers kept in this process may have together. Default 32 MiB; 0 keeps none. */
   readonly memoryBytes?: number;
   /** When set, copies carry an HMAC under it instead of a plain checksum. */
   readonly secret?: string;

@@ -6,7 +6,7 @@ import type { NodeBatches } from "./node-batches.js";
 export interface Locks {
   /** Asks the nodes; see `requestLock`. */
   request<Answer>(asked: Omit<LockRequest<Answer>, "token">): Promise<LockReply<Answer>>;
-  /** From now on a call executes under the lock. */
+  /** Notes that a call executes under the lock from now on. */
   keep(lock: OwnedLock): void;
   /** Resolves once a majority has heard it, or none is left that might. */
   extend(lock: OwnedLock, ttlMs: number): Promise<void>;
