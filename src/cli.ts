@@ -2,7 +2,7 @@
 import { CommanderError } from "commander";
 import { commandLine, usageProblem } from "./server/commands/command-line.js";
 
-/** What a wrong command line ends with; 1 is for a command that failed. */
+/** The exit code of a wrong command line; 1 is for a command that failed. */
 const USAGE_EXIT_CODE = 2;
 
 const args = process.argv.slice(2);

@@ -7,7 +7,7 @@ export type InvariantId = `I${1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9 | 10 | 11 | 12 |
 /** One invariant, and how it is decided. */
 export interface Check {
   readonly id: InvariantId;
-  /** What must hold. */
+  /** The invariant, as a sentence. */
   readonly title: string;
   /** Whether nothing of it can be decided without the calls of clients. */
   readonly needsCalls: boolean;

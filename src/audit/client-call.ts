@@ -7,11 +7,11 @@ export interface ClientCall {
   readonly scope: Scope;
   /** The canonical fingerprint of the request, in hexadecimal: equal for equal requests. */
   readonly request: string;
-  /** On one clock for all calls of a log. Milliseconds. */
+  /** When the call began, on one clock for all calls of a log. Milliseconds. */
   readonly startMs: number;
   readonly endMs: number;
   readonly code: Code;
-  /** From ErrorInfo. Absent for an OK, and where no answer came. */
+  /** The reason in ErrorInfo. Absent for an OK, and where no answer came. */
   readonly reason?: string;
   readonly message: string;
   readonly body: Uint8Array;
@@ -21,7 +21,7 @@ export interface ClientCall {
   readonly isReplayed: boolean;
 }
 
-/** What a call told its client about its key. */
+/** The meaning of an answer for the key of its call. */
 export type CallMeaning =
   /** The key's answer for good. */
   | "answer"

@@ -9,7 +9,7 @@ import type { Operation } from "../payments/operation.js";
 import type { Payment, PaymentState } from "../payments/payment.js";
 import type { ClientCall } from "./client-call.js";
 
-/** How the audited service is set up, as far as an invariant speaks of it. */
+/** The settings of the audited service that an invariant speaks of. */
 export interface AuditLimits {
   /**
    * For how long work may be under way with nobody at it: the lease and the
@@ -28,7 +28,7 @@ export interface Facts extends DatabaseFacts, AuditLimits {
   readonly effects: readonly Effect[];
   /** The newest effect that was in the journal before the database was read. */
   readonly settledSequence: bigint;
-  /** What clients saw, up to a moment before the database was read. Absent where nobody wrote it down. */
+  /** The calls as clients saw them, up to a moment before the database was read. Absent where nobody wrote them down. */
   readonly calls?: readonly ClientCall[];
 }
 
@@ -62,15 +62,15 @@ export interface AuditedRecord {
   readonly scopeHash: Uint8Array;
   /** Absent in a tombstone. */
   readonly scope?: Scope;
-  /** As it is stored: a claim that nobody may repeat is `executing` also past its lease. */
+  /** The state as it is stored: a claim that nobody may repeat is `executing` also past its lease. */
   readonly state: RecordState;
   readonly fingerprint: Fingerprint;
   readonly onLostOwner: OnLostOwner;
   readonly leaseUntil: Date;
   readonly attempts: number;
-  /** Of a payment call that has no answer yet. */
+  /** The request of a payment call that has no answer yet. */
   readonly request?: Uint8Array;
-  /** Of a completed payment call; absent where the stored bytes are no outcome. */
+  /** The answer of a completed payment call; absent where the stored bytes are no outcome. */
   readonly outcome?: Outcome;
   readonly unknownReason?: string;
 }

@@ -28,7 +28,7 @@ const kindByOperation: ReadonlyMap<string, OperationKind> = new Map(
 /** The operations in the scopes of calls that write payments. */
 export const paymentOperations: readonly string[] = [...kindByOperation.keys()];
 
-/** What a call with this operation in its scope does to a payment; undefined for other services. */
+/** The kind of payment operation behind an operation's name; undefined for other services. */
 export function kindOf(operation: string): OperationKind | undefined {
   return kindByOperation.get(operation);
 }
@@ -42,7 +42,7 @@ export function answeredPayment(kind: OperationKind, body: Uint8Array): Payment 
   }
 }
 
-/** What the service recognises a request by. Undefined where the bytes are no request. */
+/** The fingerprint of a stored request. Undefined where the bytes are no request. */
 export function requestFingerprint(
   kind: OperationKind,
   operation: string,

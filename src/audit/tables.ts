@@ -1,10 +1,16 @@
 import { fromBinary } from "@bufbuild/protobuf";
 import { PaymentSchema } from "../gen/payonce/payments/v1/payments_pb.js";
 import { decodeOutcome } from "../idempotency/outcome.js";
-import type { OnLostOwner, RecordState } from "../idempotency/store.js";
-import type { Account } from "../payments/ledger.js";
-import type { Operation, OperationKind } from "../payments/operation.js";
-import type { CaptureMethod, PaymentStatus } from "../payments/payment.js";
+import type { OnLostOwner } from "../idempotency/store.js";
+import type { Operation } from "../payments/operation.js";
+import { entryOf, type LedgerRow } from "../payments/postgres/ledger.js";
+import {
+  OPERATION_COLUMNS,
+  type OperationRow,
+  operationOf,
+} from "../payments/postgres/operations.js";
+import { type PaymentRow, type StateRow, stateOf } from "../payments/postgres/payments.js";
+import type { RecordRow } from "../stores/postgres/records.js";
 import type { AuditedEntry, AuditedEvent, AuditedPayment, AuditedRecord } from "./facts.js";
 import { paymentOperations } from "./payment-methods.js";
 
@@ -22,24 +28,10 @@ export interface Table<Row extends { readonly tenant: string }, Item> {
   readonly itemOf: (row: Row) => Item;
 }
 
-interface PaymentRow {
-  readonly tenant: string;
-  readonly id: string;
-  readonly currency_code: string;
-  readonly amount: string;
-  readonly capture_method: CaptureMethod;
-  readonly status: PaymentStatus;
-  readonly version: string;
-  readonly authorized: string;
-  readonly captured: string;
-  readonly capturing: string;
-  readonly refunded: string;
-  readonly refunding: string;
-  readonly canceling: boolean;
-  readonly decline_code: string;
-}
+type AuditedPaymentRow = StateRow &
+  Pick<PaymentRow, "tenant" | "id" | "currency_code" | "amount" | "capture_method">;
 
-export const payments: Table<PaymentRow, AuditedPayment> = {
+export const payments: Table<AuditedPaymentRow, AuditedPayment> = {
   name: "payments",
   columns: `tenant, id, currency_code, amount, capture_method, status, version, authorized,
     captured, capturing, refunded, refunding, canceling, decline_code`,
@@ -52,83 +44,27 @@ export const payments: Table<PaymentRow, AuditedPayment> = {
     currencyCode: row.currency_code,
     minorUnits: BigInt(row.amount),
     captureMethod: row.capture_method,
-    status: row.status,
-    version: BigInt(row.version),
-    authorized: BigInt(row.authorized),
-    captured: BigInt(row.captured),
-    capturing: BigInt(row.capturing),
-    refunded: BigInt(row.refunded),
-    refunding: BigInt(row.refunding),
-    canceling: row.canceling,
-    declineCode: row.decline_code,
+    ...stateOf(row),
   }),
 };
-
-interface OperationRow {
-  readonly tenant: string;
-  readonly id: string;
-  readonly processor_key: string;
-  readonly payment_id: string;
-  readonly kind: OperationKind;
-  readonly minor_units: string;
-  readonly currency_code: string;
-  readonly state: Operation["state"];
-  readonly decline_code: string;
-  readonly begin_time: Date;
-  readonly fingerprint_version: number | null;
-  readonly fingerprint: Buffer | null;
-  readonly raw_hash: Buffer | null;
-}
 
 export const operations: Table<OperationRow, Operation> = {
   name: "operations",
-  columns: `tenant, id, processor_key, payment_id, kind, minor_units, currency_code, state,
-    decline_code, begin_time, fingerprint_version, fingerprint, raw_hash`,
+  columns: OPERATION_COLUMNS,
   keyColumn: "id",
   beforeFirst: "",
   keyOf: ({ id }) => id,
-  itemOf: ({ fingerprint_version: version, fingerprint: canonical, raw_hash: raw, ...row }) => ({
-    tenant: row.tenant,
-    id: row.id,
-    processorKey: row.processor_key,
-    paymentId: row.payment_id,
-    kind: row.kind,
-    minorUnits: BigInt(row.minor_units),
-    currencyCode: row.currency_code,
-    state: row.state,
-    declineCode: row.decline_code,
-    beginTime: row.begin_time,
-    ...(version === null || canonical === null || raw === null
-      ? {}
-      : { fingerprint: { version, canonical, raw } }),
-  }),
+  itemOf: operationOf,
 };
 
-interface EntryRow {
-  readonly tenant: string;
-  readonly id: string;
-  readonly transaction_id: string;
-  readonly payment_id: string;
-  readonly account: Account;
-  readonly currency_code: string;
-  readonly minor_units: string;
-}
-
-export const entries: Table<EntryRow, AuditedEntry> = {
+export const entries: Table<LedgerRow & { readonly tenant: string }, AuditedEntry> = {
   name: "ledger_entries",
-  columns: "tenant, id, transaction_id, payment_id, account, currency_code, minor_units",
+  columns:
+    "tenant, id, transaction_id, payment_id, account, currency_code, minor_units, create_time",
   keyColumn: "id",
   beforeFirst: "0",
   keyOf: ({ id }) => id,
-  itemOf: (row) => ({
-    tenant: row.tenant,
-    id: BigInt(row.id),
-    transactionId: row.transaction_id,
-    paymentId: row.payment_id,
-    account: row.account,
-    currencyCode: row.currency_code,
-    minorUnits: BigInt(row.minor_units),
-  }),
+  itemOf: (row) => ({ tenant: row.tenant, ...entryOf(row) }),
 };
 
 interface EventRow {
@@ -154,29 +90,31 @@ export const events: Table<EventRow, AuditedEvent> = {
   }),
 };
 
-interface RecordRow {
-  readonly tenant: string;
-  readonly scope_hash: Buffer;
-  readonly operation: string | null;
-  readonly idempotency_key: string | null;
-  readonly state: RecordState;
-  readonly fingerprint_version: number;
-  readonly fingerprint: Buffer;
-  readonly raw_hash: Buffer;
+type AuditedRecordRow = Pick<
+  RecordRow,
+  | "tenant"
+  | "scope_hash"
+  | "operation"
+  | "idempotency_key"
+  | "state"
+  | "fingerprint_version"
+  | "fingerprint"
+  | "raw_hash"
+  | "attempts"
+  | "outcome"
+  | "unknown_reason"
+> & {
   readonly on_lost_owner: OnLostOwner;
   readonly lease_until: Date;
-  readonly attempts: number;
   readonly request: Buffer | null;
-  readonly outcome: Buffer | null;
-  readonly unknown_reason: string | null;
-}
+};
 
 // The requests and answers of other services say nothing here, and may be large.
 const ofPayment = (column: string) =>
   `CASE WHEN operation IN (${paymentOperations.map((name) => `'${name}'`).join(", ")})
     THEN ${column} END AS ${column}`;
 
-export const records: Table<RecordRow, AuditedRecord> = {
+export const records: Table<AuditedRecordRow, AuditedRecord> = {
   name: "idempotency_records",
   columns: `tenant, scope_hash, operation, idempotency_key, state, fingerprint_version,
     fingerprint, raw_hash, on_lost_owner, lease_until, attempts, unknown_reason,

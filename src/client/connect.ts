@@ -52,7 +52,7 @@ type Answer =
  * each attempt, such as one that renews a token, after it.
  *
  * @param environment for tests
- * @throws RangeError if an option cannot be meant.
+ * @throws RangeError if an option has a value that it does not accept.
  */
 export function connectInterceptor(
   options: ClientOptions = {},

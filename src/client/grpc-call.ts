@@ -17,7 +17,7 @@ import { isReplayed } from "./replayed.js";
 import type { Ending } from "./retry.js";
 import { detail, detailsIn, retryDelayMs } from "./status-details.js";
 
-/** What grpc-js does with a call, and an interceptor with the next one. Not exported by grpc-js. */
+/** The calls of a chain of interceptors, as grpc-js drives them. Not exported by grpc-js. */
 type GrpcCall = ConstructorParameters<typeof InterceptingCall>[0];
 type Listener = NonNullable<Parameters<GrpcCall["start"]>[1]>;
 type MessageContext = Parameters<GrpcCall["sendMessageWithContext"]>[0];
@@ -41,7 +41,7 @@ interface Answer {
   readonly status: StatusObject;
 }
 
-/** What the caller handed over before its half-close. */
+/** The metadata and message that the caller handed over before its half-close. */
 interface Request {
   readonly metadata: Metadata;
   readonly context: MessageContext;

@@ -1,7 +1,7 @@
 import type { EventEmitter } from "node:events";
 import { type CallOptions, type Deadline, propagate } from "@grpc/grpc-js";
 
-/** What ends a call from its caller's side, besides a `cancel`. */
+/** The limits that end a call from its caller's side, besides a `cancel`. */
 export interface CallLimits {
   /** Milliseconds since 1970; infinite without a deadline. */
   readonly deadlineEpochMs: number;

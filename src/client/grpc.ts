@@ -16,16 +16,17 @@ import {
   systemEnvironment,
 } from "./options.js";
 
-/** Which calls of grpc-js need a key. */
-export type KeyedCalls =
-  /** The methods of these services whose idempotency option says so. */
-  | { readonly services: readonly DescService[] }
+/** Which calls of grpc-js need a key: those that either of the two names. At least one must be given. */
+export interface KeyedCalls {
+  /** The methods of these services that need a key by their idempotency options. */
+  readonly services?: readonly DescService[];
   /**
    * Where no descriptors are at hand: asked with the method's name, such as
    * `acme.v1.Orders/PlaceOrder`. A key must then be in the metadata, because
    * nothing says which of the request's fields may carry it.
    */
-  | { readonly needsKey: (method: string) => boolean };
+  readonly needsKey?: (method: string) => boolean;
+}
 
 export type GrpcClientOptions = ClientOptions & KeyedCalls;
 
@@ -61,7 +62,7 @@ export function withReport(
  * it without ever becoming a second call. Takes part in unary calls only.
  *
  * @param environment for tests
- * @throws RangeError if an option cannot be meant.
+ * @throws RangeError if an option has a value that it does not accept.
  */
 export function grpcInterceptor(
   options: GrpcClientOptions,
@@ -95,16 +96,16 @@ export function grpcInterceptor(
 
 type Find = (method: string) => { readonly keyed?: KeyedMethod } | undefined;
 
-function keyedCalls(calls: KeyedCalls): Find {
-  if ("needsKey" in calls) {
-    return (method) => (calls.needsKey(method) ? {} : undefined);
+function keyedCalls({ services, needsKey }: KeyedCalls): Find {
+  if (services === undefined && needsKey === undefined) {
+    throw new RangeError("one of services and needsKey must be given: else no call gets a key");
   }
   const byName = new Map<string, { readonly keyed: KeyedMethod }>();
-  for (const method of calls.services.flatMap(({ methods }) => methods)) {
+  for (const method of (services ?? []).flatMap(({ methods }) => methods)) {
     const keyed = keyedMethod(method);
     if (keyed !== undefined) {
       byName.set(nameOf(method), { keyed });
     }
   }
-  return (method) => byName.get(method);
+  return (method) => byName.get(method) ?? (needsKey?.(method) ? {} : undefined);
 }

@@ -20,7 +20,7 @@ export interface IntentStore {
   save(intent: Intent): Promise<Intent>;
   /** Marks it as answered. Does nothing if it is so already. */
   settle(name: string): Promise<void>;
-  /** Those that are saved and not settled, the oldest first, at most `limit`. */
+  /** The intents that are saved and not settled, the oldest first, at most `limit`. */
   unfinished(limit: number): Promise<readonly Intent[]>;
 }
 
@@ -44,7 +44,7 @@ export interface DurableIntents {
   }): Promise<Answer>;
   /** Says that the intent has its answer. The name keeps its key. */
   settle(name: string): Promise<void>;
-  /** Those that were begun and not settled, the oldest first: what to resume after a crash. */
+  /** The intents that were begun and not settled, the oldest first: to be resumed after a crash. */
   unfinished(limit?: number): Promise<readonly Intent[]>;
 }
 
@@ -54,7 +54,7 @@ export interface DurableIntentsOptions {
   readonly newKey?: (name: string) => string;
 }
 
-/** What fits into memory whatever the requests; ask again once these are settled. */
+/** How many intents are read at once: they fit into memory whatever their requests. Read again once these are settled. */
 const UNFINISHED_LIMIT = 1_000;
 
 /**

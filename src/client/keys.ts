@@ -49,12 +49,12 @@ export function keyInMessage({ method, field }: KeyedMethod, message: Message): 
   return typeof value === "string" && value !== "" ? value : undefined;
 }
 
-/** The same for a serialized request, whatever generator the message came from. */
+/** The key in a serialized request, whatever generator the message came from. */
 export function keyInBytes(keyed: KeyedMethod, bytes: Uint8Array): string | undefined {
   return keyInMessage(keyed, fromBinary(keyed.method.input, bytes));
 }
 
-/** What a call gets where neither it nor its caller names a key. */
+/** The key of a call for which neither its caller nor its request names one. */
 export function randomKey(_call: KeylessCall): string {
   return crypto.randomUUID();
 }

@@ -1,6 +1,6 @@
 import { type Clock, systemClock } from "../idempotency/clock.js";
 
-/** What became of a call that needs a key. */
+/** A report on a call that needed a key. */
 export interface CallReport {
   /** Such as `payonce.payments.v1.PaymentService/CreatePayment`. */
   readonly method: string;
@@ -30,7 +30,7 @@ export interface RetrySettings {
   readonly maxBackoffMs: number;
 }
 
-/** What both interceptors accept. */
+/** The options of both interceptors. */
 export interface ClientOptions extends Partial<RetrySettings> {
   /**
    * The key of a call that carries none; asked once for a call. Default: a UUIDv4.
@@ -49,7 +49,7 @@ export const RETRY_DEFAULTS: RetrySettings = {
 
 /**
  * The settings, with the defaults filled in.
- * @throws RangeError if one cannot be meant.
+ * @throws RangeError if one has a value that it does not accept.
  */
 export function retrySettings({
   maxAttempts = RETRY_DEFAULTS.maxAttempts,
@@ -67,10 +67,10 @@ export function retrySettings({
   return { maxAttempts, initialBackoffMs, maxBackoffMs };
 }
 
-/** What a retry depends on besides the server, so that a test can replay it. */
+/** The clock and the randomness of retries, so that a test can replay them. */
 export interface Environment {
   readonly clock: Clock;
-  /** From 0 to below 1. */
+  /** Returns a number from 0 to below 1. */
   readonly random: () => number;
 }
 

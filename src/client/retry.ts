@@ -1,7 +1,7 @@
 import { Code } from "../idempotency/code.js";
 import type { RetrySettings } from "./options.js";
 
-/** What an answer says about another attempt. */
+/** The parts of an answer that decide whether another attempt is worth making. */
 export interface Ending {
   readonly code: Code;
   /** The trailer `grpc-retry-pushback-ms`, as it came. */

@@ -10,7 +10,7 @@ import { connectErrorOf } from "./errors.js";
  */
 export type Authenticate = (context: HandlerContext) => Identification;
 
-/** Whom the gate has let in. */
+/** The caller that the gate has let in. */
 const callerKey = createContextKey<Caller | undefined>(undefined);
 
 /** Is asked about each call before its request is read. @throws ConnectError to refuse it. */

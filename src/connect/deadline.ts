@@ -5,7 +5,7 @@ import { refusedReply } from "../idempotency/reply.js";
 import { connectErrorOf } from "./errors.js";
 
 // Connect aborts a call's signal at the deadline that its caller has sent, and
-// then waits for the handler all the same. Who has stopped waiting is told here.
+// then waits for the handler all the same. The caller is answered here.
 
 /** After how long to ask for what goes on meanwhile: most calls take less. */
 const RETRY_DELAY_MS = 1_000;
@@ -21,7 +21,7 @@ export const GOES_ON = refusal("OUTCOME_UNKNOWN", "the deadline has passed, and 
   retryDelayMs: RETRY_DELAY_MS,
 });
 
-/** The same without a key: a retry would be another call. */
+/** The answer to a call that goes on without a key: a retry would be another call. */
 export const GOES_ON_WITHOUT_KEY = refusal(
   "OUTCOME_UNKNOWN",
   "the deadline has passed, and the call goes on; it has no key to ask again with",
@@ -45,7 +45,7 @@ export function assertAwaited({ signal, timeoutMs }: HandlerContext): void {
 
 /**
  * What `work` comes to, if it does so before the deadline. What it comes to
- * later is dropped. Rejects with what the caller is told then: `passed`.
+ * later is dropped. Rejects with the error that the caller then gets: `passed`.
  */
 export function untilDeadline<Result>(
   { signal }: HandlerContext,
@@ -64,7 +64,7 @@ export function untilDeadline<Result>(
   });
 }
 
-/** The same for each item of a stream. */
+/** Passes the items of a stream on, each if it comes before the deadline. */
 export async function* itemsUntilDeadline<Item>(
   context: HandlerContext,
   items: AsyncIterable<Item>,

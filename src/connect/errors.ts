@@ -28,7 +28,7 @@ export function toConnectError(thrown: unknown): ConnectError {
   return error;
 }
 
-/** What a handler has thrown, if `toConnectError` wrapped it. */
+/** The error that a handler has thrown, if `toConnectError` wrapped it. */
 export function unwrapConnectError(error: unknown): unknown {
   return error instanceof ConnectError && madeHere.has(error) ? error.cause : error;
 }
@@ -46,7 +46,7 @@ export function connectErrorOf({ code, message, trailers }: Outcome): ConnectErr
   return error;
 }
 
-/** What a handler of Connect's own kind has thrown, as an outcome that any transport can repeat. */
+/** The outcome of an error that a handler of Connect's own kind has thrown; any transport can repeat it. */
 export function outcomeOf(error: ConnectError): Outcome {
   const { code, rawMessage, details, metadata } = error;
   const status = create(StatusSchema, { code, message: rawMessage, details: details.map(toAny) });

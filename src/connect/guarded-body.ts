@@ -91,7 +91,7 @@ function checkJsonDecodes(
 /** A name longer than this is none of ours, and not worth repeating. Characters. */
 const MAX_NAME_LENGTH = 64;
 
-/** What is wrong, without a value: it may be a secret. */
+/** Describes the problem without repeating a value, which may be a secret. */
 function jsonProblem(error: unknown): string {
   const { message, cause } = error instanceof Error ? error : {};
   if (isFieldError(cause)) {
@@ -142,7 +142,7 @@ export function readableHeaders(header: Headers): Headers {
   return readable;
 }
 
-/** Those in another form, and those that Connect would refuse as too long. */
+/** The timeouts that have another form, and those that Connect would refuse as too long. */
 function refusedTimeouts(header: Headers) {
   return TIMEOUTS.filter(({ header: name, form }) => {
     const timeout = header.get(name);

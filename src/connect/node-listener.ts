@@ -129,7 +129,7 @@ async function* gated(
   yield* body;
 }
 
-/** What a gate may see of a call: the handler's own context is made where nobody can reach it. */
+/** Makes the context of a call for the gate: the handler's own is made where nobody can reach it. */
 function contextOf(
   { header, method, url, signal, contextValues }: UniversalServerRequest,
   handler: UniversalHandler,

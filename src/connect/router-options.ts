@@ -1,6 +1,6 @@
 import type { ConnectRouterOptions } from "@connectrpc/connect";
 
-/** What gRPC servers accept by default, so that no request depends on its protocol. */
+/** The limits of gRPC servers by default, so that no request depends on its protocol. */
 const REQUEST_LIMIT_BYTES = 4 * 1024 * 1024;
 
 /**

@@ -41,7 +41,7 @@ export interface EmbeddedPostgres {
   readonly url: string;
   /** The server's process id. */
   readonly pid: number;
-  /** Whom the server runs as, where that is not the user of this process. */
+  /** The user that the server runs as, where it is not the user of this process. */
   readonly user: string | undefined;
   /** Shuts the server down, within the limit if there is one, and gives the folder free. */
   stop(limitMs?: number): Promise<void>;

@@ -20,7 +20,7 @@ export interface SandboxProcessOptions {
   readonly tokenFile: string | undefined;
 }
 
-/** What the child process tells once: where it listens, or why it does not. */
+/** The one message of the child process: where it listens, or why it does not. */
 export type SandboxMessage =
   | { readonly kind: "listening"; readonly address: string }
   | { readonly kind: "failed"; readonly message: string };

@@ -15,7 +15,7 @@ export interface Command {
 }
 
 export interface ServerProcessOptions {
-  /** How logs and errors call the server. */
+  /** The name of the server in logs and errors. */
   readonly name: string;
   readonly command: Command;
   /** Part of the line that the server prints once it accepts connections. */

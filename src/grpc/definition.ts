@@ -98,7 +98,7 @@ export function idempotent(
   );
 }
 
-/** For the interceptor: what it has to protect, if `idempotent` made the definition. */
+/** For the interceptor: finds the method that it has to protect, if `idempotent` made the definition. */
 export function protectedMethodOf(requestDeserialize: object): ProtectedMethod | undefined {
   const method = protectedMethods.get(requestDeserialize);
   if (method !== undefined) {

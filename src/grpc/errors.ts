@@ -20,7 +20,7 @@ export function toServiceError(thrown: unknown): ServiceError {
   return Object.assign(new Error(message), { code, details: message.toWellFormed(), metadata });
 }
 
-/** What `toServiceError` was given, by the metadata of the status it became. */
+/** The error that `toServiceError` was given, by the metadata of the status it became. */
 export function thrownErrorOf(metadata: Metadata | null | undefined): unknown {
   return metadata instanceof Metadata ? thrownErrors.get(metadata) : undefined;
 }

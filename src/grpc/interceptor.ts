@@ -104,7 +104,7 @@ class ProtectedCall<Transaction> extends ServerInterceptingCall {
   #metadata = new Metadata();
   #request: object | undefined;
   #isRefused = false;
-  /** What the handler has sent, once it runs under the executor; then also what comes too late. */
+  /** The response of a handler that runs under the executor. Parts that come too late end here too, and are never sent. */
   #held: HeldResponse | undefined;
 
   constructor(options: ProtectedCallOptions<Transaction>) {

@@ -20,7 +20,7 @@ export function toMetadata(entries: readonly MetadataEntry[]): Metadata {
   return metadata;
 }
 
-/** The same memory as a Buffer, which grpc-js insists on. */
+/** Views the bytes as a Buffer, without a copy: grpc-js accepts nothing else. */
 export function asBuffer(bytes: Uint8Array): Buffer {
   return Buffer.isBuffer(bytes)
     ? bytes

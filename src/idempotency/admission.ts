@@ -1,6 +1,6 @@
 import { type Clock, systemClock } from "./clock.js";
 
-/** Over which the calls' mean counts. Milliseconds. */
+/** The time over which the mean duration of calls is taken. Milliseconds. */
 const INTERVAL_MS = 100;
 
 /** One tenant's calls may slow down its own; where there are others, only this part of the time is allowed. */
@@ -16,7 +16,7 @@ const LEAST_CHANGE = 0.9;
 const GREATEST_CHANGE = 0.3;
 const INCREASE = 1.2;
 
-/** Of one tenant, where it is not known yet how many calls can be at work. A few tenths of a second of work. */
+/** How many calls of one tenant may be at work before it is known how many can be: a few tenths of a second of work. */
 const FIRST_LIMIT = 1_000;
 
 /** After how long to come again where about as many are taken as refused. Milliseconds. */
@@ -79,10 +79,10 @@ export function createAdmission({
 }: AdmissionOptions): Admission {
   const isAdaptive = Number.isFinite(maxWorkMs);
   const reserved = Math.floor(maxCalls * RESERVED_SHARE);
-  /** What each tenant has under way: all of it, and what is at work. */
+  /** How many calls each tenant has under way, and how many of them are at work. */
   const callsOf = createCounts();
   const workingOf = createCounts();
-  /** Of one tenant's calls at work. */
+  /** How many calls of one tenant may be at work. */
   let limit = isAdaptive ? FIRST_LIMIT : Number.POSITIVE_INFINITY;
   /** Since the limit changed: whose calls were taken, and how many. */
   const tenants = new Set<string>();
@@ -92,7 +92,7 @@ export function createAdmission({
   let changedAtMs = clock.nowMs();
   let congestedAtMs = Number.NEGATIVE_INFINITY;
   let fastestEverMs = Number.POSITIVE_INFINITY;
-  /** Of the calls since the limit changed. */
+  /** How many calls have ended since the limit changed, and how long they took together. */
   let worked = 0;
   let totalMs = 0;
 

@@ -94,7 +94,7 @@ export async function extendingWhile<Transaction, Result>(
   }
 }
 
-/** What is stored of the attempt, or about to be. */
+/** The outcome of the attempt that is stored, or about to be. */
 interface Completion {
   stored: Outcome | undefined;
 }

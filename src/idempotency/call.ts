@@ -12,13 +12,13 @@ export const roles = ["caller", "operator", "global_operator"] as const;
 
 export type Role = (typeof roles)[number];
 
-/** Who calls, as the transport's authentication found out; never taken from the request. */
+/** The caller, as the transport's authentication found out; never taken from the request. */
 export interface Caller {
   readonly tenant: string;
   readonly role: Role;
-  /** By what it was recognised, for a log; absent where nobody is asked who they are. Never a secret. */
+  /** The credential by which it was recognised, for a log; absent without authentication. Never a secret. */
   readonly identity?: string;
-  /** From where it calls, as the transport knows it: address and port. */
+  /** The address and port from which it calls, as the transport knows them. */
   readonly peer?: string;
 }
 
@@ -27,7 +27,7 @@ export type Identification =
   | { readonly kind: "caller"; readonly caller: Caller }
   | { readonly kind: "refused"; readonly error: ErrorDescription };
 
-/** Who calls where no authentication is configured: anybody, who is no operator. */
+/** The caller that everybody counts as where no authentication is configured: no operator. */
 export const DEFAULT_CALLER: Caller = { tenant: "default", role: "caller" };
 
 /**
@@ -51,7 +51,7 @@ export interface Execution<Transaction = never> {
    */
   readonly begun?: object | undefined;
 
-  /** What `ownWithin` and `completeWithin` need for a transaction of many executions. */
+  /** The claim, which `ownWithin` and `completeWithin` need for a transaction of many executions. */
   readonly ownership: Ownership<Transaction>;
 
   /**

@@ -123,7 +123,7 @@ function fieldWriter(field: DescField): Write<never> {
   }
 }
 
-/** For one value with its tag: a singular field's, a list item or the value of a map entry. */
+/** Makes the writer of one value with its tag: a singular field's, a list item or the value of a map entry. */
 function valueWriter(field: DescField, number: number): Write<never> {
   if (field.message === undefined) {
     return scalarWriter(scalarTypeOf(field), number);

@@ -14,7 +14,7 @@ export interface ExecuteRequest<Transaction> {
   readonly fingerprint: Fingerprint;
   /** The request's bytes, from which another attempt can repeat the call. */
   readonly request: Uint8Array;
-  /** The same, decoded, as the handler gets it. */
+  /** The request, decoded, as the handler gets it. */
   readonly message?: object;
   /**
    * Why the request is not valid, where that is known before its handler runs.
@@ -28,7 +28,7 @@ export interface ExecuteRequest<Transaction> {
   readonly isAbandoned?: (() => boolean) | undefined;
 }
 
-/** What came of asking for a claim. */
+/** The result of asking for a claim. */
 export interface Claiming {
   readonly result:
     | ClaimResult

@@ -21,7 +21,7 @@ const FOUR_BYTES: LengthPrefix = {
   write: (target, length, offset) => target.writeUInt32BE(length, offset),
 };
 
-/** As text, with a colon: copies of answers are kept so. */
+/** Writes the length as text, with a colon after it, such as `32:`. The checksums of copies are made so. */
 export const DECIMAL: LengthPrefix = {
   maxBytes: 16,
   write: (target, length, offset) => offset + target.write(`${length}:`, offset, "latin1"),

@@ -1,6 +1,6 @@
 import type { ClaimRequest, ClaimResult } from "./store.js";
 
-/** How a claim that comes while one like it waits follows that one. */
+/** A claim that comes while another of the same call waits to be sent follows that one. */
 export const duplicateClaims = {
   /**
    * Whether two calls of one scope ask for the same in every way that a record
@@ -18,7 +18,7 @@ export const duplicateClaims = {
     );
   },
 
-  /** What it is told: there is one owner, and that is the other. */
+  /** The result of the claim that follows: there is one owner, and that is the other. */
   follow(result: ClaimResult, { leaseMs }: ClaimRequest): ClaimResult {
     return result.kind === "claimed"
       ? { kind: "in_progress", elapsedMs: 0, leaseRemainingMs: leaseMs }

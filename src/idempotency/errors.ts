@@ -35,7 +35,7 @@ export interface ErrorDescription {
   readonly code: ErrorCode;
   /** UPPER_SNAKE_CASE, fixed for good: programs switch over it. */
   readonly reason: string;
-  /** For people. */
+  /** A text for people; programs switch over the reason. */
   readonly message: string;
   readonly next: Next;
   /** After how long a retry with the same key can help. Milliseconds. */
@@ -46,7 +46,7 @@ export interface ErrorDescription {
   readonly metadata?: Readonly<Record<string, string>>;
 }
 
-/** What an error says beyond its reason. */
+/** The parts of an error beyond its reason and message. */
 type More<R extends Reason> = Pick<ErrorDescription, "retryDelayMs" | "field" | "metadata"> & {
   readonly code?: CodeOf<R>;
   readonly next?: NextOf<R>;

@@ -1,7 +1,7 @@
 import type { Reason } from "./reasons.js";
 import type { Scope } from "./scope.js";
 
-/** What an executor tells, for a log or a metric. */
+/** An event of an executor, for a log or a metric. */
 export type ExecutorEvent =
   | { readonly type: "executed"; readonly scope: Scope; readonly durationMs: number }
   | { readonly type: "replayed"; readonly scope: Scope }

@@ -2,7 +2,7 @@ import type { DescField, DescMessage, MessageShape } from "@bufbuild/protobuf";
 import { CANONICAL_FORM_VERSION, canonicalBytes } from "./canonical.js";
 import { digest } from "./digest.js";
 
-/** What a request is recognised by. */
+/** The hashes by which a request is recognised. */
 export interface Fingerprint {
   /** The version of the canonical form. */
   readonly version: number;

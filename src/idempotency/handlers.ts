@@ -79,7 +79,7 @@ export function boundMethod<Service extends DescService, Transaction>(
   }
 }
 
-/** What each handler of a service becomes, by the method's local name. */
+/** Maps each handler of a service; the results are keyed by the method's local name. */
 export function mapHandlers<Service extends DescService, Transaction, Result>(
   service: Service,
   handlers: ServiceHandlers<Service, Transaction>,

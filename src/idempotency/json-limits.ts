@@ -109,7 +109,7 @@ function isWholeText(text: string): boolean {
   return text.length <= MAX_NUMBER_LENGTH && WHOLE.test(text);
 }
 
-/** What parsed JSON is checked for, by the schema; what the schema does not know is left to the decoder. */
+/** Checks parsed JSON against the schema; fields that the schema does not have are left to the decoder. */
 function checkMessage(desc: DescMessage, json: unknown, path: string): void {
   if (typeof json !== "object" || json === null || Array.isArray(json)) {
     // A well-known type: a wrapper stands as what it wraps.

@@ -62,7 +62,7 @@ function isKey(text: string): boolean {
   return text.length <= LENGTH_LIMIT && VISIBLE_ASCII.test(text);
 }
 
-/** What a metadata value says, or undefined if it begins like a quoted string and is none. */
+/** The key in a metadata value; undefined if the value begins like a quoted string and is none. */
 function unquote(value: string): string | undefined {
   return value.startsWith('"') ? QUOTED.exec(value)?.[1]?.replace(/\\(.)/g, "$1") : value;
 }

@@ -16,12 +16,12 @@ export class LazyAbort {
     return this.#controller.signal;
   }
 
-  /** What the signal's own would tell. */
+  /** Whether the signal is aborted, or would be if it had been made. */
   get isAborted(): boolean {
     return this.#isAborted;
   }
 
-  /** What the signal's own would do. */
+  /** Throws the signal's reason if it is aborted. */
   throwIfAborted(): void {
     if (this.#isAborted) {
       this.signal.throwIfAborted();

@@ -24,7 +24,7 @@ export interface Outcome {
   readonly trailers: readonly MetadataEntry[];
 }
 
-/** What makes an outcome, for one that is not needed where its handler has stored it already. */
+/** A function that makes an outcome: it is not called where the handler has stored the outcome already. */
 export type PendingOutcome = () => Outcome;
 
 /** @throws what making it throws. */
@@ -41,7 +41,7 @@ export function madeOutcome(outcome: Outcome | PendingOutcome): Outcome {
  */
 export type OutcomeClass = "final" | "not_executed" | "unknown";
 
-/** What a handler may say of its own outcome, through `Final` and `NotExecuted`. */
+/** The class that a handler may declare for its own outcome, through `Final` and `NotExecuted`. */
 export type DeclaredClass = Exclude<OutcomeClass, "unknown">;
 
 const classByCode: Record<Code, OutcomeClass> = {
@@ -88,7 +88,7 @@ export function okOutcome(body: Uint8Array): Outcome {
   return { code: Code.OK, message: "", headers: [], body, trailers: [] };
 }
 
-/** What an outcome takes, about as much in memory as encoded. Bytes. */
+/** The size of an outcome, about the same in memory and encoded. Bytes. */
 export function sizeOfOutcome({ message, headers, body, trailers }: Outcome): number {
   return message.length + entriesSize(headers) + body.length + entriesSize(trailers);
 }

@@ -51,7 +51,7 @@ export class PolicyError extends Error {
 /**
  * The policies of a service's methods, by the method's name in the schema.
  * Methods without side effects have none.
- * @throws PolicyError on an option that cannot be meant.
+ * @throws PolicyError on an option that contradicts the method, or has a value that it does not accept.
  */
 export function policiesOf(
   service: DescService,

@@ -1,4 +1,4 @@
-/** What decides when a claim past its lease is taken over. */
+/** The facts about a claim past its lease that decide when it is taken over. */
 export interface PastLease {
   readonly tenant: string;
   readonly attempts: number;

@@ -27,7 +27,7 @@ const MAX_RUNNING = 256;
 export interface RecoveryOptions<Transaction> {
   readonly store: IdempotencyStore<Transaction>;
   readonly executor: Executor<Transaction>;
-  /** What can be run again, by operation; claims of other operations are left alone. */
+  /** The methods that can be run again, by operation; claims of other operations are left alone. */
   readonly methods: ReadonlyMap<string, RepeatableMethod<Transaction>>;
   /** Default 1 s. */
   readonly intervalMs?: number;
@@ -61,7 +61,7 @@ export function startRecovery<Transaction>(options: RecoveryOptions<Transaction>
   const leaseMs = Math.max(...[...methods.values()].map(({ policy }) => policy.leaseMs));
   /** The tenant of each call that is being recovered. */
   const running = new Map<Promise<void>, string>();
-  /** Those of them that have just begun. */
+  /** The runs that have just begun. */
   const starting = new Set<Promise<void>>();
   const looking = periodically({ intervalMs, clock, work: look });
 

@@ -14,14 +14,14 @@ const OVERLOAD_RETRY_DELAY_MS = 1_000;
 /** After how long to come back to a server that is stopping: another one may take the call at once. */
 const STOPPING_RETRY_DELAY_MS = 100;
 
-/** For a call that reaches a server while it stops. It was not begun, unless the message says otherwise. */
+/** The refusal of a call that reaches a server while it stops. It was not begun, unless the message says otherwise. */
 export function stopping(
   message = "this server is stopping, and did not begin this call",
 ): ErrorDescription {
   return refusal("STORE_UNAVAILABLE", message, { retryDelayMs: STOPPING_RETRY_DELAY_MS });
 }
 
-/** For a call that was not begun, as too many are under way. */
+/** The refusal of a call that was not begun, as too many are under way. */
 export function overloaded(retryDelayMs = OVERLOAD_RETRY_DELAY_MS): ErrorDescription {
   return refusal("OVERLOADED", "too many calls are under way", { retryDelayMs });
 }
@@ -30,7 +30,7 @@ export type InProgress = ClaimResult & { readonly kind: "in_progress" };
 
 export type Refusals = ReturnType<typeof createRefusals>;
 
-/** What callers are told instead of an answer: the words, and when to come back. */
+/** The refusals that callers get instead of an answer: the words, and when to come back. */
 export function createRefusals({
   durations,
   onRefused,

@@ -5,7 +5,7 @@ import type { MetadataEntry, Outcome } from "./outcome.js";
 /** Marks an answer that was given before: in the headers of an OK, in the trailers of an error. */
 export const REPLAYED_ENTRY: MetadataEntry = ["idempotency-replayed", "true"];
 
-/** What a transport sends: an outcome with all its metadata in place. */
+/** A reply as a transport sends it: an outcome with all its metadata in place. */
 export interface Reply extends Outcome {
   readonly replayed: boolean;
 }

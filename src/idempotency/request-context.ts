@@ -33,7 +33,7 @@ export function executionOf<Transaction = never>(
 }
 
 /**
- * For bindings: what the handler of a request is told. `call` has the signal of
+ * For bindings: the context that the handler of a request gets. `call` has the signal of
  * its own; under a key the claim's takes its place, which the caller cannot abort.
  */
 export function callContext(request: object, call: Pick<CallContext, "signal">): CallContext {

@@ -2,7 +2,7 @@ import { isUtf8 } from "node:buffer";
 import { type DescField, type DescMessage, ScalarType } from "@bufbuild/protobuf";
 import { WireType } from "@bufbuild/protobuf/wire";
 
-/** What a request may hold. Reading it then takes some milliseconds at the most, whatever it is. */
+/** The limits of a request's content. Reading one within them takes some milliseconds at the most. */
 export interface RequestLimits {
   /** Fields, items of lists and entries of maps, at all depths together, those unknown to the schema among them. */
   readonly maxFields: number;
@@ -287,7 +287,7 @@ function listItem(scalar: ScalarType, name: string): Known {
     : { wireType, inside: { kind: "numbers", size: SIZES.get(wireType) ?? 0 } };
 }
 
-/** Of numbers that do not vary in size. Bytes. */
+/** The size of each wire type of fixed length. Bytes. */
 const SIZES: ReadonlyMap<WireType, number> = new Map([
   [WireType.Bit64, 8],
   [WireType.Bit32, 4],

@@ -20,9 +20,9 @@ export interface ClaimedCall<Transaction> {
   readonly run: Run<Transaction>;
   /** A request for this claim went unanswered: it may still reach the store, even after a release. */
   readonly mayBeClaimedAgain?: boolean;
-  /** It gets an attempt whatever the number before: an operator brings the outcome. */
+  /** The claim gets an attempt however many there were before: an operator brings the outcome. */
   readonly isUnbounded?: boolean;
-  /** When it was admitted, where it takes a place. By the executor's clock. Milliseconds. */
+  /** When the call was admitted, where it takes a place. Milliseconds on the executor's clock. */
   readonly enteredAtMs?: number;
 }
 
@@ -56,7 +56,7 @@ export function createRunning<Transaction>({
   maxAttempts,
   withoutPlace,
 }: RunningOptions<Transaction>): Running<Transaction> {
-  /** What gives up each attempt that is running. */
+  /** The functions that give up each running attempt. */
   const running = new Set<() => void>();
   let isGivingUp = false;
 

@@ -11,7 +11,7 @@ export interface Scope {
   readonly key: string;
 }
 
-/** The same scope, which remembers what is derived from it: one call asks for it many times. */
+/** Copies a scope so that it keeps its hash: one call asks for it many times. */
 export function rememberingScope(scope: Scope): Scope {
   return scope instanceof RememberingScope ? scope : new RememberingScope(scope);
 }

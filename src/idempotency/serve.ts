@@ -20,7 +20,7 @@ export interface IncomingCall<Desc extends DescMessage, Transaction> {
   readonly message: MessageShape<Desc>;
   /** The bytes that `message` was decoded from. */
   readonly bytes: Uint8Array;
-  /** What is wrong with the request or its key, where that can be told by them alone. */
+  /** Finds errors that the request and its key show by themselves. */
   readonly validate?: Validate | undefined;
   /** Runs the handler; without an execution where the call may go without a key. */
   readonly run: (execution?: Execution<Transaction>) => ReturnType<Run<Transaction>>;
@@ -116,13 +116,13 @@ function recognise<Desc extends DescMessage>({
   }
 }
 
-/** For a request that cannot be encoded or recognised. */
+/** The refusal of a request that cannot be encoded or recognised. */
 export function requestInvalid(error: unknown): ErrorDescription {
   return refusal("REQUEST_INVALID", error instanceof Error ? error.message : String(error));
 }
 
 /**
- * What a caller is told of an error that no claim stands behind. The text of an
+ * The answer to a call that failed without a claim behind it. The text of an
  * error that is not a `CallError` stays on the server.
  */
 export function failureOutcome(error: unknown): Outcome {

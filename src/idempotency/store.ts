@@ -2,7 +2,7 @@ import type { Fingerprint } from "./fingerprint.js";
 import type { Outcome } from "./outcome.js";
 import type { Scope } from "./scope.js";
 
-/** What becomes of a claim whose owner died, or ended in an unknown outcome. */
+/** The fate of a claim whose owner died, or ended in an unknown outcome. */
 export type OnLostOwner = "hold" | "rerun";
 
 export interface ClaimRequest {
@@ -15,7 +15,7 @@ export interface ClaimRequest {
   readonly fingerprint: Fingerprint;
   /** The request's bytes, kept until completion so that another attempt can repeat it. */
   readonly request: Uint8Array;
-  /** It was asked for before and not answered: its caller may be the owner without knowing it. */
+  /** The claim was asked for before and not answered: its caller may be the owner without knowing it. */
   readonly mayBeOwner?: boolean;
   /** The request as the handler gets it, for a store that begins the handler's work with the claim. */
   readonly message?: object;
@@ -31,13 +31,13 @@ export interface Claim {
   readonly scope: Scope;
   readonly claimId: string;
   readonly fingerprint: Fingerprint;
-  /** From one sequence that never repeats, also after a release; grows with every takeover. */
+  /** A number of one sequence that never repeats, also after a release; it grows with every takeover. */
   readonly fencingToken: bigint;
   /** 1 for the first owner of the record, or since it was reopened; one more with each takeover. */
   readonly attempt: number;
 }
 
-/** What an owner ends its claim with. */
+/** The end of a claim, as its owner declares it. */
 export interface Completion {
   readonly claim: Claim;
   readonly outcome: Outcome;
@@ -73,7 +73,7 @@ export type ClaimResult =
 export type Suspension =
   /** Another attempt may take over after the delay. */
   | { readonly kind: "rerun"; readonly afterMs: number; readonly reason: string }
-  /** Nobody may, until an operator resolves it. */
+  /** No other attempt may take over, until an operator resolves the key. */
   | { readonly kind: "hold"; readonly reason: string };
 
 /**
@@ -137,7 +137,7 @@ export interface IdempotencyStore<Transaction = never> {
    */
   reopen(claim: Claim): Promise<boolean>;
 
-  /** The same within a transaction of the caller's: it takes effect once that commits. */
+  /** Does so within a transaction of the caller's: it takes effect once that commits. */
   reopenWithin(transaction: Transaction, claim: Claim): Promise<boolean>;
 
   /** Leaves the claim without an outcome. */
@@ -169,7 +169,7 @@ export interface IdempotencyStore<Transaction = never> {
   reclaim(
     scope: Scope,
     held: {
-      /** Of the record as the operator read it. */
+      /** The token of the record as the operator read it. */
       readonly fencingToken: bigint;
       readonly reason: string;
       readonly leaseMs: number;
@@ -203,12 +203,12 @@ export interface StoredRecord {
   readonly state: RecordState;
   readonly fingerprint: Fingerprint;
   readonly fencingToken: bigint;
-  /** Of the last claim. */
+  /** The id of the last claim. */
   readonly claimId: string;
   readonly attempts: number;
   readonly createTimeMs: number;
   readonly claimTimeMs: number;
-  /** For an executing record; negative once the lease has run out. */
+  /** How long an executing record's lease lasts; negative once it has run out. */
   readonly leaseRemainingMs?: number;
   readonly completeTimeMs?: number;
   readonly expireTimeMs?: number;
@@ -216,7 +216,7 @@ export interface StoredRecord {
   readonly unknownReason?: string;
 }
 
-/** What happened to a record besides its first claim and its completion. */
+/** An event of a record, besides its first claim and its completion. */
 export interface RecordEvent {
   readonly timeMs: number;
   readonly type: "taken_over" | "outcome_unknown" | "resolved";

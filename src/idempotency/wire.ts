@@ -35,7 +35,7 @@ export function decodeFields(message: Uint8Array): readonly (number | Uint8Array
 /** A tag takes one byte up to it. */
 const MAX_FIELD_NUMBER = 15;
 
-/** Of 53 bits, 7 to a byte. */
+/** The longest varint of a safe integer: 53 bits, 7 to a byte, are 8 bytes. */
 const MAX_VARINT_BYTES = 8;
 
 /**

@@ -4,11 +4,11 @@ import type { Payment } from "./payment.js";
 
 /** Whether an operation may begin on a payment as it is now. */
 export type Admission =
-  /** It may, for this amount. */
+  /** The operation may begin, for this amount. */
   | { readonly kind: "admitted"; readonly minorUnits: bigint }
-  /** What is in flight decides; ask again later. */
+  /** Another operation is in flight, and its end decides; the caller asks again later. */
   | { readonly kind: "busy"; readonly message: string }
-  /** It may not, whatever becomes of the operations in flight. */
+  /** The operation may not begin, whatever becomes of those in flight. */
   | { readonly kind: "refused"; readonly reason: Reason; readonly message: string };
 
 /** Decides whether a capture, refund or cancel may begin. */
@@ -62,7 +62,7 @@ function admitCancel(payment: Payment): Admission {
   return { kind: "admitted", minorUnits: payment.authorized };
 }
 
-/** What remains may shrink by what is reserved, or not; a request that fits either way may begin. */
+/** Reservations may still become captures or refunds, or not; a request that fits either way may begin. */
 function admitAmount(amounts: {
   readonly remaining: bigint;
   readonly reserved: bigint;

@@ -1,12 +1,12 @@
 import type { Operated } from "./operation.js";
 import { type Processor, type ProcessorDecision, ProcessorRefused, send } from "./processor.js";
 
-/** What came of asking the processor. */
+/** The result of asking the processor. */
 export type ProcessorAnswer =
   | {
       readonly kind: "decided";
       readonly decision: ProcessorDecision;
-      /** What it was decided for, where that is not what was asked. */
+      /** The amount of the decision, where it is not the one that was asked for. */
       readonly minorUnits?: bigint;
     }
   /** It may have acted or not. `isFinal`: asking again would get no other answer. */

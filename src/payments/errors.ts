@@ -24,7 +24,7 @@ export function refused(reason: Reason, message: string): Final {
   return new Final(refusal(reason, message));
 }
 
-/** The same, for one that did nothing and may be sent again once it can be answered otherwise. */
+/** Refuses an operation that did nothing, and that may be sent again once its payment has changed. */
 export function notExecuted(reason: Reason, message: string): NotExecuted {
   return new NotExecuted(refusal(reason, message));
 }

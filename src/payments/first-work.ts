@@ -67,7 +67,7 @@ export function createFirstWork(readMoment: ReadMoment = readSystemMoment): Firs
   };
 }
 
-/** What began with the claim of an execution, if something did. */
+/** The work that began with the claim of an execution, if any did. */
 export function begunWithClaim({ begun }: Pick<Execution, "begun">): Begun | undefined {
   return begun instanceof BegunWithClaim ? begun.payment : undefined;
 }

@@ -3,9 +3,9 @@ import type { Payment } from "./payment.js";
 
 /** The accounts of a tenant. */
 export type Account =
-  /** What the processor owes us. */
+  /** Money that the processor owes us. */
   | "processor_receivable"
-  /** What we owe the merchant. */
+  /** Money that we owe the merchant. */
   | "merchant_payable";
 
 /** One side of a booking. */
@@ -26,7 +26,7 @@ export interface LedgerEntry extends Booking {
   readonly createTime: Date;
 }
 
-/** What an approved operation books. Authorizing or giving up a reservation moves no money. */
+/** The bookings of an approved operation. Authorizing or giving up a reservation moves no money. */
 export function bookingsOf(
   { kind, minorUnits }: Pick<Operation, "kind" | "minorUnits">,
   { captureMethod }: Pick<Payment, "captureMethod">,

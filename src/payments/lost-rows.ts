@@ -5,7 +5,7 @@ import type { Processor } from "./processor.js";
 /** After how long to ask again for what the database may have lost. Milliseconds. */
 const RETRY_DELAY_MS = 1_000;
 
-/** What the database may have lost when it was put back to an earlier state. */
+/** The rows that the database may have lost when it was put back to an earlier state. */
 export interface LostRows {
   /** Whether the processor may still know of operations that the database has lost, as far as is known. */
   arePossible(): boolean;
@@ -84,7 +84,7 @@ export function createLostRows({
   };
 }
 
-/** What the database says may be what it was before rows of it were lost. */
+/** The refusal of a call that depends on rows which the database may have lost. */
 export function notKnownYet(): NotExecuted {
   return new NotExecuted(
     refusal(

@@ -3,7 +3,7 @@ import { deriveId, type Scope } from "../idempotency/scope.js";
 import type { Money } from "./money.js";
 import type { Payment, PaymentTerms } from "./payment.js";
 
-/** What a request asks for, once it is known to be valid. */
+/** The intent of a valid request. */
 export type Intent =
   | { readonly kind: "create"; readonly terms: PaymentTerms }
   /** Without an amount: all that remains. */

@@ -13,10 +13,10 @@ export type PaymentStatus = (typeof paymentStatuses)[number];
 
 export type CaptureMethod = "AUTOMATIC" | "MANUAL";
 
-/** What the caller asked for, unchanged for good. */
+/** The terms that the caller asked for. They never change. */
 export interface PaymentTerms {
   readonly currencyCode: string;
-  /** What was asked for. Minor units, as all amounts here. */
+  /** The amount that was asked for, in minor units, as are all sums of a payment. */
   readonly minorUnits: bigint;
   /** A token, never a card number. */
   readonly paymentMethod: string;

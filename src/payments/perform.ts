@@ -18,7 +18,7 @@ import type { Begun } from "./postgres/begin.js";
 import type { Steps } from "./postgres/steps.js";
 import { type Processor, ProcessorUnknown } from "./processor.js";
 
-/** What operations work with. */
+/** The parts that operations are performed with. */
 export interface Performing {
   readonly steps: Steps;
   readonly processor: Processor;

@@ -1,7 +1,7 @@
 import type { Money } from "./money.js";
 import type { Operated } from "./operation.js";
 
-/** What the processor decided. Both kinds are final for their processor key. */
+/** The processor's decision. Both kinds are final for their processor key. */
 export type ProcessorDecision =
   | { readonly kind: "approved" }
   | { readonly kind: "declined"; readonly declineCode: string };
@@ -23,7 +23,7 @@ export interface AuthorizeRequest extends AmountRequest {
   readonly capture: boolean;
 }
 
-/** What the processor did under a key. */
+/** The effect that the processor knows under a key. */
 export interface ProcessorEffect {
   readonly decision: ProcessorDecision;
   /** Absent where the processor does not say. */
@@ -41,7 +41,7 @@ export interface Processor {
   capture(request: AmountRequest): Promise<ProcessorDecision>;
   void(request: ProcessorRequest): Promise<ProcessorDecision>;
   refund(request: AmountRequest): Promise<ProcessorDecision>;
-  /** What a key has done. Undefined proves nothing: a call may still be on its way. */
+  /** Looks up the effect of a key. Undefined proves nothing: a call may still be on its way. */
   lookUp(processorKey: string): Promise<ProcessorEffect | undefined>;
 }
 
@@ -51,7 +51,7 @@ export class ProcessorRefused extends Error {
 
   constructor(
     /**
-     * - `invalid`: it cannot be meant, whatever its key has done
+     * - `invalid`: the processor accepts no such request, whatever its key has done
      * - `key_reused`: its key has done something else, or the same for another amount
      */
     readonly refusal: "invalid" | "key_reused",

@@ -36,7 +36,7 @@ import {
   readStatus,
 } from "./requests.js";
 
-/** What payments work with. */
+/** The parts that the payment handlers work with. */
 export interface Dependencies extends Pick<Performing, "processor" | "keyWindow"> {
   readonly pool: Pool;
   /**
@@ -44,7 +44,7 @@ export interface Dependencies extends Pick<Performing, "processor" | "keyWindow"
    * been. Milliseconds; undefined where it never was. Default: never.
    */
   readonly restoredAgoMs?: () => number | undefined;
-  /** For what changes nothing: no flood of it may hold up payments. Default: `pool`. */
+  /** The pool of reads, of which no flood may hold up payments. Default: `pool`. */
   readonly reads?: Pool;
   /** Looks whether it was put back just now. Default: there is nothing to see. */
   readonly lookForRestore?: () => Promise<void>;

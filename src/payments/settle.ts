@@ -1,6 +1,6 @@
 import { type Clock, sleep } from "../idempotency/clock.js";
 
-/** How soon to look again whether older transactions have ended: they last milliseconds. Doubles. */
+/** After how long to look again whether older transactions have ended: they last milliseconds. It doubles each time. */
 const FIRST_DELAY_MS = 10;
 const LONGEST_DELAY_MS = 250;
 

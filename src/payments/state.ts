@@ -22,7 +22,7 @@ export function isEdge(from: PaymentStatus, to: PaymentStatus): boolean {
 /** The decline code of a payment that, as an operator found out, was never executed. */
 export const NOT_EXECUTED = "not_executed";
 
-/** What an operation asks of a payment. */
+/** A transition that an operation asks a payment to make. */
 type Asked = Pick<Operation, "kind" | "minorUnits">;
 
 /** A payment whose processor is being asked. */

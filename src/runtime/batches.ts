@@ -5,7 +5,7 @@ export type Settled<Result> =
   | { readonly ok: true; readonly value: Result }
   | { readonly ok: false; readonly error: unknown };
 
-/** What a computation gives, or why it failed. */
+/** The result of a computation, or the error it failed with. */
 export function settled<Result>(compute: () => Result): Settled<Result> {
   try {
     return { ok: true, value: compute() };
@@ -20,7 +20,7 @@ export function settled<Result>(compute: () => Result): Settled<Result> {
  */
 export type Turn = "together" | "alone" | "patiently";
 
-/** Too much waits already, or for too long, or nobody wants it any more. The item was not sent, nor will it be. */
+/** The item was not sent, and will not be: too many wait already, it has waited too long, or nobody wants its result any more. */
 export class QueueFull extends Error {
   override readonly name = "QueueFull";
 }
@@ -36,51 +36,51 @@ export interface Batches<Item, Result> {
 export interface BatchesOptions<Item, Result> {
   /** Runs a batch, and answers by position. Rejects where it failed as a whole. */
   readonly run: (items: readonly Item[], turn: Turn) => Promise<readonly Settled<Result>[]>;
-  /** What an item is about. No two items about the same are under way at once. */
+  /** Names the subject of an item, such as a key. No two items with one subject are under way at once. */
   readonly subjectOf: (item: Item) => string;
   /** How many batches may be under way at once. */
   readonly lanes: number;
   readonly maxBatchSize: number;
-  /** What an item takes. Default: nothing worth counting. Bytes. */
+  /** The size of an item. Default: 0, for items too small to count. Bytes. */
   readonly sizeOf?: (item: Item) => number;
   /**
-   * What the items of a batch may take together. One that takes more by itself
-   * goes alone, beside the lanes and after others like it. Default: any number of bytes.
+   * How many bytes the items of a batch may have together. An item that has more
+   * by itself is sent alone, beside the lanes and after other large items. Default: any number.
    */
   readonly maxBatchBytes?: number;
-  /** How many items may wait. Past it the caller is told at once. */
+  /** How many items may wait. Past it a call of `add` rejects at once. */
   readonly maxWaiting: number;
   /**
-   * What the items that have no result yet may take together; past it the caller
-   * is told at once. Where there is no other, any item is taken. Default: any number of bytes.
+   * How many bytes the items without a result may have together; past it a call
+   * of `add` rejects at once. A single item may have any number. Default: any number.
    */
   readonly maxWaitingBytes?: number;
   /** Whether an item may succeed alone in a batch that failed with this error. Default: never. */
   readonly mayRepeat?: (error: unknown) => boolean;
   /**
    * For an item that failed alone because it has to wait: how many more turns it
-   * gets, in turn with the others that do. What waits long holds up only its like.
+   * gets, in turn with the others that wait. Items that do not have to wait are not held up.
    */
   readonly patience?: {
     readonly hasToWait: (error: unknown) => boolean;
     readonly turns: number;
   };
   /**
-   * Where an item is the same as one that waits, what it makes of that one's
-   * result, instead of being sent itself. Default: each is sent.
+   * An item that is the same as one that waits is not sent: it follows that one,
+   * and gets what `follow` makes of its result. Default: each item is sent.
    */
   readonly share?: {
     readonly isSame: (waiting: Item, added: Item) => boolean;
     readonly follow: (result: Result, added: Item) => Result;
   };
   /**
-   * Who an item is for. Where more wait than a batch takes, those for one and
-   * those for another have turns. Default: the first that came goes first.
+   * Names whom an item is for, such as its tenant. Where more items wait than a
+   * batch takes, the parties take turns. Default: the first that came goes first.
    */
   readonly partyOf?: (item: Item) => string;
-  /** Whether an item that waits still has to be sent. Default: it has. */
+  /** Whether an item that waits still has to be sent, as when its caller still waits. Default: it has. */
   readonly isWanted?: (item: Item) => boolean;
-  /** How long an item may wait. Past it the caller is told. Default: any time. Milliseconds. */
+  /** How long an item may wait; past it, it is rejected. Default: any time. Milliseconds. */
   readonly maxWaitMs?: number;
   /** Calls back soon, after what has just arrived. Default `setImmediate`. */
   readonly soon?: (callback: () => void) => void;
@@ -125,7 +125,7 @@ export function createBatches<Item, Result>(
   const large = lineOf(1, "alone");
   const patient = lineOf(1, "patiently");
   let lanesBusy = 0;
-  /** What all items without a result take. */
+  /** The size of all items without a result. Bytes. */
   let heldBytes = 0;
   let starting = false;
 
@@ -191,7 +191,7 @@ export function createBatches<Item, Result>(
     }
   }
 
-  /** Of those that wait, nothing is sent that nobody waits for, or that has waited too long. */
+  /** Rejects waiting items whose callers have gone, and those that have waited too long. */
   function dropUnwanted(): void {
     if (isWanted === undefined && maxWaitMs === undefined) {
       return;

@@ -6,7 +6,7 @@ import type { Socket } from "node:net";
  * stopped. No framework's own list of its connections has them all.
  */
 export interface Connections {
-  /** For a server's event `connection`. False if it is one too many, and was closed. */
+  /** Adds a connection, from a server's event `connection`. False if it was one too many, and was closed. */
   readonly add: (socket: Socket) => boolean;
   /** This peer has begun a request; before that its connection is closed after `silentMs`. */
   heardFrom(peer: Peer): void;
@@ -17,13 +17,13 @@ export interface Connections {
 
 export interface ConnectionLimits {
   readonly max: number;
-  /** From one address. */
+  /** How many connections one address may have. */
   readonly maxPerPeer: number;
   /** How long a connection may be open before its first request. Without it, for good. */
   readonly silentMs?: number;
 }
 
-/** Both ends of TLS have them: the socket, and what is encrypted over it. */
+/** The address of a peer. A socket has it, and so has the TLS connection over it. */
 export interface Peer {
   readonly remoteAddress?: string | undefined;
   readonly remotePort?: number | undefined;

@@ -7,7 +7,7 @@ const MEBIBYTE = 1024 * 1024;
 const databaseBatches = {
   /** Two, so that a batch that waits for another's row does not hold up the next one. */
   lanes: 2,
-  /** Some milliseconds of work. More at once would only make all of them wait. */
+  /** 128 items are some milliseconds of work. More at once would only make all of them wait. */
   maxBatchSize: 128,
   /**
    * Twenty times what so many usual items take, and some hundredths of a second
@@ -18,10 +18,10 @@ const databaseBatches = {
   mayRepeat: mayBeOneRow,
 } as const satisfies Partial<BatchesOptions<unknown, unknown>>;
 
-/** Of those who own nothing yet and can be told to come back. */
+/** How many items may wait whose callers own nothing yet: past it they are refused as overloaded. */
 export const refusableBatches = {
   ...databaseBatches,
-  /** As many as a process has calls under way at most; several seconds of work. */
+  /** The most calls that a process has under way, and several seconds of work. */
   maxWaiting: 10_000,
   /** A second or two of work, and a quarter of what calls under way may hold. */
   maxWaitingBytes: 64 * MEBIBYTE,
@@ -52,6 +52,6 @@ export const LOCK_TIMEOUTS_MS: Readonly<Record<Turn, number>> = {
   together: 500,
   /** Its batch has waited before it, and its neighbours wait behind it. */
   alone: 100,
-  /** Those behind it wait for other locks, of which one may be free by then. */
+  /** The items behind it wait for other locks, of which one may be free by then. */
   patiently: 1_000,
 };

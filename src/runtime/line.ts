@@ -1,4 +1,4 @@
-/** What is worked on one after another, or a few at once. */
+/** A queue whose items are worked on one after another, or a few at once. */
 export interface Line<Entry> {
   add(entries: readonly Entry[]): void;
   /** How many nobody works on yet. */

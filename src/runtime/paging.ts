@@ -11,7 +11,7 @@ export interface Page<Cursor> {
   readonly cursor?: Cursor;
 }
 
-/** What a request asks for as a page, and no list has. */
+/** A request for a page that no list has. */
 export class PageError extends RangeError {
   override readonly name = "PageError";
 

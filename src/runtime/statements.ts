@@ -23,7 +23,7 @@ export async function write(
   await pipelined(transaction, () => send(transaction, statements).map(mustTouchAll));
 }
 
-/** What was sent, and what came of it. */
+/** A statement that was sent, and its result. */
 export interface Sent {
   readonly statement: Statement;
   readonly result: Promise<QueryResult>;

@@ -66,7 +66,7 @@ export function inTwoTrips<Opening, Result>(
     finish,
     ...opened
   }: Opened<Opening> & {
-    /** What to send, and the result once that is committed. */
+    /** The statements to send, and the result once they are committed. */
     readonly finish: (opening: Opening) => {
       readonly statements: readonly Statement[];
       readonly result: Result;

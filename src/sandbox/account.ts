@@ -1,7 +1,7 @@
 import { EffectType } from "../gen/payonce/sandbox/v1/sandbox_pb.js";
 import type { EffectRequest } from "./effect-request.js";
 
-/** What the approved effects of one payment add up to. Amounts are minor units. */
+/** The sums of the approved effects of one payment. Amounts are minor units. */
 export interface Account {
   readonly currencyCode: string;
   readonly authorized: bigint;

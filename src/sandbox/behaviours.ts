@@ -1,6 +1,6 @@
 import { Code } from "@connectrpc/connect";
 
-/** What happens to a call besides being decided. */
+/** An event that interrupts a call, besides its decision. */
 export type Interruption =
   | { readonly kind: "wait"; readonly delayMs: number }
   /** Ends the call without a reply. */

@@ -8,7 +8,7 @@ import {
 } from "../gen/payonce/sandbox/v1/sandbox_pb.js";
 import { countCharacters } from "../runtime/characters.js";
 
-/** What a caller asks for: all that makes two calls with one processor key the same. */
+/** A caller's request: two calls with one processor key are the same if all of it is equal. */
 export interface EffectRequest {
   readonly type: EffectType;
   readonly processorKey: string;

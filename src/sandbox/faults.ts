@@ -11,7 +11,7 @@ export interface ArmedFaults {
    * @throws ConnectError INVALID_ARGUMENT that names the field; nothing is replaced then.
    */
   arm(faults: readonly Fault[]): void;
-  /** What the fault makes of a call for an effect. */
+  /** How the fault changes a call for an effect. */
   meetEffect(call: FaultTarget): Behaviour;
   /** Whether a lookup is to find nothing. */
   meetLookup(call: FaultTarget): boolean;
@@ -20,7 +20,7 @@ export interface ArmedFaults {
 /** A call that a fault may be aimed at. */
 export interface FaultTarget {
   readonly processorKey: string;
-  /** For a lookup that of the effect it would find, if any. */
+  /** The type of the effect; of a lookup, the effect that it would find, if any. */
   readonly type: EffectType | undefined;
 }
 

@@ -14,7 +14,7 @@ export interface Journal {
   append(verdict: Verdict): Promise<void>;
 }
 
-/** What a journal held when it was opened, in the order it was written. */
+/** The content of a journal when it was opened, in the order it was written. */
 export interface History {
   readonly effects: readonly Effect[];
   readonly declines: readonly DeclinedRequest[];

@@ -25,7 +25,7 @@ export interface ServiceOptions {
   readonly faults: ArmedFaults;
   /** Who may arm faults. */
   readonly faultAccess: FaultAccess;
-  /** What is known of a call's transport. */
+  /** Finds the transport of a call. */
   readonly toCall: (context: HandlerContext) => InterruptedCall;
 }
 
@@ -46,7 +46,7 @@ export function createService(
     return count;
   }
 
-  /** From the request to its answer, with everything that gets in between. */
+  /** Serves one call for an effect, with every interruption that faults and tokens ask for. */
   async function perform<Request>(
     parse: (request: Request) => EffectRequest,
     message: Request,

@@ -1,7 +1,7 @@
 import type { Effect } from "../gen/payonce/sandbox/v1/sandbox_pb.js";
 import type { EffectRequest } from "./effect-request.js";
 
-/** What a processor key was answered with, for good. */
+/** The final answer of a processor key. */
 export type Verdict =
   | { readonly kind: "approved"; readonly effect: Effect }
   | { readonly kind: "declined"; readonly decline: DeclinedRequest };

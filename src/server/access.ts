@@ -6,7 +6,7 @@ export type AccessConfig = Pick<
   "tlsCertFile" | "tlsClientCaFile" | "authTokensFile" | "insecureOperator"
 >;
 
-/** Who may do what, for the operator who starts the service: one line, or two where that is a risk. */
+/** Describes who may do what, for the operator who starts the service: in one line, or two where that is a risk. */
 export function accessLines(
   config: AccessConfig,
   listening: readonly Address[],

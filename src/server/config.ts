@@ -65,7 +65,7 @@ export function readConfig({ env = process.env, flags = {} }: ConfigSources = {}
   return config;
 }
 
-/** Who gives these means that callers are authenticated by them, and would be open to all. */
+/** Settings that no build knows yet. A start with them is refused: whoever sets them expects callers to be authenticated. */
 const NOT_BUILT = /^AUTH_JWT_/;
 
 function misspellingText({ name, intended }: Misspelling): string {

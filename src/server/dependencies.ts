@@ -40,7 +40,7 @@ const MEBIBYTE = 1024 * 1024;
  */
 const OWNERS_WAIT_MS = 30_000;
 
-/** For reads: a flood of them takes this much of the database, and no more. */
+/** How many connections reads have: a flood of reads takes no more of the database. */
 const READ_CONNECTIONS = 4;
 
 /** The schema of the whole service. */
@@ -52,7 +52,7 @@ export interface OpenOptions {
   readonly shutdown: Shutdown;
 }
 
-/** What something is, for the line that tells the operator. */
+/** A dependency with its description, for the lines that the start prints. */
 export interface Opened<Value> {
   readonly value: Value;
   readonly what: string;
@@ -60,11 +60,11 @@ export interface Opened<Value> {
 
 /** Connections to the store of record. */
 export interface Database {
-  /** For claims, which any number of duplicates ask for. */
+  /** The pool of claims, which any number of duplicates ask for. */
   readonly records: Pool;
-  /** For the work of those that own a claim: no flood of duplicates may hold it up. */
+  /** The pool of the owners of claims, whose work no flood of duplicates may hold up. */
   readonly payments: Pool;
-  /** For what changes nothing. */
+  /** The pool of reads. */
   readonly reads: Pool;
   /** Which deployment it is, and whether it keeps what it confirms. */
   readonly watch: DeploymentWatch;

@@ -57,8 +57,8 @@ export function logExecutorEvent(log: Logger, event: ExecutorEvent): void {
 }
 
 /**
- * The same handlers, but what a read throws is logged: its caller is told no
- * more than that the service failed. Under a key the executor tells the reason.
+ * The same handlers, but what a read throws is logged: its caller learns no
+ * more than that the service failed. Under a key the executor reports the reason.
  */
 export function loggingFailures<Service extends DescService, Transaction>(
   service: Service,

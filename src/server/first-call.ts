@@ -2,7 +2,7 @@ import { type Address, type Config, formatAddress } from "./config.js";
 
 const REQUEST = `{"amount": {"currency_code": "EUR", "minor_units": "1999"}, "payment_method": "tok_visa"}`;
 
-/** What every address of this machine is listened on as; a client calls one of them. */
+/** The addresses that stand for every address of this machine, each with one that a client can call. */
 const WILDCARDS: ReadonlyMap<string, string> = new Map([
   ["0.0.0.0", "127.0.0.1"],
   ["::", "::1"],

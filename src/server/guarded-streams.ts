@@ -122,7 +122,7 @@ function refuse(stream: ServerHttp2Stream, error: ErrorDescription): void {
   stream.close(constants.NGHTTP2_NO_ERROR);
 }
 
-/** Made once for each error that is told again and again. */
+/** The encoded headers of each refusal, which are sent again and again. */
 const knownHeaders = new WeakMap<ErrorDescription, OutgoingHttpHeaders>();
 
 function headersOf(error: ErrorDescription): OutgoingHttpHeaders {

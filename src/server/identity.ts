@@ -3,17 +3,17 @@ import { type Caller, DEFAULT_CALLER, type Identification } from "../idempotency
 import { CallError, type ErrorDescription, refusal } from "../idempotency/errors.js";
 import { isRole, isTenant, TENANT_ACCEPTS, type Tokens, tokenHash } from "./tokens.js";
 
-/** What a transport knows of who calls. */
+/** The credentials that a transport has received with a call. */
 export interface Credentials {
   /** The metadata entry, or HTTP header, `authorization`. */
   readonly authorization?: string | undefined;
   /** The client's certificate, once the transport has verified who signed it. */
   readonly certificate?: ClientCertificate | undefined;
-  /** From where: address and port. */
+  /** The address and port of the peer. */
   readonly peer?: string | undefined;
 }
 
-/** What the subject of a client's certificate says. */
+/** The subject of a client's certificate. */
 export interface ClientCertificate {
   readonly commonName: string;
   /** Its organizational units (OU). */
@@ -44,7 +44,7 @@ export interface AuthenticatorOptions {
   readonly tokens?: Tokens | undefined;
   /** Whether the common name of a client's certificate names its tenant. */
   readonly clientCertificates: "trusted" | "ignored";
-  /** Who anybody is where neither kind of credential is configured. */
+  /** The caller that everybody counts as where neither kind of credential is configured. */
   readonly anybody?: Caller;
 }
 
@@ -158,7 +158,7 @@ function callerByToken(tokens: Tokens, authorization: string): Identification {
     : identified({ ...caller, identity: `token ${hash.slice(0, SHOWN_DIGITS)}` });
 }
 
-/** Of a token's hash: enough to tell which line of the tokens file it is. */
+/** How many digits of a token's hash a log shows: enough to find its line in the tokens file. */
 const SHOWN_DIGITS = 12;
 
 // A unit that is no role is a department, as in most certificates. Of two roles

@@ -28,7 +28,7 @@ import type { Logger } from "./log.js";
 import type { Resolution, ResolveHeld } from "./resolution.js";
 import { logResolutions } from "./resolution-log.js";
 
-/** What operators see of idempotency keys, and how they end those that are held. */
+/** The handlers with which operators inspect idempotency keys, and end those that are held. */
 export function createInspectionHandlers<Transaction>({
   store,
   resolveHeld,

@@ -16,7 +16,7 @@ export function logGrpc(log: Logger): void {
   setLogger({
     debug: transportLog("debug"),
     info: transportLog("info"),
-    // What it calls an error is mostly one of a connection, and whoever is concerned is told.
+    // What it calls an error is mostly one of a connection, and the call concerned fails with it.
     error: transportLog("warn"),
   });
 }

@@ -4,7 +4,7 @@ import type { ReaperEvent } from "../idempotency/reaper.js";
 import type { RecoveryEvent } from "../idempotency/recovery.js";
 import type { RedisGateEvent } from "../stores/redis/index.js";
 
-/** From a replay out of Redis to the longest attempt. Seconds. */
+/** The buckets of durations, from a replay out of Redis (2 ms) to the longest attempt (a minute). Seconds. */
 const DURATION_BUCKETS = [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
 
 export interface Metrics {

@@ -14,7 +14,7 @@ import { overloaded, stopping } from "../idempotency/refusals.js";
  * what operators ask for. The executor knows the others.
  */
 export interface OpenCalls {
-  /** The same handlers, with their calls known here. */
+  /** Wraps handlers so that their calls are counted here. */
   watch<Service extends DescService, Transaction>(
     service: Service,
     handlers: ServiceHandlers<Service, Transaction>,

@@ -11,12 +11,12 @@ import type { Logger } from "./log.js";
 
 type Handlers<Transaction> = ServiceHandlers<typeof InspectionService, Transaction>;
 
-/** What an act is about, apart from who acts. */
+/** The subject of an act, apart from who acts. */
 type About = Pick<Act, "operation" | "key" | "resolution" | "reason">;
 
 const ABOUT_NO_KEY: About = { operation: "", key: "", resolution: "", reason: "" };
 
-/** Of each text that is written down. Characters. */
+/** The longest text that an act stores. Characters. */
 const MAX_TEXT_LENGTH = 1_000;
 
 export interface RecordingOptions {

@@ -10,7 +10,7 @@ export interface OverloadLogOptions {
   readonly now: () => number;
 }
 
-/** Makes what is told of each call refused for overload, and says so in the log now and then. */
+/** Makes the function that is called for each call refused for overload; it logs them now and then. */
 export function createOverloadLog({ log, now }: OverloadLogOptions): () => void {
   const pace = createPace({ intervalMs: INTERVAL_MS, now });
   return () => {

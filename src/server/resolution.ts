@@ -14,12 +14,12 @@ import type { ProcessorDecision } from "../payments/processor.js";
 import { createDecidedProcessor } from "../payments/processors/decided.js";
 import { createPaymentHandlers } from "../payments/service.js";
 
-/** What an operator found out about a held key. */
+/** The outcome that an operator found out for a held key. */
 export type Resolution =
   | { readonly kind: "not_executed" }
   | { readonly kind: "outcome"; readonly outcome: Outcome };
 
-/** What came of an operator's word. */
+/** The result of an operator's resolution. */
 export type Resolved =
   /** It is stored, and durable. */
   | { readonly kind: "resolved" }
@@ -47,7 +47,7 @@ export interface ResolverOptions<Transaction> {
   readonly defaults: PolicyDefaults;
 }
 
-/** What is behind the keys of payments besides their records. */
+/** The payments behind the keys, besides their records. */
 export interface HeldPayments<Transaction> {
   /** The payment service's methods, by operation, over a processor that has decided so. */
   methods(decision: ProcessorDecision): ReadonlyMap<string, RepeatableMethod<Transaction>>;

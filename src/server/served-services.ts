@@ -25,7 +25,7 @@ export const UNFINISHED_BYTES = {
   maxBytes: 64 * 1024 * 1024,
 } as const;
 
-/** What the gRPC and the HTTP server are made of: the same services, the same executor. */
+/** The services that the gRPC and the HTTP server both serve, with their executor. */
 export interface ServedServices<Transaction> {
   readonly config: Config;
   readonly log: Logger;

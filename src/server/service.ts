@@ -73,7 +73,7 @@ export type Closed = "drained" | "left behind";
 export interface Service {
   readonly grpcAddress: Address;
   readonly httpAddress: Address;
-  /** What the service runs on, one line each. */
+  /** The dependencies of the service, one line each. */
   readonly summary: readonly string[];
   /**
    * Takes no new calls, finishes those under way, and ends what it has started,

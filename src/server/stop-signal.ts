@@ -1,7 +1,7 @@
 /** npm passes on a Ctrl-C that the terminal has sent to this process too. Milliseconds. */
 const ECHO_MS = 500;
 
-/** What a process ends with that has left something behind: not a failure, yet not all that was asked. */
+/** The exit code of a process that has handed on calls: not a failure, but not a complete stop. */
 const LEFT_BEHIND_EXIT_CODE = 3;
 
 /** Ends this process, also where what was left behind would keep it alive. */

@@ -3,7 +3,7 @@ import { within } from "../runtime/within.js";
 import type { OpenCalls } from "./open-calls.js";
 import type { ListeningServer } from "./served-services.js";
 
-/** What is kept back for handing on the calls that are left, and for their answers. Milliseconds. */
+/** How much of the limit is kept back to hand on the calls that are left, and to answer them. Milliseconds. */
 const HAND_OVER_MS = 1_500;
 
 /** At least this part of a short time is for the calls under way. */
@@ -22,7 +22,7 @@ const LINGER_MS = 500;
 export interface Serving {
   readonly executor: Pick<Executor<unknown>, "stop" | "drained" | "underWay" | "giveUp">;
   readonly openCalls: Pick<OpenCalls, "stop" | "drained" | "count">;
-  /** What does rounds of its own: recovery, the reaper. */
+  /** Work that repeats by itself: recovery and the reaper. */
   readonly rounds: { stop(): Promise<void> }[];
   readonly servers: ListeningServer[];
 }

@@ -7,15 +7,15 @@ import { KEY_METADATA } from "../idempotency/key.js";
 
 const TIMEOUT = /^\d{1,8}[HMSmun]$/;
 
-/** Nobody waits for longer. grpc-js counts to 24 days; what is longer would be over at once. */
+/** The longest timeout that is passed on: nobody waits longer. grpc-js counts up to 24 days, and ends a call with a longer one at once. */
 const LONGEST_TIMEOUT = "24H";
 const LONGEST_TIMEOUT_SECONDS = 24 * 3_600;
 const UNIT_SECONDS: Readonly<Record<string, number>> = { H: 3_600, M: 60, S: 1 };
 
-/** What metadata can have: printable ASCII. */
+/** The characters of metadata: printable ASCII. */
 const PRINTABLE = /^[\x20-\x7e]*$/;
 
-/** What is wrong with the headers of a call; undefined if nothing is. */
+/** Describes the problem with the headers of a call; undefined if there is none. */
 export function headersProblem(headers: IncomingHttpHeaders): string | undefined {
   if (headers[":method"] !== "POST") {
     return "a call is a POST";
@@ -30,7 +30,7 @@ export function headersProblem(headers: IncomingHttpHeaders): string | undefined
   return undefined;
 }
 
-/** The same headers as grpc-js can take them. */
+/** Returns the headers in a form that grpc-js accepts. */
 export function readableHeaders(headers: IncomingHttpHeaders): IncomingHttpHeaders {
   const readable = withoutUnprintable(headers);
   const timeout = String(readable["grpc-timeout"] ?? "");

@@ -4,12 +4,12 @@ import { createSecureContext, type TLSSocket, type TlsOptions } from "node:tls";
 import type { Config } from "./config.js";
 import { withErrorPrefix } from "./error-prefix.js";
 
-/** What both servers use for TLS, in PEM. */
+/** The certificate and keys of both servers, in PEM. */
 export interface Tls {
   readonly cert: Buffer;
   readonly key: Buffer;
   readonly clients?: {
-    /** Who signs their certificates. */
+    /** The authorities whose signature on a client's certificate is trusted. */
     readonly ca: Buffer;
     /** Whether one may connect without a certificate, to be identified in another way. */
     readonly certificate: "required" | "optional";
@@ -67,10 +67,10 @@ export async function readTls(
 
 const DAY_MS = 86_400_000;
 
-/** From then on a certificate should have been replaced: a renewal that fails leaves this long. */
+/** How long before its end a certificate should have been replaced, so that a failed renewal leaves time. */
 const SOON_DAYS = 14;
 
-/** What is wrong with the time in which the server's certificate is valid, for the log. */
+/** Warnings about the time in which the server's certificate is valid, for the log. */
 export function certificateWarnings({ cert }: Pick<Tls, "cert">, nowMs: number): readonly string[] {
   const { validFrom, validTo } = new X509Certificate(cert);
   const remainingDays = Math.floor((Date.parse(validTo) - nowMs) / DAY_MS);

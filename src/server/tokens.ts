@@ -24,7 +24,7 @@ export function isTenant(text: unknown): text is string {
   return typeof text === "string" && TENANT.test(text);
 }
 
-/** What a token is looked up by. */
+/** Hashes a token; it is looked up by its hash. */
 export function tokenHash(token: string): string {
   return createHash("sha256").update(token).digest("hex");
 }

@@ -1,7 +1,7 @@
 export interface UnfinishedLimits {
   /** How much of requests that are not complete one connection may hold. Bytes. */
   readonly maxBytesPerConnection: number;
-  /** The same for all connections together. Bytes. */
+  /** How much all connections together may hold. Bytes. */
   readonly maxBytes: number;
   /** How long a request may take to be complete. Milliseconds. */
   readonly timeoutMs: number;
@@ -12,9 +12,9 @@ export type GivenUp = "late" | "too_much";
 
 /** A request that has begun and is not complete. */
 export interface Unfinished {
-  /** More of it has come. May give it up, or others. */
+  /** Call it as more of the request arrives. This request, or others, may be given up then. */
   received(bytes: number): void;
-  /** It is complete, or its peer has gone. */
+  /** Call it once the request is complete, or its peer has gone. */
   end(): void;
 }
 
@@ -33,7 +33,7 @@ interface Entry {
   bytes: number;
 }
 
-/** What one connection holds. */
+/** The unfinished requests of one connection. */
 interface Held {
   readonly entries: Set<Entry>;
   bytes: number;

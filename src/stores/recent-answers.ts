@@ -6,10 +6,10 @@ import type { Scope } from "../idempotency/scope.js";
 import type { Claim } from "../idempotency/store.js";
 import { scopeKey } from "./scope-key.js";
 
-/** What all answers of a process may take together, unless it is told otherwise. Bytes. */
+/** How much all answers of a process may take together by default. Bytes. */
 const DEFAULT_MAX_BYTES = 32 * 1024 * 1024;
 
-/** What an answer takes besides its key and its bytes: the objects that hold it. Measured. */
+/** The size of the objects that hold an answer, besides its key and its bytes. Measured. */
 const OVERHEAD_BYTES = 800;
 
 /** Answers that this process has made durable, so that their duplicates reach nobody else. */

@@ -2,7 +2,7 @@ import { type Check, checkEach, recordText } from "../check.js";
 
 /**
  * An attempt past the bound does nothing but park its key. While it does, which
- * takes moments, and while an operator ends the key, it is told of too.
+ * takes moments, and while an operator ends the key, the audit reports it too.
  */
 export const boundedAttempts: Check = {
   id: "I15",

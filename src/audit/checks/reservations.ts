@@ -44,7 +44,7 @@ function* problemsOfPayment(
   }
 }
 
-/** A key that is free again while its operation reserves is told of by I11. */
+/** I11 reports a key that is free again while its operation reserves. */
 function* problemsOfOwner(facts: IndexedFacts, operation: Operation): Iterable<string> {
   const state = recordOf(facts, operation)?.state;
   if (state === undefined || state === "completed" || state === "expired") {

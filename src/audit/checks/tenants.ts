@@ -41,7 +41,7 @@ export const tenants: Check = {
     ),
 };
 
-/** The payments that are told of, in stored answers and in those that clients saw. */
+/** The payments in stored answers, and in those that clients saw. */
 function* answersOf({ keys, calls = [] }: IndexedFacts) {
   for (const { scope, answered } of keys) {
     if (answered !== undefined) {

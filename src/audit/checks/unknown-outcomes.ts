@@ -35,7 +35,7 @@ export const unknownOutcomes: Check = {
     ),
 };
 
-/** A key that is free again while its operation has begun is told of by `notExecuted`. */
+/** `notExecuted` reports a key that is free again while its operation has begun. */
 function hasKeeper(facts: IndexedFacts, operation: Operation): boolean {
   const state = recordOf(facts, operation)?.state;
   return state === "executing" || state === "held" || state === "released";

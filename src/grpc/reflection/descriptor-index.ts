@@ -7,7 +7,7 @@ import type {
 } from "@bufbuild/protobuf";
 import { nestedTypes } from "@bufbuild/protobuf/reflect";
 
-/** Some files and all that they import, by what a client may ask for. */
+/** Some files and all their imports, indexed by each name that a client may ask for. */
 export interface DescriptorIndex {
   /** By the path that imports name. */
   readonly fileByPath: ReadonlyMap<string, DescFile>;

@@ -8,7 +8,7 @@ import { reserve, restart } from "../state.js";
 import { firstSendingOf } from "./operations.js";
 import { type Beginning, creationOf, newOperation, type Plan } from "./plans.js";
 
-/** What decides whether an operation may begin. */
+/** The rows that decide whether an operation may begin. */
 export interface Admitting extends Beginning {
   /** The payment that it is on, locked; undefined where there is none. */
   readonly payment: Payment | undefined;

@@ -15,7 +15,7 @@ import { byName, mustExist, nameKey, type RowName } from "./rows.js";
 
 /** An operation to begin, or to go on with. */
 export interface ToBegin extends Owned {
-  /** What the request asks for, or the error that says why it is not valid. */
+  /** The intent of the request, or the error that says why it is not valid. */
   readonly intent: Settled<Intent>;
 }
 
@@ -25,17 +25,17 @@ type Asked = Pick<ToBegin, "intent"> & {
 };
 
 export interface Begun extends Operated, Age {
-  /** Nothing can have been sent for it yet, as far as this database knows. */
+  /** Whether nothing can have been sent for it yet, as far as this database knows. */
   readonly isNew: boolean;
 }
 
-/** What is there before operations begin. */
+/** The rows that exist before operations begin. */
 export interface Before {
   /** The operations that have begun already, by their ids. */
   readonly begun: ReadonlyMap<string, Omit<Begun, "isNew">>;
   /** The payments that operations are on, by their names; locked. */
   readonly locked: ReadonlyMap<string, Payment>;
-  /** On the database's clock. */
+  /** The time on the database's clock. */
   readonly time: Date;
   readonly readAt: Moment;
 }

@@ -14,13 +14,13 @@ import { mustExist, nameKey } from "./rows.js";
 export interface Finishing extends Owned {
   readonly operation: Operation;
   readonly decision: ProcessorDecision;
-  /** What it was decided for, where that is not what the operation had reserved. */
+  /** The amount of the decision, where it is not the one that the operation had reserved. */
   readonly minorUnits?: bigint | undefined;
   /** The serialized answer, to be stored with the work. Absent where the answer is an error. */
   readonly respond: (operated: Operated) => Uint8Array | undefined;
 }
 
-/** What a finished operation writes. */
+/** The rows that a finished operation writes. */
 interface Plan extends Owned {
   readonly ended: Ended;
   readonly body: Uint8Array | undefined;
@@ -63,7 +63,7 @@ function planOf(
   return { execution, ended, body: respond(ended) };
 }
 
-/** What is written as operations end. */
+/** The statements that write the ends of operations. */
 export function statementsOf(ended: readonly Ended[]): readonly Statement[] {
   const moved = ended.filter((one) => one.moved);
   return [

@@ -7,7 +7,7 @@ import type { Operated } from "../operation.js";
 import { mustExist } from "./rows.js";
 
 /** The constraints of the table vouch for the closed sets; pg gives bigint as text. */
-interface LedgerRow {
+export interface LedgerRow {
   readonly id: string;
   readonly transaction_id: string;
   readonly payment_id: string;
@@ -66,7 +66,11 @@ export async function listLedgerEntries(
      ORDER BY id LIMIT $4`,
     [filter.tenant, filter.paymentId, cursor, size + 1, settled],
   );
-  return rows.map((row) => ({
+  return rows.map(entryOf);
+}
+
+export function entryOf(row: LedgerRow): LedgerEntry {
+  return {
     id: BigInt(row.id),
     transactionId: row.transaction_id,
     paymentId: row.payment_id,
@@ -74,7 +78,7 @@ export async function listLedgerEntries(
     currencyCode: row.currency_code,
     minorUnits: BigInt(row.minor_units),
     createTime: row.create_time,
-  }));
+  };
 }
 
 /** A transaction id that is higher than that of whoever took an id before. */

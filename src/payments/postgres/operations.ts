@@ -5,7 +5,7 @@ import type { Operation, OperationKind } from "../operation.js";
 import { ASKED, nameColumns, type RowName } from "./rows.js";
 
 /** The constraints of the table vouch for the closed sets; pg gives bigint as text. */
-interface OperationRow {
+export interface OperationRow {
   readonly tenant: string;
   readonly id: string;
   readonly processor_key: string;
@@ -25,7 +25,7 @@ interface OperationRow {
 /** An operation that is stored, and how long ago it was sent first, at the most. */
 export interface FoundOperation {
   readonly operation: Operation;
-  /** On the database's clock. */
+  /** How long ago it was sent first, on the database's clock. Milliseconds. */
   readonly begunAgoMs: number;
 }
 
@@ -39,7 +39,7 @@ export function firstSendingOf({ state, beginTime, finishTime }: Operation): Dat
 }
 
 /** Named one by one: a statement that is prepared outlives a column that a newer build adds. */
-const COLUMNS = `tenant, id, processor_key, payment_id, kind, minor_units, currency_code, state,
+export const OPERATION_COLUMNS = `tenant, id, processor_key, payment_id, kind, minor_units, currency_code, state,
   decline_code, begin_time, finish_time, fingerprint_version, fingerprint, raw_hash`;
 
 /** The payment that an operation is on. */
@@ -57,7 +57,7 @@ export async function findOperations(
 ): Promise<readonly FoundOperation[]> {
   const { rows } = await transaction.query<OperationRow & { begun_ago_ms: number }>({
     name: "operations_find",
-    text: `SELECT ${COLUMNS},
+    text: `SELECT ${OPERATION_COLUMNS},
        (extract(epoch FROM clock_timestamp()
          - CASE state WHEN 'not_executed' THEN finish_time ELSE begin_time END) * 1000)::float8
          AS begun_ago_ms
@@ -153,7 +153,7 @@ export function restartOperations(operations: readonly Operation[]): Statement {
   };
 }
 
-function operationOf(row: OperationRow): Operation {
+export function operationOf(row: OperationRow): Operation {
   const { fingerprint_version: version, fingerprint: canonical, raw_hash: raw } = row;
   return {
     tenant: row.tenant,

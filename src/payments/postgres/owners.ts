@@ -51,7 +51,7 @@ export function asOwners<Item extends Owned, Read, Result>(
       const sent: { reading?: Promise<Read> } = {};
       const owns = await ownWithin(transaction, executions, () => {
         sent.reading = step.read(transaction, items);
-        sent.reading.catch(() => {}); // its failure is told below, unless it follows from the other
+        sent.reading.catch(() => {}); // its failure is reported below, unless it follows from the other
       });
       if (sent.reading === undefined) {
         throw new Error("the store has not said when its statement was sent");

@@ -2,11 +2,11 @@ import type { Pool, PoolClient } from "pg";
 import { bigint, boolean, columns, jsonb, text, timestamptz } from "../../runtime/columns.js";
 import type { Page } from "../../runtime/paging.js";
 import type { Statement } from "../../runtime/statements.js";
-import type { CaptureMethod, Payment, PaymentStatus } from "../payment.js";
+import type { CaptureMethod, Payment, PaymentState, PaymentStatus } from "../payment.js";
 import { ASKED, nameColumns, type RowName } from "./rows.js";
 
 /** The constraints of the table vouch for the closed sets; pg gives bigint as text. */
-interface PaymentRow {
+export interface PaymentRow {
   readonly tenant: string;
   readonly id: string;
   readonly sequence: string;
@@ -34,7 +34,7 @@ interface PaymentRow {
 const STATE = `status, version, authorized, captured, capturing, refunded, refunding, canceling,
   decline_code, update_time`;
 
-/** What a new payment is stored with. */
+/** The columns that a new payment is stored with. */
 const STORED = `tenant, id, ${STATE}, currency_code, amount, payment_method, capture_method,
   merchant_reference, description, metadata, create_time`;
 
@@ -198,6 +198,28 @@ function paymentOf(row: PaymentRow): Payment {
     merchantReference: row.merchant_reference,
     description: row.description,
     metadata: row.metadata,
+    createTime: row.create_time,
+    updateTime: row.update_time,
+    ...stateOf(row),
+  };
+}
+
+/** The columns of a payment's state. */
+export type StateRow = Pick<
+  PaymentRow,
+  | "status"
+  | "version"
+  | "authorized"
+  | "captured"
+  | "capturing"
+  | "refunded"
+  | "refunding"
+  | "canceling"
+  | "decline_code"
+>;
+
+export function stateOf(row: StateRow): PaymentState {
+  return {
     status: row.status,
     version: BigInt(row.version),
     authorized: BigInt(row.authorized),
@@ -207,7 +229,5 @@ function paymentOf(row: PaymentRow): Payment {
     refunding: BigInt(row.refunding),
     canceling: row.canceling,
     declineCode: row.decline_code,
-    createTime: row.create_time,
-    updateTime: row.update_time,
   };
 }

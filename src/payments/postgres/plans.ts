@@ -9,7 +9,7 @@ import { appendEvents } from "./events.js";
 import { insertOperations, type NewOperation, restartOperations } from "./operations.js";
 import { insertPayments, updatePayments } from "./payments.js";
 
-/** What an operation writes when it begins. */
+/** The rows that an operation writes when it begins. */
 export interface Plan {
   readonly operation: NewOperation;
   /** The operation's payment, as it becomes. */
@@ -22,9 +22,9 @@ export interface Plan {
 export interface Beginning {
   readonly scope: Scope;
   readonly fingerprint: Fingerprint;
-  /** On the database's clock. */
+  /** The time on the database's clock. */
   readonly time: Date;
-  /** The same on the clocks of this process. */
+  /** The time on the clocks of this process. */
   readonly readAt: Moment;
 }
 
@@ -58,7 +58,7 @@ export function creationOf(beginning: Beginning, terms: PaymentTerms): Plan {
   return { operation, payment, begins: "first" };
 }
 
-/** What is written as operations begin. */
+/** The statements that write the beginnings of operations. */
 export function statementsOf(plans: readonly Plan[]): readonly Statement[] {
   const first = plans.filter(({ begins }) => begins === "first");
   const again = plans.filter(({ begins }) => begins === "again");

@@ -1,6 +1,6 @@
 import { columns, text } from "../../runtime/columns.js";
 
-/** What names a row. An id alone never does: it may be another tenant's. */
+/** The name of a row. An id alone is none: another tenant may have the same. */
 export interface RowName {
   readonly tenant: string;
   readonly id: string;

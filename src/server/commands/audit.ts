@@ -10,7 +10,7 @@ import { reportLostConnection } from "./lost-connection.js";
 /** A day: what nobody has taken up by then is no work under way. */
 const MAX_BOUND_MS = 86_400_000;
 
-/** As many as the column of attempts can count. */
+/** The largest number that the column of attempts can hold. */
 const MOST_ATTEMPTS = 2 ** 31 - 1;
 
 export const audit = command({

@@ -5,7 +5,7 @@ import { path } from "../config/schemas.js";
 import { withErrorPrefix } from "../error-prefix.js";
 import { UsageError } from "./command.js";
 
-/** The flags by which a command is told how to reach the service. */
+/** The flags that say how to reach the service. */
 export const tlsFlags = {
   tlsCaFile: optional("TLS is not used", {
     meaning: "who signed the service's certificate (PEM)",
@@ -21,7 +21,7 @@ export const tlsFlags = {
   }),
 };
 
-/** How a command reaches the service: TLS where it is told whom to trust, else cleartext. */
+/** How a command reaches the service: over TLS where a flag names whom to trust, else in cleartext. */
 export async function serviceCredentials({
   tlsCaFile,
   tlsCertFile,

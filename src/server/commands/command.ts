@@ -2,7 +2,7 @@ import { Command } from "commander";
 import { type Flags, flagOf, optionOf, readFlags, type Values } from "../config/flags.js";
 import { type SettingName, settings } from "../config/settings.js";
 
-/** A command line that cannot be meant. */
+/** A command line with a flag, or a value, that no command accepts. */
 export class UsageError extends Error {
   override readonly name = "UsageError";
 }

@@ -14,7 +14,7 @@ export const sandbox = command({
     const config = readConfig({ flags: given });
     const { within } = await import("../../runtime/within.js");
     const { exitAfter, untilStopped } = await import("../stop-signal.js");
-    const stopped = untilStopped(); // before anybody is told that it runs, and may stop it
+    const stopped = untilStopped(); // before the line that says it runs: whoever reads that may stop it
     const { startConfiguredSandbox } = await import("../../dev-servers/start-sandbox.js");
     const running = await startConfiguredSandbox({
       listen: config.sandboxListen,

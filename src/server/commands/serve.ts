@@ -16,7 +16,7 @@ export const serve = command({
     const log = createLogger(config.logLevel);
     logGrpc(log);
     const service = await startService({ config, log });
-    const stopped = untilStopped(); // before anybody is told that it runs, and may stop it
+    const stopped = untilStopped(); // before the line that says it runs: whoever reads that may stop it
     const call = firstCall(config, service.grpcAddress);
     console.log(readyMessage(service.summary, call, variablesOf(call)));
     await stopped;

@@ -113,7 +113,7 @@ export function brokenChecks(
  */
 const COPIES_PER_KEY_WINDOW = 12;
 
-/** What the configuration permits and an operator should know of, one line each. */
+/** Warnings of what the configuration permits and an operator should know of, one line each. */
 export function configWarnings({
   responseCacheTtlMs,
   processorKeyWindowMs,

@@ -37,7 +37,7 @@ const STOPPING: ReadonlySet<SettingName> = new Set<SettingName>([
  */
 const INJECTED = /^PORT$|_(HOST|PORT)$/;
 
-/** What the name of an address may end with, of ours or of others. */
+/** The last words of names of addresses, of our settings or of other systems'. */
 const ADDRESS_WORDS = /^(URLS?|URI|LISTEN|BIND|ADDR|ADDRESS|ENDPOINT|HOST|PORT)$/;
 
 /** Two slips of the hand. SSL_CERT_FILE, which OpenSSL reads, is 3 edits from TLS_CERT_FILE. */
@@ -45,7 +45,7 @@ const MOST_EDITS = 2;
 
 const OUR_PREFIX = /^PAYONCE_/;
 
-/** What was probably meant by a name that is no setting; undefined where nothing of ours was. */
+/** Finds the setting that a misspelt name probably stands for; undefined where it resembles none. */
 export function misspelling(name: string): Misspelling | undefined {
   const candidates = settingNames
     .map((intended) => ({ intended, edits: editsTo(variableOf(intended), name) }))

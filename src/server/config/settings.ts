@@ -29,7 +29,7 @@ export const settings = {
     schema: listenAddress,
   }),
   httpListen: withDefault("127.0.0.1:8080", {
-    meaning: "where HTTP listens: Connect, gRPC-Web and JSON, the console, /metrics, /healthz",
+    meaning: "where HTTP listens: Connect, gRPC-Web and JSON, /metrics, /healthz",
     schema: listenAddress,
   }),
   httpAllowedHosts: optional("localhost, 127.0.0.1, [::1] and the host of HTTP_LISTEN", {

@@ -37,7 +37,7 @@ export interface StormReport {
   readonly durationMs: number;
   /** Answers that were not marked as replays. */
   readonly firstAnswers: number;
-  /** What the journal holds for the storm's payments. */
+  /** How many effects the journal holds for the storm's payments. */
   readonly effects: number;
   /** How many calls for an effect the processor has got meanwhile, from anyone. */
   readonly processorCalls: number;

@@ -21,7 +21,7 @@ export interface MemoryGateOptions<Transaction> {
   readonly store: IdempotencyStore<Transaction>;
   /** How long an answer is kept, at most. Milliseconds. */
   readonly copyTtlMs: number;
-  /** What the answers that are kept may take together. Default 32 MiB; 0 keeps none. */
+  /** How many bytes the answers that are kept may have together. Default 32 MiB; 0 keeps none. */
   readonly memoryBytes?: number;
   /**
    * Names the deployment and its generation, as they are now. Once it changes,

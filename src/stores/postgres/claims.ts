@@ -35,28 +35,28 @@ export interface FirstClaim {
 export interface FirstWork {
   /** Whether there may be such work for a request. */
   concerns(request: ClaimRequest): boolean;
-  /** What is to be written for claims, and what that begins. */
+  /** The statements that first work writes for claims, and the work that they begin. */
   begin(claims: readonly FirstClaim[]): Beginning;
 }
 
 export interface Beginning {
   /** Sent in the transaction of the claims, after them. */
   readonly statements: readonly Statement[];
-  /** What each claim's handler finds as `begun` of its execution, by position; undefined where nothing begins. */
+  /** The `begun` of each claim's execution, by position; undefined where nothing begins. */
   readonly begun: readonly (object | undefined)[];
 }
 
 export interface ClaimsOptions {
-  /** What handlers begin in the commit of their first claims. Default: nothing. */
+  /** The work that handlers begin in the commit of their first claims. Default: none. */
   readonly firstWork?: FirstWork;
-  /** How many claims may wait for those under way. Who comes later is told to come back. Default 10,000. */
+  /** How many claims may wait for those under way. Later ones are refused as overloaded. Default 10,000. */
   readonly maxWaitingClaims?: number;
 }
 
-/** A claim that waits longer is told to come back: its caller may have left by the time of its answer. Milliseconds. */
+/** A claim that waits longer is refused as overloaded: its caller may have left by the time of its answer. Milliseconds. */
 const MAX_WAIT_MS = 1_000;
 
-/** What a batch finds; a large answer is yet to be read. */
+/** The results of a batch; large answers are read after it. */
 type Found = ClaimResult | { readonly kind: "large_replay" };
 
 /** Asks for claims, many in one statement where they come together. */

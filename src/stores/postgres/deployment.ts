@@ -1,6 +1,6 @@
 import type { Pool } from "pg";
 
-/** What copies of outcomes outside the database are named by. */
+/** The names under which copies of outcomes are kept outside the database. */
 export interface Deployment {
   readonly id: string;
   /** Drawn at random each time that the database may not be the one it was. Never repeats. */
@@ -12,14 +12,14 @@ export interface Deployment {
   readonly restoreTimeMs?: number;
 }
 
-/** What one look at the database tells. */
+/** The state of a deployment at one look at the database. */
 export interface Reading {
   readonly deployment: Deployment;
   /** How long ago `restoreTimeMs` was, by the same clock. */
   readonly restoredAgoMs: number | undefined;
   /** A setting under which the database may lose what it has confirmed. */
   readonly lossySetting: string | undefined;
-  /** Up to where its log was safe on disk. Goes back only where something was lost. */
+  /** The position up to which the log was safe on disk. It goes back only where something was lost. */
   readonly flushedTo: string;
 }
 
@@ -78,7 +78,7 @@ const NEW_GENERATION = `generation = d.generation + 1,
     postmaster_start_time = here.postmaster_start_time,
     write_xid = pg_current_xact_id()::xid`;
 
-/** Of two processes, the second one waits for the row, and finds no difference any more. */
+/** Starts a generation. Of two processes that do so, the second waits for the row, and then finds no difference. */
 const START_GENERATION = `
   UPDATE deployment d
   SET ${NEW_GENERATION},
@@ -108,7 +108,7 @@ export async function readDatabase(pool: Pool, before?: Reading): Promise<Readin
   return toReading(await selectRow(pool, flushedTo));
 }
 
-/** What `readDatabase` says of the deployment. */
+/** Reads the database once, and returns what names the deployment. */
 export async function readDeployment(pool: Pool): Promise<Deployment> {
   return (await readDatabase(pool)).deployment;
 }

@@ -8,7 +8,7 @@ import { queryLarge } from "./database.js";
 import { recordOf } from "./owner-writes.js";
 import { ANSWER } from "./statements.js";
 
-/** What names a record. */
+/** The primary key of a record. */
 interface Named {
   readonly scope: Scope;
 }

@@ -1,6 +1,6 @@
 import type { Pool } from "pg";
 
-/** What an operator asks for. */
+/** A request of an operator, as it is recorded before it is carried out. */
 export interface Act {
   readonly identity: string;
   readonly role: string;
@@ -24,7 +24,7 @@ export interface RecordedAct extends Act {
   readonly result?: string;
 }
 
-/** What operators did, for good. */
+/** The lasting record of what operators did. */
 export interface OperatorActs {
   /** Writes an act down before it is carried out. Returns what its result is written under. */
   begin(act: Act): Promise<bigint>;

@@ -148,7 +148,7 @@ async function complete(
   return found(asked, await queryLarge<OwnerRow>(pool, { ...COMPLETE, values: asked.values }));
 }
 
-/** What a statement for many owners is asked. */
+/** The parameters of a statement for many owners. */
 interface Asked {
   readonly count: number;
   readonly values: (Buffer | number)[];

@@ -10,7 +10,8 @@ import type {
 } from "../../idempotency/store.js";
 import { IS_HELD } from "./statements.js";
 
-interface RecordRow {
+/** pg gives bigint as text. */
+export interface RecordRow {
   readonly tenant: string;
   readonly scope_hash: Buffer;
   readonly operation: string | null;

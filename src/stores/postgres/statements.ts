@@ -24,7 +24,7 @@ function bounded(lockTimeoutMs: string): string {
   return `bounded AS MATERIALIZED (SELECT set_config('lock_timeout', ${lockTimeoutMs}, true))`;
 }
 
-/** What the statements for many claims are asked for, one array for each column. */
+/** The claims that a statement is about, as rows: its parameters are one array for each column. */
 const ASKED_OWNERS = `unnest($1::text[], $2::bytea[], $3::bigint[], $4::text[]) WITH ORDINALITY
     AS asked (tenant, scope_hash, fencing_token, claim_id, ordinal)`;
 
@@ -190,12 +190,12 @@ FROM asked
 WHERE ${OWNED_BY_ASKED} AND ${inState("r", "executing", "held")}
 RETURNING asked.ordinal::int`;
 
-/** What owners end their claims with. */
+/** The claims that end, with their outcomes, as rows. */
 const OUTCOME_ARRAYS = `unnest($1::text[], $2::bytea[], $3::bigint[], $4::text[], $5::bytea[],
     $6::float8[]) WITH ORDINALITY
     AS asked (tenant, scope_hash, fencing_token, claim_id, outcome, retention_ms, ordinal)`;
 
-/** Also finds a record that this claim has completed before: the reply was lost. */
+/** Completes records. It also finds one that this claim has completed before, when the reply was lost. */
 export const COMPLETE = {
   name: "idempotency_complete",
   text: `
@@ -301,7 +301,7 @@ const PAST_LEASE = `SELECT tenant, scope_hash, attempts, lease_until FROM idempo
   WHERE state = 'executing' AND on_lost_owner = 'rerun' AND operation = ANY ($3)
     AND tenant <> ALL ($4) AND lease_until < now()`;
 
-/** In the order of `inTurns`. */
+/** Takes over claims past their lease, in the order of `inTurns`. */
 export const TAKE_OVER_EXPIRED = {
   name: "idempotency_take_over_expired",
   text: `

@@ -9,7 +9,7 @@ import type { TakenOverRow } from "./statements.js";
 import * as sql from "./statements.js";
 
 export interface PostgresStoreOptions extends ClaimsOptions {
-  /** What `watchDeployment` says: while it names a setting, nothing is promised. Default: never. */
+  /** Asks `watchDeployment` for a setting that may lose commits; while there is one, no call is taken. Default: there is none. */
   readonly lossySetting?: () => string | undefined;
 }
 

@@ -10,13 +10,13 @@ import { type Deployment, type Reading, readDatabase } from "./deployment.js";
  */
 const INTERVAL_MS = 1_000;
 
-/** How often it is told again that the database may lose commits. Milliseconds. */
+/** How often the event is repeated that the database may lose commits. Milliseconds. */
 const TELL_AGAIN_MS = 60_000;
 
 export interface DeploymentWatch {
   /** The deployment as it was last read. */
   readonly deployment: () => Deployment;
-  /** How long ago the database was found to be one that may have lost rows, by its own clock. Milliseconds. */
+  /** How long ago, on the database's clock, it was found that it may have lost rows. Milliseconds. */
   readonly restoredAgoMs: () => number | undefined;
   /** Looks now, and not only with the next round. Rejects if the database cannot be read. */
   look(): Promise<void>;

@@ -1,7 +1,7 @@
 import { duplicateClaims } from "../../idempotency/duplicate-claims.js";
 import type { ClaimRequest, ClaimResult } from "../../idempotency/store.js";
 
-/** Lets a claim whose like waits to be sent follow that one, whatever becomes of it. */
+/** Lets a claim follow one of the same call that waits to be sent, and get its result. */
 export interface CoalescedClaims {
   /**
    * Follows a claim of the same name and request that has not been sent yet;

@@ -3,10 +3,10 @@ import { movedAverage } from "../../idempotency/moving-average.js";
 import type { Lock } from "./script.js";
 
 /**
- * A lock says that a call is executing once that takes twice as long as it
- * usually does, within these bounds. So most calls never pay for it, also where
- * the process is busy; meanwhile their duplicates in other processes go to the
- * store of record. Milliseconds.
+ * A lock is marked as executing once its call has taken twice as long as calls
+ * usually do, within these bounds: at 40 ms where they take 20. So most calls
+ * never pay for a mark, also where the process is busy; until then their
+ * duplicates in other processes go to the store of record. Milliseconds.
  */
 const MARK_AFTER_MS = { min: 20, max: 1_000 };
 
@@ -15,16 +15,16 @@ const WEIGHT = 0.1;
 
 /** A lock under which a call may be executing. */
 export interface KeptLock extends Lock {
-  /** Since when it is; before that, not a number. */
+  /** When the call began, on the clock; NaN before that. */
   keptAtMs: number;
 }
 
-/** The locks of this process under which a call is executing, and nothing says so yet. */
+/** The locks of this process under which a call is executing, and which are not marked yet. */
 export interface ExecutingLocks<Kept extends KeptLock = KeptLock> {
   add(lock: Kept): void;
   /** Marks the lock of that name at once, if it is one of them: there are duplicates. */
   hurry(name: string): void;
-  /** The call has ended. True if the lock was one of them: nobody was told of it. */
+  /** The call has ended. True if the lock was never marked, so that no duplicate can have seen a mark. */
   remove(lock: Kept): boolean;
 }
 

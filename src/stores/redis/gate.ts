@@ -38,7 +38,7 @@ export interface RedisGateOptions<Transaction> {
   readonly namespace: () => string;
   /** How long a copy of an answer is kept, at most. Milliseconds. */
   readonly copyTtlMs: number;
-  /** What answers kept in this process may take together. Default 32 MiB; 0 keeps none. */
+  /** How many bytes the answers kept in this process may have together. Default 32 MiB; 0 keeps none. */
   readonly memoryBytes?: number;
   /** Default: `batchedLocks`. Instead of them `fromRedlock(redlock)`, for who shares a Redlock with other work. */
   readonly locks?: CreateLocks;
@@ -157,7 +157,7 @@ export function redisGate<Transaction>(
     }
   }
 
-  /** Resolves once no duplicate is told any more that the call is executing. */
+  /** Resolves once no node answers a duplicate any more that the call is executing. */
   async function release(claim: Claim): Promise<void> {
     const lock = owned.get(claim);
     if (lock !== undefined) {

@@ -5,7 +5,7 @@ import { createTally, isStillHeld, judge, type Verdict } from "./quorum.js";
 import { copyIn, count, GRANTED } from "./replies.js";
 import type { Lock } from "./script.js";
 
-/** What the nodes say about a claim, taken together. */
+/** The replies of all nodes to a claim, as one result. */
 export type LockReply<Answer, Held = HeldLock> =
   /** One node holds a copy that proves itself. */
   | { readonly kind: "hit"; readonly answer: Answer }

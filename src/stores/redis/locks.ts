@@ -17,7 +17,7 @@ export interface Locks {
 
 /** A lock that a majority gave us. */
 export interface HeldLock {
-  /** From now on a call executes under the lock. */
+  /** Notes that a call executes under the lock from now on. */
   keep(): void;
   /** Resolves once a majority has heard it, or none is left that might. */
   extend(ttlMs: number): Promise<void>;

@@ -1,7 +1,7 @@
 import type { Fingerprint } from "../../idempotency/fingerprint.js";
 import { type Scope, scopeHash } from "../../idempotency/scope.js";
 
-/** What the gate's entries are called in Redis. */
+/** The names of the gate's entries in Redis. */
 export interface Names {
   readonly lock: string;
   readonly copy: string;

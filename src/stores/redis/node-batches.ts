@@ -20,7 +20,7 @@ const MAX_WAITING_CLAIMS = 10_000;
 /** The owners of those come on top, each with a mark, a copy and a release. */
 const MAX_WAITING = 4 * MAX_WAITING_CLAIMS;
 
-/** What goes to all nodes, in one order. */
+/** The operations that are sent to all nodes, in one order. */
 export interface NodeBatches {
   /** Whether so much waits that a claim had better do without the nodes. */
   isFull(): boolean;

@@ -1,4 +1,4 @@
-/** What the nodes have said to one claim so far. */
+/** The replies of the nodes to one claim so far, counted. */
 export interface Tally {
   readonly nodes: number;
   heard: number;

@@ -66,7 +66,7 @@ export const MARK = "!";
 
 /**
  * A lock's value: the claim's own token, so that only its owner deletes it,
- * then the request, so that a duplicate knows its like.
+ * then the request, so that a duplicate recognises its own call.
  */
 export function lockValue(token: string, request: string): string {
   return `${token}:${request}`;
@@ -77,7 +77,7 @@ export function executing(request: string): string {
   return `:${request}${MARK}`;
 }
 
-/** What the script calls each of them. */
+/** The code of each operation in the script's arguments. */
 export const OPERATION_CODES: Readonly<Record<Operation["kind"], string>> = {
   claim: "c",
   look: "l",

@@ -196,6 +196,10 @@ describe("a call of grpc-js", () => {
     expect(asked).toContain(METHOD);
   });
 
+  it("cannot be made where nothing says which calls need a key", () => {
+    expect(() => grpcInterceptor({})).toThrow("one of services and needsKey must be given");
+  });
+
   it("ends with INTERNAL, unsent, if the function for its key throws", async () => {
     const { client, keys } = await open([], {
       newKey() {
