@@ -81,6 +81,7 @@ export const rows: readonly Row[] = [
   ),
   ...atEach({ ...gate, measured: "gate, replays" }, { 128: { floor: 0.85, goal: 1 } }),
   ...atEach({ ...gate, measured: "gate, replays elsewhere" }, { 128: { floor: 0.85, goal: 1 } }),
+  ...atEach({ ...gate, measured: "gate with redlock's locks, new keys" }),
   ...atEach({ ...gate, measured: "redlock gate, new keys" }),
   ...atEach({ ...gate, measured: "redlock gate, replays" }),
 

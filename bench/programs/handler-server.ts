@@ -1,7 +1,8 @@
 import type { UntypedServiceImplementation } from "@grpc/grpc-js";
+import Redlock from "redlock";
 import type { IdempotencyStore } from "../../src/idempotency/store.js";
 import { createMemoryStore } from "../../src/stores/memory/index.js";
-import { redisGate } from "../../src/stores/redis/index.js";
+import { fromRedlock, redisGate } from "../../src/stores/redis/index.js";
 import { redlockGate } from "../baselines/redlock-gate.js";
 import { ANSWER } from "./answer.js";
 import { answering, settings } from "./answering.js";
@@ -10,7 +11,12 @@ import { servePayments } from "./serve-payments.js";
 
 export interface HandlerServerSettings {
   /** What stands before the handler. */
-  readonly gate: "none" | "ours" | "ours, keeping no answers" | "redlock";
+  readonly gate:
+    | "none"
+    | "ours"
+    | "ours, keeping no answers"
+    | "ours, with redlock's locks"
+    | "redlock";
   readonly redisUrls: readonly string[];
 }
 
@@ -32,14 +38,17 @@ async function storeBehindGate(): Promise<IdempotencyStore | undefined> {
   }
   const options = { store: createMemoryStore(), copyTtlMs: COPY_TTL_MS };
   const prefix = `bench:${process.pid}`;
-  return gate === "redlock"
-    ? redlockGate({ ...options, redisUrls, prefix })
-    : redisGate({
-        ...options,
-        nodes: await connectRedis(redisUrls),
-        namespace: () => prefix,
-        ...(gate === "ours" ? {} : { memoryBytes: 0 }),
-      });
+  if (gate === "redlock") {
+    return redlockGate({ ...options, redisUrls, prefix });
+  }
+  const nodes = await connectRedis(redisUrls);
+  return redisGate({
+    ...options,
+    nodes,
+    namespace: () => prefix,
+    ...(gate === "ours, keeping no answers" ? { memoryBytes: 0 } : {}),
+    ...(gate === "ours, with redlock's locks" ? { locks: fromRedlock(new Redlock(nodes)) } : {}),
+  });
 }
 
 const address = await servePayments(implementation, await storeBehindGate());

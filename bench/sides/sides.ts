@@ -78,6 +78,7 @@ export const sides = {
   "gate, new keys": calls("gate", newKeys),
   "gate, replays": calls("gate for replays", replays),
   "gate, replays elsewhere": calls("gate that keeps no answers", replays),
+  "gate with redlock's locks, new keys": calls("gate with redlock's locks", newKeys),
   "redlock gate, new keys": calls("redlock gate", newKeys),
   "redlock gate, replays": calls("redlock gate", replays),
 

@@ -26,6 +26,7 @@ export const targets = {
   // In one process, the new keys would push out what is called again.
   "gate for replays": handlerBehind("ours"),
   "gate that keeps no answers": handlerBehind("ours, keeping no answers"),
+  "gate with redlock's locks": handlerBehind("ours, with redlock's locks"),
   "redlock gate": handlerBehind("redlock"),
   payments: paymentServices({ processes: 1 }),
   "payments, two processes": paymentServices({ processes: 2 }),
