@@ -93,7 +93,7 @@ describe("health", () => {
 });
 
 describe("the schema that reflection shows of health checking", () => {
-  it("is that of the package that serves it", async () => {
+  it("is that of the package by which other servers of Node serve it", async () => {
     const protos = new URL("../../../node_modules/grpc-health-check/proto", import.meta.url);
     const image = await buf(
       ...["build", fileURLToPath(protos), "--exclude-source-info", "-o", "-#format=json"],
