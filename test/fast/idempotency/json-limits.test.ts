@@ -100,13 +100,14 @@ describe("a request in JSON", { timeout: PROPERTY_TIMEOUT_MS }, () => {
     ["backslashes", `{"description":"${"\\".repeat(LARGEST)}`],
   ])("is read or refused at once, however many %s it has", (_, json) => {
     const times = [0, 1, 2].map(() => {
-      const start = performance.now();
+      const start = process.cpuUsage();
       try {
         read(json);
       } catch {
         // Refused is as good.
       }
-      return performance.now() - start;
+      const { user, system } = process.cpuUsage(start);
+      return (user + system) / 1_000;
     });
     // The machine may be busy with other things, though not three times in a row.
     expect(Math.min(...times)).toBeLessThan(BLOCKING_LIMIT_MS);
