@@ -71,7 +71,7 @@ export async function callUntilAnswered({
     },
     endingOf,
     settings: RETRIES,
-    signal: NEVER,
+    signal: new AbortController().signal, // its own: nobody cancels, and each wait listens
     deadlineMs: giveUpAtMs,
     environment: systemEnvironment,
   });
@@ -80,8 +80,6 @@ export async function callUntilAnswered({
   }
   return toCallerResult(key, codes, answer);
 }
-
-const NEVER = new AbortController().signal;
 
 type Result = UnaryResult<typeof PaymentService.method.createPayment.output>;
 
