@@ -1,4 +1,3 @@
-import type pg from "pg";
 import type { Intent, IntentStore } from "./intents.js";
 
 /**
@@ -32,21 +31,30 @@ const UNFINISHED = `
 SELECT name, key, request, create_time FROM payonce_intents
 WHERE settle_time IS NULL ORDER BY create_time LIMIT $1`;
 
-interface Row {
+/** A row as the database's client reads it: `bytea` as bytes, `timestamptz` as a Date. */
+export interface IntentRow {
   readonly name: string;
   readonly key: string;
-  readonly request: Buffer;
+  readonly request: Uint8Array;
   readonly create_time: Date;
+}
+
+/** What the store needs of a database's client: the `query` of a pool of `pg`, or one like it. */
+export interface IntentQueries {
+  query(
+    text: string,
+    values: unknown[],
+  ): Promise<{ readonly rows: IntentRow[]; readonly rowCount: number | null }>;
 }
 
 /**
  * A store in a table of your own database, for any number of processes. Give it
  * a pool: in a transaction that is still open, nothing is saved yet.
  */
-export function postgresIntentStore(pool: Pick<pg.Pool, "query">): IntentStore {
+export function postgresIntentStore(pool: IntentQueries): IntentStore {
   return {
     async save({ name, key, request, createTime }) {
-      const { rows } = await pool.query<Row>(SAVE, [name, key, request, createTime]);
+      const { rows } = await pool.query(SAVE, [name, key, request, createTime]);
       const [row] = rows;
       if (row === undefined) {
         throw new Error("the database returned no intent"); // RETURNING always does
@@ -62,12 +70,12 @@ export function postgresIntentStore(pool: Pick<pg.Pool, "query">): IntentStore {
     },
 
     async unfinished(limit) {
-      const { rows } = await pool.query<Row>(UNFINISHED, [limit]);
+      const { rows } = await pool.query(UNFINISHED, [limit]);
       return rows.map(fromRow);
     },
   };
 }
 
-function fromRow({ name, key, request, create_time: createTime }: Row): Intent {
+function fromRow({ name, key, request, create_time: createTime }: IntentRow): Intent {
   return { name, key, request, createTime };
 }
