@@ -1,4 +1,4 @@
-import { readdirSync, rmSync, statSync } from "node:fs";
+import { readdirSync, renameSync, rmSync, statSync } from "node:fs";
 import { mustRun, projectPath } from "./run.mjs";
 
 /** Installs the dependencies where they are missing or older than the lock file. */
@@ -28,8 +28,13 @@ export function ensureClientBuild() {
   if (isBuilt(CLIENT, "internal.js")) {
     return;
   }
-  rmSync(projectPath(CLIENT, "dist"), { recursive: true, force: true });
-  mustRun("tsc", "-p", `${CLIENT}/tsconfig.build.json`);
+  // Others may read it, or build it at the same time: it changes as a whole.
+  const dist = projectPath(CLIENT, "dist");
+  const unfinished = `${dist}-${process.pid}`;
+  process.on("exit", () => rmSync(unfinished, { recursive: true, force: true }));
+  mustRun("tsc", "-p", `${CLIENT}/tsconfig.build.json`, "--outDir", unfinished);
+  rmSync(dist, { recursive: true, force: true });
+  renameSync(unfinished, dist);
 }
 
 /** Whether a file that a package's build writes is newer than all that it is made from. */
