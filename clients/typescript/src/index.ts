@@ -13,3 +13,4 @@ export {
   type IntentRow,
   postgresIntentStore,
 } from "./postgres-intents.js";
+export { serviceDefinition } from "./service-definition.js";

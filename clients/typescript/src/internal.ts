@@ -15,3 +15,4 @@ export {
 export { type RetrySettings, systemEnvironment } from "./options.js";
 export { requiresKey } from "./required-key.js";
 export type { Ending } from "./retry.js";
+export { asBuffer, serviceDefinition } from "./service-definition.js";
