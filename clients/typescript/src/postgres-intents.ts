@@ -25,7 +25,8 @@ ON CONFLICT (name) DO UPDATE SET name = payonce_intents.name
 RETURNING name, key, request, create_time`;
 
 const SETTLE = `
-UPDATE payonce_intents SET settle_time = coalesce(settle_time, now()) WHERE name = $1`;
+UPDATE payonce_intents SET settle_time = coalesce(settle_time, now()) WHERE name = $1
+RETURNING name, key, request, create_time`;
 
 const UNFINISHED = `
 SELECT name, key, request, create_time FROM payonce_intents
@@ -41,10 +42,7 @@ export interface IntentRow {
 
 /** What the store needs of a database's client: the `query` of a pool of `pg`, or one like it. */
 export interface IntentQueries {
-  query(
-    text: string,
-    values: unknown[],
-  ): Promise<{ readonly rows: IntentRow[]; readonly rowCount: number | null }>;
+  query(text: string, values: unknown[]): Promise<{ readonly rows: readonly IntentRow[] }>;
 }
 
 /**
@@ -63,8 +61,8 @@ export function postgresIntentStore(pool: IntentQueries): IntentStore {
     },
 
     async settle(name) {
-      const { rowCount } = await pool.query(SETTLE, [name]);
-      if (rowCount === 0) {
+      const { rows } = await pool.query(SETTLE, [name]);
+      if (rows.length === 0) {
         throw new Error(`there is no intent ${JSON.stringify(name)} to settle`);
       }
     },
