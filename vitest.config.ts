@@ -6,6 +6,9 @@ const FILES_AT_ONCE = 2;
 /** Processes that are killed and started again, waits for a lease: slow on a busy machine, not stuck. */
 const REAL_TEST_LIMIT_MS = 60_000;
 
+/** `@payonce/client` is read from its sources, where tsconfig.json says: no test needs a build. */
+const resolve = { tsconfigPaths: true };
+
 export default defineConfig({
   test: {
     maxWorkers: FILES_AT_ONCE,
@@ -26,12 +29,14 @@ export default defineConfig({
 
 function withoutServers(name: string) {
   return {
+    resolve,
     test: { name, include: [`test/${name}/**/*.test.ts`], sequence: { groupOrder: 0 } },
   };
 }
 
 function withServers(name: string, groupOrder: number) {
   return {
+    resolve,
     test: {
       name,
       include: [`test/${name}/**/*.test.ts`],

@@ -20,12 +20,13 @@ const checks = {
   "proto compatibility (buf breaking)": checkCompatibility,
   "proto image is up to date": checkImage,
   "generated code is up to date": checkGeneratedCode,
-  "the package as it is published (publint, are the types wrong)": checkPackage,
+  "the packages as they are published (publint, are the types wrong)": checkPackages,
 };
 
 /** Where generated code is kept, and how buf is told to make it. */
 const generatedFolders = [
   ["src/gen", []],
+  ["clients/typescript/src/gen", ["--template", "clients/typescript/buf.gen.yaml"]],
   ...["examples/orders", "examples/bookings", "test/fixtures", "test/fixtures/echo"].map(
     (folder) => [
       `${folder}/gen`,
@@ -107,16 +108,20 @@ function checkGeneratedCode() {
   return undefined;
 }
 
-function checkPackage() {
+function checkPackages() {
   const packed = execute("node", "scripts/pack.mjs", temporary);
   if (packed.status !== 0) {
     return packed.stderr.toString();
   }
-  const tarball = packed.stdout.toString().trim();
-  return (
-    problemOf("publint", "run", tarball, "--strict") ??
-    problemOf("attw", tarball, "--profile", "esm-only", "--no-emoji")
-  );
+  for (const tarball of packed.stdout.toString().trim().split("\n")) {
+    const problem =
+      problemOf("publint", "run", tarball, "--strict") ??
+      problemOf("attw", tarball, "--profile", "esm-only", "--no-emoji");
+    if (problem !== undefined) {
+      return problem;
+    }
+  }
+  return undefined;
 }
 
 function problemOf(command, ...args) {

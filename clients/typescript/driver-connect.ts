@@ -1,13 +1,8 @@
 import { ConnectError, createContextValues, type Transport } from "@connectrpc/connect";
 import { createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-node";
-import {
-  callReport,
-  connectInterceptor,
-  errorInfoOf,
-  KEY_METADATA,
-} from "../../src/client/index.js";
 import { Code, toCode } from "../../src/idempotency/code.js";
 import { type DriverCall, runDriver } from "./driver.js";
+import { callReport, connectInterceptor, errorInfoOf, KEY_METADATA } from "./src/index.js";
 
 /** One connection for each target. */
 const sessions = new Map<string, Http2SessionManager>();

@@ -1,5 +1,6 @@
 import { fromBinary, toBinary } from "@bufbuild/protobuf";
 import { Client, credentials, Metadata, status } from "@grpc/grpc-js";
+import { type DriverCall, runDriver } from "./driver.js";
 import {
   type CallReport,
   errorInfoOf,
@@ -8,8 +9,7 @@ import {
   NATIVE_RETRIES_OFF,
   PaymentService,
   withReport,
-} from "../../src/client/index.js";
-import { type DriverCall, runDriver } from "./driver.js";
+} from "./src/index.js";
 
 /** One connection for each target. */
 const clients = new Map<string, Client>();

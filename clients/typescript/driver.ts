@@ -10,7 +10,7 @@ import {
   mergeFromBinary,
   toBinary,
 } from "@bufbuild/protobuf";
-import { type CallReport, PaymentService, type RetrySettings } from "../../src/client/index.js";
+import { type CallReport, PaymentService, type RetrySettings } from "./src/index.js";
 
 /** One line of input: what to call, and how. `clients/conformance/README.md` explains the fields. */
 interface Line {

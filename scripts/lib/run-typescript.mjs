@@ -3,6 +3,9 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { projectPath } from "./run.mjs";
 
+/** What is installed stays an import; the project's own packages are read from their sources. */
+const INSTALLED = /^(?!@payonce[/])[^./]/;
+
 /** Runs a TypeScript file, with all it imports from the project, in this process. */
 export async function runTypescript(input) {
   // Not before it is there: the caller may have had to install it.
@@ -14,7 +17,7 @@ export async function runTypescript(input) {
   const file = join(output, "main.js");
   const bundle = await rolldown({
     input,
-    external: /^[^./]/,
+    external: INSTALLED,
     platform: "node",
     plugins: [
       {

@@ -1,5 +1,6 @@
-import { type DescMethod, type DescService, fromBinary, toBinary } from "@bufbuild/protobuf";
+import type { DescMethod, DescService } from "@bufbuild/protobuf";
 import type { MethodDefinition, ServiceDefinition } from "@grpc/grpc-js";
+import { serviceDefinition } from "@payonce/client/internal";
 import { type ServiceValidators, type Validate, validatorOf } from "../idempotency/handlers.js";
 import {
   type MethodPolicy,
@@ -9,6 +10,8 @@ import {
 } from "../idempotency/policy.js";
 import { checkRequest, RequestInvalid } from "../idempotency/request-limits.js";
 import { asBuffer } from "./metadata.js";
+
+export { serviceDefinition };
 
 /** A method of a protected service, as the interceptor meets it. */
 export interface ProtectedMethod {
@@ -35,24 +38,6 @@ export class SerializedMessage {
  */
 export class UnreadableRequest {
   constructor(readonly error: unknown) {}
-}
-
-/** The grpc-js definition of a service that buf generated. */
-export function serviceDefinition(service: DescService): ServiceDefinition {
-  return Object.fromEntries(
-    service.methods.map((method): [string, MethodDefinition<unknown, unknown>] => [
-      method.localName,
-      {
-        path: `/${service.typeName}/${method.name}`,
-        requestStream:
-          method.methodKind === "client_streaming" || method.methodKind === "bidi_streaming",
-        responseStream:
-          method.methodKind === "server_streaming" || method.methodKind === "bidi_streaming",
-        ...codec("request", method.input),
-        ...codec("response", method.output),
-      } as MethodDefinition<unknown, unknown>, // the codecs' names are computed
-    ]),
-  );
 }
 
 /**
@@ -156,11 +141,4 @@ function checkSize(bytes: Uint8Array, maxBytes = Number.POSITIVE_INFINITY): void
   if (bytes.length > maxBytes) {
     throw new RequestInvalid(`a request may have ${maxBytes} bytes, not ${bytes.length}`);
   }
-}
-
-function codec(side: "request" | "response", desc: DescMethod["input"]) {
-  return {
-    [`${side}Serialize`]: (message: never) => asBuffer(toBinary(desc, message)),
-    [`${side}Deserialize`]: (bytes: Buffer) => fromBinary(desc, bytes),
-  };
 }

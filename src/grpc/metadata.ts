@@ -1,5 +1,8 @@
 import { Metadata } from "@grpc/grpc-js";
+import { asBuffer } from "@payonce/client/internal";
 import type { MetadataEntry } from "../idempotency/outcome.js";
+
+export { asBuffer };
 
 /** The entries of gRPC metadata, in their order; a repeated name gives one entry for each value. */
 export function toEntries(metadata: Metadata | null | undefined): MetadataEntry[] {
@@ -18,11 +21,4 @@ export function toMetadata(entries: readonly MetadataEntry[]): Metadata {
     metadata.add(name, typeof value === "string" ? value : asBuffer(value));
   }
   return metadata;
-}
-
-/** Views the bytes as a Buffer, without a copy: grpc-js accepts nothing else. */
-export function asBuffer(bytes: Uint8Array): Buffer {
-  return Buffer.isBuffer(bytes)
-    ? bytes
-    : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

@@ -1,5 +1,6 @@
 import { create, type DescMessage, type MessageShape, toBinary } from "@bufbuild/protobuf";
 import { anyPack, durationFromMs } from "@bufbuild/protobuf/wkt";
+import { ERROR_DOMAIN, PUSHBACK_TRAILER, STATUS_DETAILS_TRAILER } from "@payonce/client/internal";
 import {
   BadRequestSchema,
   ErrorInfoSchema,
@@ -16,19 +17,7 @@ import {
   reasons,
 } from "./reasons.js";
 
-export type { Next, Reason };
-
-/** The `domain` of every `google.rpc.ErrorInfo` that is sent. */
-export const ERROR_DOMAIN = "payonce";
-
-/** The trailer with the encoded `google.rpc.Status`. */
-export const STATUS_DETAILS_TRAILER = "grpc-status-details-bin";
-
-/**
- * The trailer that native gRPC retries obey: a delay in milliseconds, or -1 to
- * stop (gRFC A6). No core client obeys `RetryInfo`, so both are sent.
- */
-export const PUSHBACK_TRAILER = "grpc-retry-pushback-ms";
+export { ERROR_DOMAIN, type Next, PUSHBACK_TRAILER, type Reason, STATUS_DETAILS_TRAILER };
 
 /** An error as its caller sees it. */
 export interface ErrorDescription {

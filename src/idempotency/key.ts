@@ -1,7 +1,7 @@
+import { KEY_METADATA } from "@payonce/client/internal";
 import { type ErrorDescription, refusal } from "./errors.js";
 
-/** The entry of the metadata, or the HTTP header, that carries the key. */
-export const KEY_METADATA = "idempotency-key";
+export { KEY_METADATA };
 
 const LENGTH_LIMIT = 255;
 const VISIBLE_ASCII = /^[\x21-\x7e]+$/;

@@ -8,12 +8,12 @@ import {
 } from "@bufbuild/protobuf";
 import type { Duration } from "@bufbuild/protobuf/wkt";
 import { MethodOptions_IdempotencyLevel } from "@bufbuild/protobuf/wkt";
+import { KEY_FIELD, requiresKey } from "@payonce/client/internal";
 import {
   InFlight,
   idempotency,
   OnLostOwner as OnLostOwnerOption,
 } from "../gen/payonce/idempotency/v1/options_pb.js";
-import { KEY_FIELD, requiresKey } from "./required-key.js";
 import type { OnLostOwner } from "./store.js";
 
 /** Durations that hold where a method's policy does not say otherwise. Milliseconds. */

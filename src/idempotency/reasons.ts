@@ -1,10 +1,10 @@
+import type { Next } from "@payonce/client/internal";
 import { Code } from "./code.js";
 
 /** A code that an error can have. */
 export type ErrorCode = Exclude<Code, typeof Code.OK>;
 
-/** What a caller can do about an error. */
-export type Next = "retry_same_key" | "fix_request" | "look_up";
+export type { Next };
 
 /** The first of each list holds unless the error says that another one of the list does. */
 interface Meaning {

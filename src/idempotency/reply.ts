@@ -1,9 +1,9 @@
+import { REPLAYED_ENTRY } from "@payonce/client/internal";
 import { Code } from "./code.js";
 import { type ErrorDescription, errorOutcome, PUSHBACK_TRAILER } from "./errors.js";
-import type { MetadataEntry, Outcome } from "./outcome.js";
+import type { Outcome } from "./outcome.js";
 
-/** Marks an answer that was given before: in the headers of an OK, in the trailers of an error. */
-export const REPLAYED_ENTRY: MetadataEntry = ["idempotency-replayed", "true"];
+export { REPLAYED_ENTRY };
 
 /** A reply as a transport sends it: an outcome with all its metadata in place. */
 export interface Reply extends Outcome {

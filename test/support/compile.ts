@@ -6,8 +6,8 @@ import { type Plugin, rolldown } from "rolldown";
 
 const OUTPUT_FOLDER = fileURLToPath(new URL("../../.cache/compiled", import.meta.url));
 
-/** Packages stay imports: only the project's own files are bundled. */
-const PACKAGE_NAME = /^[^./]/;
+/** Packages stay imports: only the project's own files are bundled, of its own packages too. */
+const PACKAGE_NAME = /^(?!@payonce[/])[^./]/;
 
 /**
  * Turns a TypeScript file, with all it imports from the project, into one

@@ -7,7 +7,7 @@ import {
   type IntentStore,
   KEY_METADATA,
   type PaymentService,
-} from "../../../src/client/index.js";
+} from "../../../clients/typescript/src/index.js";
 import { PATIENTLY } from "./pay.js";
 
 export function createCharges(payments: Client<typeof PaymentService>, store: IntentStore) {

@@ -4,7 +4,7 @@ import {
   type CreatePaymentRequestSchema,
   type PaymentService,
   PaymentStatus,
-} from "../../../src/client/browser.js";
+} from "../../../clients/typescript/src/browser.js";
 
 /** The browser's `sessionStorage`. */
 interface Storage {

@@ -5,7 +5,7 @@ import {
   isDefinite,
   KEY_METADATA,
   type PaymentService,
-} from "../../../src/client/index.js";
+} from "../../../clients/typescript/src/index.js";
 import { PATIENTLY } from "./pay.js";
 
 export interface Job {

@@ -1,6 +1,10 @@
 import { type CallOptions, createClient } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
-import { type CallReport, connectInterceptor, PaymentService } from "../../../src/client/index.js";
+import {
+  type CallReport,
+  connectInterceptor,
+  PaymentService,
+} from "../../../clients/typescript/src/index.js";
 
 /** Each call gets a key of its own, a UUIDv4, and is retried with it until its answer is final. */
 export function openPayments(baseUrl: string, onReport: (report: CallReport) => void) {

@@ -1,8 +1,11 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { Client, Metadata } from "@grpc/grpc-js";
-import { runAttempts } from "../../client/attempts.js";
-import { type RetrySettings, systemEnvironment } from "../../client/options.js";
-import type { Ending } from "../../client/retry.js";
+import {
+  type Ending,
+  type RetrySettings,
+  runAttempts,
+  systemEnvironment,
+} from "@payonce/client/internal";
 import {
   type CreatePaymentRequestSchema,
   PaymentService,

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { type Attempts, runAttempts } from "../../../src/client/attempts.js";
-import { RETRY_DEFAULTS } from "../../../src/client/options.js";
-import type { Ending } from "../../../src/client/retry.js";
+import { type Attempts, runAttempts } from "../../../clients/typescript/src/attempts.js";
+import { RETRY_DEFAULTS } from "../../../clients/typescript/src/options.js";
+import type { Ending } from "../../../clients/typescript/src/retry.js";
 import { Code } from "../../../src/idempotency/code.js";
 import { createManualClock, type ManualClock } from "../../support/idempotency/manual-clock.js";
 

@@ -8,8 +8,8 @@ import {
   type Interceptor,
 } from "@connectrpc/connect";
 import { describe, expect, it } from "vitest";
-import { callReport, connectInterceptor } from "../../../src/client/connect.js";
-import type { CallReport, ClientOptions } from "../../../src/client/options.js";
+import { callReport, connectInterceptor } from "../../../clients/typescript/src/connect.js";
+import type { CallReport, ClientOptions } from "../../../clients/typescript/src/options.js";
 import { PaymentService } from "../../../src/gen/payonce/payments/v1/payments_pb.js";
 import { createManualClock, type ManualClock } from "../../support/idempotency/manual-clock.js";
 

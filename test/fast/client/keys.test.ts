@@ -1,6 +1,11 @@
 import { create, type DescMethod, toBinary } from "@bufbuild/protobuf";
 import { describe, expect, it } from "vitest";
-import { keyedMethod, keyInBytes, keyInMessage, nameOf } from "../../../src/client/keys.js";
+import {
+  keyedMethod,
+  keyInBytes,
+  keyInMessage,
+  nameOf,
+} from "../../../clients/typescript/src/keys.js";
 import { InspectionService } from "../../../src/gen/payonce/idempotency/v1/inspection_pb.js";
 import {
   CreatePaymentRequestSchema,

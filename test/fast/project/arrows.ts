@@ -9,19 +9,6 @@ const ALLOWED: ReadonlyMap<string, readonly string[]> = new Map([
   ["stores", ["gen", "idempotency", "runtime"]],
   ["grpc", ["gen", "idempotency", "runtime"]],
   ["connect", ["gen", "idempotency", "runtime"]],
-  // Ships to callers: the words both sides share, and nothing of a server.
-  [
-    "client",
-    [
-      "gen",
-      "idempotency/clock.ts",
-      "idempotency/code.ts",
-      "idempotency/errors.ts",
-      "idempotency/key.ts",
-      "idempotency/reply.ts",
-      "idempotency/required-key.ts",
-    ],
-  ],
   ["payments", ["gen", "idempotency", "runtime", "grpc/client.ts"]],
   // A development server itself, which may run alone: it keeps its folder as the others do.
   [
@@ -41,7 +28,11 @@ const ALLOWED: ReadonlyMap<string, readonly string[]> = new Map([
 ]);
 
 /** `server` composes all the others; the entry points and the console stand on top of it. */
-const UNBOUND = ["server", "console", "cli.ts", "index.ts"];
+const UNBOUND = ["server", "console", "cli.ts", "client.ts", "index.ts"];
+
+/** The package of callers, and what of it is for the packages of this project alone. */
+const CLIENT = "@payonce/client";
+const SHARED_WITH_CLIENTS = `${CLIENT}/internal`;
 
 /** Start development servers, and load them only then: a service with servers of its operator's needs none. */
 const STARTERS: readonly string[] = ["server/commands/sandbox.ts", "server/dependencies.ts"];
@@ -73,14 +64,24 @@ export function violations(path: string, text: string): string[] {
   if (STARTERS.includes(path) && /\bfrom "[^"]*dev-servers\//.test(text)) {
     found.push(`${path} loads dev-servers before it starts one`);
   }
+  if (path !== "client.ts" && importedNames(text).some((name) => isOfClient(name))) {
+    found.push(`${path} imports more of ${CLIENT} than ${SHARED_WITH_CLIENTS}`);
+  }
   if (path !== READER_OF_THE_ENVIRONMENT && /\bprocess\.env\b/.test(text)) {
     found.push(`${path} reads process.env`);
   }
   return found;
 }
 
+/** What is wrong with one file of the client: it imports only what its own folder has, and packages. */
+export function clientViolations(path: string, text: string): string[] {
+  return importedPaths(path, text)
+    .filter((imported) => imported.startsWith("../"))
+    .map((imported) => `${path} imports ${imported}`);
+}
+
 /**
- * The packages that a file of `src` needs, it and all that it imports, for
+ * The packages that a file needs, it and all that it imports, for
  * types or at run time; sorted, with the modules of Node among them.
  */
 export function packagesBehind(entry: string, read: (path: string) => string): string[] {
@@ -106,6 +107,10 @@ function importedPaths(path: string, text: string): string[] {
 
 function importedNames(text: string): string[] {
   return ts.preProcessFile(text).importedFiles.map(({ fileName }) => fileName);
+}
+
+function isOfClient(name: string): boolean {
+  return `${name}/`.startsWith(`${CLIENT}/`) && name !== SHARED_WITH_CLIENTS;
 }
 
 function topOf(path: string): string {

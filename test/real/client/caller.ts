@@ -11,7 +11,7 @@ import {
   KEY_METADATA,
   PaymentService,
   postgresIntentStore,
-} from "../../../src/client/index.js";
+} from "../../../clients/typescript/src/index.js";
 
 /** When the caller stops and waits to be killed. */
 export type Moment = "saved" | "sent" | "answered" | "settled";

@@ -17,8 +17,8 @@ import {
   grpcInterceptor,
   NATIVE_RETRIES_OFF,
   withReport,
-} from "../../../src/client/grpc.js";
-import type { CallReport } from "../../../src/client/options.js";
+} from "../../../clients/typescript/src/grpc.js";
+import type { CallReport } from "../../../clients/typescript/src/options.js";
 import {
   CreatePaymentRequestSchema,
   type CreatePaymentResponse,

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { durableIntents, type IntentStore } from "../../../src/client/intents.js";
+import { durableIntents, type IntentStore } from "../../../clients/typescript/src/intents.js";
 
 /** Two clients of one store, as two processes would be. */
 export interface IntentStoresUnderTest {

@@ -3,8 +3,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pg from "pg";
 import { expect, it } from "vitest";
-import { fileIntentStore } from "../../../src/client/file-intents.js";
-import { INTENTS_TABLE_SQL, postgresIntentStore } from "../../../src/client/postgres-intents.js";
+import { fileIntentStore } from "../../../clients/typescript/src/file-intents.js";
+import {
+  INTENTS_TABLE_SQL,
+  postgresIntentStore,
+} from "../../../clients/typescript/src/postgres-intents.js";
 import { createDatabase } from "../../support/servers/postgres.js";
 import { intentStoreContract } from "./intent-store-contract.js";
 

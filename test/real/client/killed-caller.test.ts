@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pg from "pg";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { INTENTS_TABLE_SQL } from "../../../src/client/postgres-intents.js";
+import { INTENTS_TABLE_SQL } from "../../../clients/typescript/src/postgres-intents.js";
 import { type Cluster, startCluster } from "../../support/cluster.js";
 import { createDatabase, type TestDatabase } from "../../support/servers/postgres.js";
 import { waitUntil } from "../../support/service-process.js";

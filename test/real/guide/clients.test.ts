@@ -4,17 +4,17 @@ import { join } from "node:path";
 import { createClient } from "@connectrpc/connect";
 import { createConnectTransport, createGrpcTransport } from "@connectrpc/connect-node";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { createCharges } from "../../../docs/guide/snippets/charges.js";
-import { createCheckout } from "../../../docs/guide/snippets/checkout.js";
-import { handle, payFile } from "../../../docs/guide/snippets/jobs.js";
-import { openPayments, PATIENTLY } from "../../../docs/guide/snippets/pay.js";
 import {
   type CallReport,
   connectInterceptor,
   fileIntentStore,
   PaymentService,
   PaymentStatus,
-} from "../../../src/client/index.js";
+} from "../../../clients/typescript/src/index.js";
+import { createCharges } from "../../../docs/guide/snippets/charges.js";
+import { createCheckout } from "../../../docs/guide/snippets/checkout.js";
+import { handle, payFile } from "../../../docs/guide/snippets/jobs.js";
+import { openPayments, PATIENTLY } from "../../../docs/guide/snippets/pay.js";
 import { type Cluster, startCluster } from "../../support/cluster.js";
 import { paymentOf } from "../../support/payments-client.js";
 import { openProcessor, type Processor } from "../service/processor.js";

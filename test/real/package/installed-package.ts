@@ -9,10 +9,12 @@ const run = promisify(execFile);
 const HERE = fileURLToPath(new URL("../../..", import.meta.url));
 const TSC = join(HERE, "node_modules/.bin/tsc");
 
-/** A project of its own, outside the repository, that has the packed package installed. */
+/** A project of its own, outside the repository, that has a packed package of this one installed. */
 export interface ConsumerProject {
   /** Where the package is installed. */
-  readonly payonce: string;
+  readonly packageFolder: string;
+  /** The names of all packages that are installed. */
+  installed(): Promise<readonly string[]>;
   /** The entry points of the package, such as `payonce/client`; not those with a pattern, or of JSON. */
   readonly entries: readonly string[];
   write(name: string, text: string): Promise<void>;
@@ -34,8 +36,20 @@ interface Manifest {
   readonly devDependencies: Readonly<Record<string, string>>;
 }
 
+/** The packages as `npm publish` would send them, built from these sources. Paths of the tarballs. */
+interface Packed {
+  readonly service: string;
+  readonly client: string;
+}
+
+const SERVICE = "payonce";
+export const CLIENT = "@payonce/client";
+
+/** No word but what goes wrong. */
+const QUIET = ["--no-audit", "--no-fund", "--no-update-notifier"];
+
 /**
- * A project that has the package and its dependencies as they are installed here.
+ * A project that has the packages of this one, and what they depend on as it is installed here.
  * @param alsoInstalled what the project depends on itself
  */
 export async function createConsumerProject(
@@ -43,20 +57,21 @@ export async function createConsumerProject(
 ): Promise<ConsumerProject> {
   const project = await makeFolder();
   const packages = join(project, "node_modules");
-  const payonce = join(packages, "payonce");
-  await mkdir(payonce, { recursive: true });
-  await run("tar", ["-xzf", await pack(project), "-C", payonce, "--strip-components=1"]);
-  const { dependencies } = await manifestIn(payonce);
-  for (const name of [...Object.keys(dependencies), ...alsoInstalled]) {
+  const { service, client } = await pack(project);
+  await unpack(service, join(packages, SERVICE));
+  await unpack(client, join(packages, CLIENT));
+  const { dependencies } = await manifestIn(join(packages, SERVICE));
+  const others = Object.keys(dependencies).filter((name) => name !== CLIENT);
+  for (const name of [...others, ...alsoInstalled]) {
     await mkdir(dirname(join(packages, name)), { recursive: true });
     await symlink(join(HERE, "node_modules", name), join(packages, name));
   }
-  return consumerProject(project);
+  return consumerProject(project, SERVICE);
 }
 
 /**
- * A project into which npm installs the package beside the oldest or the newest
- * version that each of the package's ranges takes: those of the project itself.
+ * A project into which npm installs the packages beside the oldest or the newest
+ * version that each of their ranges takes: those of the project itself.
  * The newest that this Node can run: npm chooses by what they ask for.
  * @param alsoInstalled more that the project depends on, at the versions given here
  */
@@ -71,9 +86,29 @@ export async function installConsumerProject(
     .map(([name, range]) => [name, age === "oldest" ? oldestOf(range) : range]);
   const more = alsoInstalled.map((name) => [name, devDependencies[name]]);
   await writeManifest(project, { dependencies: Object.fromEntries([...own, ...more]) });
-  const quiet = ["--no-audit", "--no-fund", "--no-update-notifier"];
-  await run("npm", ["install", ...quiet, await pack(project)], { cwd: project });
-  return consumerProject(project);
+  const { service, client } = await pack(project);
+  await run("npm", ["install", ...QUIET, service, client], { cwd: project });
+  return consumerProject(project, SERVICE);
+}
+
+/**
+ * A project into which npm installs the client alone.
+ * @param alsoInstalled more that the project depends on, at the versions given here
+ */
+export async function installClientProject(
+  alsoInstalled: readonly string[],
+): Promise<ConsumerProject> {
+  const project = await makeFolder();
+  const { devDependencies } = await manifestIn(HERE);
+  const more = alsoInstalled.map((name) => `${name}@${devDependencies[name]}`);
+  const { client } = await pack(project);
+  await run("npm", ["install", ...QUIET, client, ...more], { cwd: project });
+  return consumerProject(project, CLIENT);
+}
+
+/** The names of the packages that one of this project depends on. */
+export async function dependenciesOf(folder: string): Promise<readonly string[]> {
+  return Object.keys((await manifestIn(join(HERE, folder))).dependencies);
 }
 
 /** A range names its oldest version first. */
@@ -98,17 +133,22 @@ async function manifestIn(folder: string): Promise<Manifest> {
   return JSON.parse(await readFile(join(folder, "package.json"), "utf8"));
 }
 
-async function consumerProject(project: string): Promise<ConsumerProject> {
-  const payonce = join(project, "node_modules/payonce");
-  const { exports } = await manifestIn(payonce);
+async function consumerProject(project: string, name: string): Promise<ConsumerProject> {
+  const packageFolder = join(project, "node_modules", name);
+  const { exports } = await manifestIn(packageFolder);
   const inProject = { cwd: project };
 
   return {
-    payonce,
+    packageFolder,
+    async installed() {
+      const { stdout } = await run("npm", ["query", "*"], inProject);
+      const found: readonly { readonly name: string }[] = JSON.parse(stdout);
+      return found.map(({ name }) => name);
+    },
     entries: Object.keys(exports)
       .filter((path) => !/[*]|[.]json$/.test(path))
-      .map((path) => `payonce${path.slice(1)}`),
-    write: (name, text) => writeFile(join(project, name), text),
+      .map((path) => `${name}${path.slice(1)}`),
+    write: (file, text) => writeFile(join(project, file), text),
     async compile(files, options) {
       const compilerOptions = {
         module: "NodeNext",
@@ -130,8 +170,13 @@ async function consumerProject(project: string): Promise<ConsumerProject> {
   };
 }
 
-/** The package as `npm publish` would send it, built from these sources. Resolves with its path. */
-async function pack(folder: string): Promise<string> {
+async function pack(folder: string): Promise<Packed> {
   const { stdout } = await run(process.execPath, [join(HERE, "scripts/pack.mjs"), folder]);
-  return stdout.trim();
+  const [service = "", client = ""] = stdout.trim().split("\n");
+  return { service, client };
+}
+
+async function unpack(tarball: string, folder: string): Promise<void> {
+  await mkdir(folder, { recursive: true });
+  await run("tar", ["-xzf", tarball, "-C", folder, "--strip-components=1"]);
 }

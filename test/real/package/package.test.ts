@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { type Cluster, startCluster } from "../../support/cluster.js";
 import { openProcessor, type Processor, processorKeyOfCall } from "../service/processor.js";
 import { type ConsumerProject, createConsumerProject } from "./installed-package.js";
-import { IMPORTS, PAYS, PAYS_IN_A_PAGE, usesTypesOf } from "./programs.js";
+import { IMPORTS, PAYS, paysInAPage, usesTypesOf } from "./programs.js";
 
 /** The compiler runs, beside other work. */
 const BUILD_LIMIT_MS = 3 * 60_000;
@@ -58,8 +58,8 @@ describe("the package, installed in a project of its own", () => {
     const proto = "proto/payonce/payments/v1/payments.proto";
     await project.write("resolve.js", `console.log(import.meta.resolve("payonce/${proto}"));`);
     expect(await project.node("resolve.js")).toContain(join("payonce", proto));
-    await access(join(project.payonce, proto));
-    const help = await project.node(join(project.payonce, "dist/cli.js"), "help");
+    await access(join(project.packageFolder, proto));
+    const help = await project.node(join(project.packageFolder, "dist/cli.js"), "help");
     expect(help).toContain("payonce <command>");
   });
 
@@ -72,7 +72,7 @@ console.log(config.methodConfig.length);`;
   });
 
   it("has the sources in its source maps", async () => {
-    const map = await readFile(join(project.payonce, "dist/index.js.map"), "utf8");
+    const map = await readFile(join(project.packageFolder, "dist/index.js.map"), "utf8");
     expect(JSON.parse(map).sourcesContent).toEqual([expect.stringContaining("export")]);
   });
 
@@ -81,7 +81,7 @@ console.log(config.methodConfig.length);`;
   });
 
   it("has types for pages, without Node's", async () => {
-    await project.write("page.ts", PAYS_IN_A_PAGE);
+    await project.write("page.ts", paysInAPage("payonce/client"));
     await project.compile(["page.ts"], { types: [], customConditions: ["browser"] });
   });
 

@@ -51,10 +51,10 @@ try {
 }
 `;
 
-/** The same in a page: no types of Node, and nothing that needs them. */
-export const PAYS_IN_A_PAGE = `
+/** The same in a page, with the client from this entry: no types of Node, and nothing that needs them. */
+export const paysInAPage = (entry: string) => `
 import { createClient, type Transport } from "@connectrpc/connect";
-import * as client from "payonce/client";
+import * as client from ${JSON.stringify(entry)};
 
 export const interceptors = [client.connectInterceptor()];
 export const intentsIn = (store: client.IntentStore) => client.durableIntents({ store });

@@ -34,7 +34,7 @@ describe.runIf(process.env.CI === "true").each(["oldest", "newest"] as const)(
     });
 
     it("shares them with the project: none is there twice", async () => {
-      const ownCopies = access(join(project.payonce, "node_modules"));
+      const ownCopies = access(join(project.packageFolder, "node_modules"));
       await expect(ownCopies).rejects.toThrow("ENOENT");
     });
 
@@ -43,7 +43,7 @@ describe.runIf(process.env.CI === "true").each(["oldest", "newest"] as const)(
       await project.write("pay.ts", PAYS);
       await project.compile(["types.ts", "pay.ts"], { types: ["node"] });
 
-      const service = await cluster.addService({}, join(project.payonce, "dist/cli.js"));
+      const service = await cluster.addService({}, join(project.packageFolder, "dist/cli.js"));
       const key = `beside-the-${age}`;
       const answers = [
         await project.node("pay.js", "gRPC", `http://${service.grpcAddress}`, key),

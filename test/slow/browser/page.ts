@@ -18,7 +18,7 @@ import {
   KEY_METADATA,
   PaymentService,
   PaymentStatus,
-} from "../../../src/client/browser.js";
+} from "../../../clients/typescript/src/browser.js";
 import { sessionIntentStore, type WebStorage } from "./session-intents.js";
 
 // What the page uses of a browser; the project's other files run without one.

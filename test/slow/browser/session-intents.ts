@@ -1,5 +1,5 @@
 import { base64Decode, base64Encode } from "@bufbuild/protobuf/wire";
-import type { Intent, IntentStore } from "../../../src/client/browser.js";
+import type { Intent, IntentStore } from "../../../clients/typescript/src/browser.js";
 
 /** `sessionStorage`: survives reloads, and no other tab sees it. */
 export interface WebStorage {

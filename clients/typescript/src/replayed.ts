@@ -1,4 +1,4 @@
-import { REPLAYED_ENTRY } from "../idempotency/reply.js";
+import { REPLAYED_ENTRY } from "./names.js";
 
 /** Headers of Connect or fetch, or metadata of grpc-js. */
 export interface ReadableEntries {

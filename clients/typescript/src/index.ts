@@ -7,4 +7,10 @@ export {
   NATIVE_RETRIES_OFF,
   withReport,
 } from "./grpc.js";
-export { INTENTS_TABLE_SQL, postgresIntentStore } from "./postgres-intents.js";
+export {
+  INTENTS_TABLE_SQL,
+  type IntentQueries,
+  type IntentRow,
+  postgresIntentStore,
+} from "./postgres-intents.js";
+export { serviceDefinition } from "./service-definition.js";

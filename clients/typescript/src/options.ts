@@ -1,4 +1,4 @@
-import { type Clock, systemClock } from "../idempotency/clock.js";
+import { type Clock, systemClock } from "./clock.js";
 
 /** A report on a call that needed a key. */
 export interface CallReport {

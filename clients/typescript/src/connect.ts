@@ -7,13 +7,12 @@ import {
   type UnaryRequest,
   type UnaryResponse,
 } from "@connectrpc/connect";
-import { RetryInfoSchema } from "../gen/google/rpc/error_details_pb.js";
-import { Code, toCode } from "../idempotency/code.js";
-import { PUSHBACK_TRAILER } from "../idempotency/errors.js";
-import { KEY_METADATA } from "../idempotency/key.js";
 import { runAttempts } from "./attempts.js";
+import { Code, toCode } from "./code.js";
 import { readTimeout, writeTimeout } from "./connect-timeout.js";
+import { RetryInfoSchema } from "./gen/google/rpc/error_details_pb.js";
 import { keyedMethod, keyInMessage, nameOf, randomKey } from "./keys.js";
+import { KEY_METADATA, PUSHBACK_TRAILER } from "./names.js";
 import {
   type CallReport,
   type ClientOptions,

@@ -8,9 +8,10 @@ import {
   type Message,
 } from "@bufbuild/protobuf";
 import { reflect } from "@bufbuild/protobuf/reflect";
-import { idempotency } from "../gen/payonce/idempotency/v1/options_pb.js";
-import { KEY_FIELD, requiresKey } from "../idempotency/required-key.js";
+import { idempotency } from "./gen/payonce/idempotency/v1/options_pb.js";
+import { KEY_FIELD } from "./names.js";
 import type { KeylessCall } from "./options.js";
+import { requiresKey } from "./required-key.js";
 
 /** A method whose calls need a key. */
 export interface KeyedMethod {

@@ -1,6 +1,6 @@
 import { type DescMethod, getOption } from "@bufbuild/protobuf";
 import { MethodOptions_IdempotencyLevel } from "@bufbuild/protobuf/wkt";
-import { idempotency } from "../gen/payonce/idempotency/v1/options_pb.js";
+import { idempotency } from "./gen/payonce/idempotency/v1/options_pb.js";
 
 /**
  * Whether a call of a protected service's method needs a key: every method
@@ -13,6 +13,3 @@ export function requiresKey(method: DescMethod): boolean {
     (getOption(method, idempotency).required ?? true)
   );
 }
-
-/** The request's field that may carry the key where the option names none. */
-export const KEY_FIELD = "idempotency_key";

@@ -5,13 +5,12 @@ import {
   type StatusObject,
   status,
 } from "@grpc/grpc-js";
-import { RetryInfoSchema } from "../gen/google/rpc/error_details_pb.js";
-import { Code, toCode } from "../idempotency/code.js";
-import { PUSHBACK_TRAILER, STATUS_DETAILS_TRAILER } from "../idempotency/errors.js";
-import { KEY_METADATA } from "../idempotency/key.js";
 import { runAttempts } from "./attempts.js";
+import { Code, toCode } from "./code.js";
+import { RetryInfoSchema } from "./gen/google/rpc/error_details_pb.js";
 import { limitsOf } from "./grpc-limits.js";
 import { type KeyedMethod, keyInBytes, randomKey } from "./keys.js";
+import { KEY_METADATA, PUSHBACK_TRAILER, STATUS_DETAILS_TRAILER } from "./names.js";
 import type { CallReport, ClientOptions, Environment, RetrySettings } from "./options.js";
 import { isReplayed } from "./replayed.js";
 import type { Ending } from "./retry.js";

@@ -1,4 +1,4 @@
-import { sleep } from "../idempotency/clock.js";
+import { sleep } from "./clock.js";
 import type { Environment, RetrySettings } from "./options.js";
 import { decide, delayMs, type Ending } from "./retry.js";
 

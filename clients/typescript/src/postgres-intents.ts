@@ -1,4 +1,3 @@
-import type pg from "pg";
 import type { Intent, IntentStore } from "./intents.js";
 
 /**
@@ -26,27 +25,34 @@ ON CONFLICT (name) DO UPDATE SET name = payonce_intents.name
 RETURNING name, key, request, create_time`;
 
 const SETTLE = `
-UPDATE payonce_intents SET settle_time = coalesce(settle_time, now()) WHERE name = $1`;
+UPDATE payonce_intents SET settle_time = coalesce(settle_time, now()) WHERE name = $1
+RETURNING name, key, request, create_time`;
 
 const UNFINISHED = `
 SELECT name, key, request, create_time FROM payonce_intents
 WHERE settle_time IS NULL ORDER BY create_time LIMIT $1`;
 
-interface Row {
+/** A row as the database's client reads it: `bytea` as bytes, `timestamptz` as a Date. */
+export interface IntentRow {
   readonly name: string;
   readonly key: string;
-  readonly request: Buffer;
+  readonly request: Uint8Array;
   readonly create_time: Date;
+}
+
+/** What the store needs of a database's client: the `query` of a pool of `pg`, or one like it. */
+export interface IntentQueries {
+  query(text: string, values: unknown[]): Promise<{ readonly rows: readonly IntentRow[] }>;
 }
 
 /**
  * A store in a table of your own database, for any number of processes. Give it
  * a pool: in a transaction that is still open, nothing is saved yet.
  */
-export function postgresIntentStore(pool: Pick<pg.Pool, "query">): IntentStore {
+export function postgresIntentStore(pool: IntentQueries): IntentStore {
   return {
     async save({ name, key, request, createTime }) {
-      const { rows } = await pool.query<Row>(SAVE, [name, key, request, createTime]);
+      const { rows } = await pool.query(SAVE, [name, key, request, createTime]);
       const [row] = rows;
       if (row === undefined) {
         throw new Error("the database returned no intent"); // RETURNING always does
@@ -55,19 +61,19 @@ export function postgresIntentStore(pool: Pick<pg.Pool, "query">): IntentStore {
     },
 
     async settle(name) {
-      const { rowCount } = await pool.query(SETTLE, [name]);
-      if (rowCount === 0) {
+      const { rows } = await pool.query(SETTLE, [name]);
+      if (rows.length === 0) {
         throw new Error(`there is no intent ${JSON.stringify(name)} to settle`);
       }
     },
 
     async unfinished(limit) {
-      const { rows } = await pool.query<Row>(UNFINISHED, [limit]);
+      const { rows } = await pool.query(UNFINISHED, [limit]);
       return rows.map(fromRow);
     },
   };
 }
 
-function fromRow({ name, key, request, create_time: createTime }: Row): Intent {
+function fromRow({ name, key, request, create_time: createTime }: IntentRow): Intent {
   return { name, key, request, createTime };
 }

@@ -1,4 +1,4 @@
-import { Code } from "../idempotency/code.js";
+import { Code } from "./code.js";
 import type { RetrySettings } from "./options.js";
 
 /** The parts of an answer that decide whether another attempt is worth making. */

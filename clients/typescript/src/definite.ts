@@ -1,12 +1,7 @@
 import { ConnectError } from "@connectrpc/connect";
-import { type ErrorInfo, ErrorInfoSchema } from "../gen/google/rpc/error_details_pb.js";
-import { Code } from "../idempotency/code.js";
-import {
-  ERROR_DOMAIN,
-  type Next,
-  type Reason,
-  STATUS_DETAILS_TRAILER,
-} from "../idempotency/errors.js";
+import { Code } from "./code.js";
+import { type ErrorInfo, ErrorInfoSchema } from "./gen/google/rpc/error_details_pb.js";
+import { ERROR_DOMAIN, type Next, STATUS_DETAILS_TRAILER } from "./names.js";
 import type { ReadableEntries } from "./replayed.js";
 import { detail, detailsIn } from "./status-details.js";
 
@@ -19,7 +14,7 @@ const ABOUT_THE_CALLER: ReadonlySet<unknown> = new Set([
 const RETRY: Next = "retry_same_key";
 
 /** Also of a key that is held: once an operator has found out, the same key has the answer. */
-const UNKNOWN: Reason = "OUTCOME_UNKNOWN";
+const UNKNOWN = "OUTCOME_UNKNOWN";
 
 /**
  * Whether an error of a call ends what the caller wanted: the service itself

@@ -1,8 +1,8 @@
 // The stubs: services, schemas and types of the payment API.
-export * from "../gen/payonce/payments/v1/payments_pb.js";
-export { KEY_METADATA } from "../idempotency/key.js";
+
 export { callReport, connectInterceptor } from "./connect.js";
 export { errorInfoOf, isDefinite } from "./definite.js";
+export * from "./gen/payonce/payments/v1/payments_pb.js";
 export {
   type DurableIntents,
   type DurableIntentsOptions,
@@ -10,6 +10,7 @@ export {
   type Intent,
   type IntentStore,
 } from "./intents.js";
+export { KEY_METADATA } from "./names.js";
 export type {
   CallReport,
   ClientOptions,
