@@ -1,14 +1,4 @@
-export {
-  type CallContext,
-  type Caller,
-  DEFAULT_CALLER,
-  type Execution,
-  type Identification,
-  requireExecution,
-} from "./idempotency/call.js";
-export type { ExecuteRequest } from "./idempotency/claiming.js";
-export type { Clock } from "./idempotency/clock.js";
-export { Code } from "./idempotency/code.js";
+export { Code } from "./idempotency/answers/code.js";
 export {
   CallError,
   ClaimLost,
@@ -21,13 +11,32 @@ export {
   refusal,
   STATUS_DETAILS_TRAILER,
   StoreOverloaded,
-} from "./idempotency/errors.js";
-export type { ExecutorEvent } from "./idempotency/events.js";
-export { createExecutor, type Executor, type ExecutorOptions } from "./idempotency/executor.js";
-export { type Fingerprint, fingerprintOf, sameRequest } from "./idempotency/fingerprint.js";
-export type { ServiceHandlers } from "./idempotency/handlers.js";
-export { KEY_METADATA, type KeyReading, type KeySources, readKey } from "./idempotency/key.js";
-export { type RepeatableMethod, repeatableMethods } from "./idempotency/methods.js";
+} from "./idempotency/answers/errors.js";
+export type { Next, Reason } from "./idempotency/answers/reasons.js";
+export { REPLAYED_ENTRY, type Reply } from "./idempotency/answers/reply.js";
+export type { Clock } from "./idempotency/clock.js";
+export {
+  type CallContext,
+  type Caller,
+  DEFAULT_CALLER,
+  type Execution,
+  type Identification,
+  requireExecution,
+} from "./idempotency/execution/call.js";
+export type { ExecuteRequest } from "./idempotency/execution/claiming.js";
+export type { ExecutorEvent } from "./idempotency/execution/events.js";
+export {
+  createExecutor,
+  type Executor,
+  type ExecutorOptions,
+} from "./idempotency/execution/executor.js";
+export type { ServiceHandlers } from "./idempotency/execution/handlers.js";
+export {
+  executionOf,
+  type RequestContext,
+  requestContext,
+} from "./idempotency/execution/request-context.js";
+export { type IncomingCall, serve } from "./idempotency/execution/serve.js";
 export {
   type DeclaredClass,
   decodeOutcome,
@@ -36,31 +45,8 @@ export {
   type Outcome,
   type OutcomeClass,
   okOutcome,
-} from "./idempotency/outcome.js";
-export type { PeriodicWork } from "./idempotency/periodically.js";
-export {
-  type MethodPolicy,
-  POLICY_DEFAULTS,
-  type PolicyDefaults,
-  PolicyError,
-  policiesOf,
-} from "./idempotency/policy.js";
-export { type ReaperEvent, type ReaperOptions, startReaper } from "./idempotency/reaper.js";
-export type { Next, Reason } from "./idempotency/reasons.js";
-export {
-  type Recovery,
-  type RecoveryEvent,
-  type RecoveryOptions,
-  startRecovery,
-} from "./idempotency/recovery.js";
-export { REPLAYED_ENTRY, type Reply } from "./idempotency/reply.js";
-export {
-  executionOf,
-  type RequestContext,
-  requestContext,
-} from "./idempotency/request-context.js";
-export { deriveId, type Scope, scopeHash } from "./idempotency/scope.js";
-export { type IncomingCall, serve } from "./idempotency/serve.js";
+} from "./idempotency/port/outcome.js";
+export { deriveId, type Scope, scopeHash } from "./idempotency/port/scope.js";
 export type {
   Claim,
   ClaimRequest,
@@ -74,4 +60,31 @@ export type {
   StoredRecord,
   Suspension,
   TakenOver,
-} from "./idempotency/store.js";
+} from "./idempotency/port/store.js";
+export type { PeriodicWork } from "./idempotency/recovery/periodically.js";
+export {
+  type ReaperEvent,
+  type ReaperOptions,
+  startReaper,
+} from "./idempotency/recovery/reaper.js";
+export {
+  type Recovery,
+  type RecoveryEvent,
+  type RecoveryOptions,
+  startRecovery,
+} from "./idempotency/recovery/recovery.js";
+export { type Fingerprint, fingerprintOf, sameRequest } from "./idempotency/request/fingerprint.js";
+export {
+  KEY_METADATA,
+  type KeyReading,
+  type KeySources,
+  readKey,
+} from "./idempotency/request/key.js";
+export { type RepeatableMethod, repeatableMethods } from "./idempotency/request/methods.js";
+export {
+  type MethodPolicy,
+  POLICY_DEFAULTS,
+  type PolicyDefaults,
+  PolicyError,
+  policiesOf,
+} from "./idempotency/request/policy.js";

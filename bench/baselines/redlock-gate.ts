@@ -1,8 +1,8 @@
 import { Redis } from "ioredis";
 import Redlock, { type Lock } from "redlock";
-import { decodeOutcome, encodeOutcome } from "../../src/idempotency/outcome.js";
-import { type Scope, scopeHash } from "../../src/idempotency/scope.js";
-import type { Claim, IdempotencyStore } from "../../src/idempotency/store.js";
+import { decodeOutcome, encodeOutcome } from "../../src/idempotency/port/outcome.js";
+import { type Scope, scopeHash } from "../../src/idempotency/port/scope.js";
+import type { Claim, IdempotencyStore } from "../../src/idempotency/port/store.js";
 
 export interface RedlockGateOptions<Transaction> {
   readonly store: IdempotencyStore<Transaction>;

@@ -1,7 +1,10 @@
 import { mkdtemp } from "node:fs/promises";
 import { join } from "node:path";
 import { guard } from "../../test/support/servers/guard.js";
-import { type ServiceProcess, startServiceProcess } from "../../test/support/service-process.js";
+import {
+  type ServiceProcess,
+  startServiceProcess,
+} from "../../test/support/service/service-process.js";
 
 export interface PaymentServiceOptions {
   readonly databaseUrl: string;

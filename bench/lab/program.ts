@@ -1,7 +1,7 @@
 import { fork } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
-import { compiledEntry } from "../../test/support/compile.js";
+import { compiledEntry } from "../../test/support/service/compile.js";
 import type { Reply } from "../programs/answering.js";
 
 /** Longer than any stretch of work here, so only a program that hangs is given up. Milliseconds. */

@@ -5,7 +5,7 @@ import {
   CreatePaymentRequestSchema,
   PaymentService,
 } from "../../src/gen/payonce/payments/v1/payments_pb.js";
-import { KEY_METADATA } from "../../src/idempotency/key.js";
+import { KEY_METADATA } from "../../src/idempotency/request/key.js";
 
 export const CREATE_PAYMENT = `/${PaymentService.typeName}/CreatePayment`;
 

@@ -7,8 +7,8 @@ import {
 } from "node:http2";
 import { setTimeout as sleep } from "node:timers/promises";
 import { status } from "@grpc/grpc-js";
-import { KEY_METADATA } from "../../src/idempotency/key.js";
-import { framed } from "../../test/support/hostile-grpc.js";
+import { KEY_METADATA } from "../../src/idempotency/request/key.js";
+import { framed } from "../../test/support/calls/hostile-grpc.js";
 import { CREATE_PAYMENT, encodeRequest } from "./client.js";
 import { type Latency, latencyOf } from "./plan.js";
 

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { ServiceProcess } from "../../test/support/service-process.js";
+import type { ServiceProcess } from "../../test/support/service/service-process.js";
 import { countPayments } from "../lab/databases.js";
 import type { Lab } from "../lab/lab.js";
 import { residentBytes } from "../lab/memory.js";

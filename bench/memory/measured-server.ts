@@ -1,4 +1,4 @@
-import { waitUntil } from "../../test/support/service-process.js";
+import { waitUntil } from "../../test/support/service/service-process.js";
 import type { Lab } from "../lab/lab.js";
 import { residentBytes } from "../lab/memory.js";
 import { startProgram } from "../lab/program.js";

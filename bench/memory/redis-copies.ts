@@ -1,5 +1,5 @@
 import { Redis } from "ioredis";
-import { waitUntil } from "../../test/support/service-process.js";
+import { waitUntil } from "../../test/support/service/service-process.js";
 import type { Lab } from "../lab/lab.js";
 import { summaryOf } from "../report/figures.js";
 import type { GroupResult } from "../report/result.js";

@@ -1,8 +1,8 @@
-import { digest } from "../../src/idempotency/digest.js";
-import { createExecutor } from "../../src/idempotency/executor.js";
-import { okOutcome } from "../../src/idempotency/outcome.js";
-import { POLICY_DEFAULTS } from "../../src/idempotency/policy.js";
-import type { IdempotencyStore } from "../../src/idempotency/store.js";
+import { createExecutor } from "../../src/idempotency/execution/executor.js";
+import { okOutcome } from "../../src/idempotency/port/outcome.js";
+import type { IdempotencyStore } from "../../src/idempotency/port/store.js";
+import { digest } from "../../src/idempotency/request/digest.js";
+import { POLICY_DEFAULTS } from "../../src/idempotency/request/policy.js";
 import { createMemoryStore } from "../../src/stores/memory/index.js";
 import { createPostgresStore, openDatabase } from "../../src/stores/postgres/index.js";
 import { redisGate } from "../../src/stores/redis/index.js";

@@ -1,9 +1,9 @@
 import { createHash } from "node:crypto";
 import { Redis } from "ioredis";
 import pg from "pg";
-import { createExecutor, type Executor } from "../../src/idempotency/executor.js";
-import { okOutcome } from "../../src/idempotency/outcome.js";
-import { POLICY_DEFAULTS } from "../../src/idempotency/policy.js";
+import { createExecutor, type Executor } from "../../src/idempotency/execution/executor.js";
+import { okOutcome } from "../../src/idempotency/port/outcome.js";
+import { POLICY_DEFAULTS } from "../../src/idempotency/request/policy.js";
 import { createMemoryStore } from "../../src/stores/memory/index.js";
 import { redisGate } from "../../src/stores/redis/index.js";
 import { latencyOf, type Measured } from "../load/plan.js";

@@ -1,4 +1,4 @@
-import type { IdempotencyStore } from "../../src/idempotency/store.js";
+import type { IdempotencyStore } from "../../src/idempotency/port/store.js";
 
 /**
  * A store that grants every claim and keeps nothing: whatever memory grows,

@@ -1,6 +1,6 @@
 import type { UntypedServiceImplementation } from "@grpc/grpc-js";
 import Redlock from "redlock";
-import type { IdempotencyStore } from "../../src/idempotency/store.js";
+import type { IdempotencyStore } from "../../src/idempotency/port/store.js";
 import { createMemoryStore } from "../../src/stores/memory/index.js";
 import { fromRedlock, redisGate } from "../../src/stores/redis/index.js";
 import { redlockGate } from "../baselines/redlock-gate.js";

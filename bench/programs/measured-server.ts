@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { setImmediate as turn } from "node:timers/promises";
 import type { UntypedServiceImplementation } from "@grpc/grpc-js";
-import type { IdempotencyStore } from "../../src/idempotency/store.js";
+import type { IdempotencyStore } from "../../src/idempotency/port/store.js";
 import { memoryGate } from "../../src/stores/memory/index.js";
 import { redisGate } from "../../src/stores/redis/index.js";
 import { ANSWER } from "./answer.js";

@@ -1,8 +1,8 @@
 import { Server, ServerCredentials, type UntypedServiceImplementation } from "@grpc/grpc-js";
 import { PaymentService } from "../../src/gen/payonce/payments/v1/payments_pb.js";
 import { idempotencyInterceptor, idempotent, serviceDefinition } from "../../src/grpc/index.js";
-import { createExecutor } from "../../src/idempotency/executor.js";
-import type { IdempotencyStore } from "../../src/idempotency/store.js";
+import { createExecutor } from "../../src/idempotency/execution/executor.js";
+import type { IdempotencyStore } from "../../src/idempotency/port/store.js";
 
 /**
  * Serves payments over gRPC on a free port and returns the address: through the

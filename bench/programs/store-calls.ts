@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
-import { POLICY_DEFAULTS } from "../../src/idempotency/policy.js";
-import type { ClaimResult } from "../../src/idempotency/store.js";
+import type { ClaimResult } from "../../src/idempotency/port/store.js";
+import { POLICY_DEFAULTS } from "../../src/idempotency/request/policy.js";
 import { createPostgresStore, openDatabase } from "../../src/stores/postgres/index.js";
 import type { Measured } from "../load/plan.js";
 import { runPlan } from "../load/run-plan.js";

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
-import { joined } from "../../src/idempotency/digest.js";
-import { encodeOutcome, okOutcome } from "../../src/idempotency/outcome.js";
-import type { ClaimRequest } from "../../src/idempotency/store.js";
+import { encodeOutcome, okOutcome } from "../../src/idempotency/port/outcome.js";
+import type { ClaimRequest } from "../../src/idempotency/port/store.js";
+import { joined } from "../../src/idempotency/request/digest.js";
 import { ANSWER_LENGTH, answerOf, LEASE_MS } from "../peers/peer.js";
 
 // Records of calls that are completed, once as TypeScript and once as SQL. That

@@ -5,7 +5,7 @@ import { delimiter, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { type Guard, guard } from "../../test/support/servers/guard.js";
-import { waitUntil } from "../../test/support/service-process.js";
+import { waitUntil } from "../../test/support/service/service-process.js";
 import { startCpuMeter } from "../lab/cpu.js";
 import { countPayments } from "../lab/databases.js";
 import type { Lab } from "../lab/lab.js";

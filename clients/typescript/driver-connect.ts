@@ -1,6 +1,6 @@
 import { ConnectError, createContextValues, type Transport } from "@connectrpc/connect";
 import { createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-node";
-import { Code, toCode } from "../../src/idempotency/code.js";
+import { Code, toCode } from "../../src/idempotency/answers/code.js";
 import { type DriverCall, runDriver } from "./driver.js";
 import { callReport, connectInterceptor, errorInfoOf, KEY_METADATA } from "./src/index.js";
 

@@ -22,7 +22,7 @@ export async function runTypescript(input) {
     plugins: [
       {
         name: "files find what lies beside their source",
-        // Not in a text that names it, as that of the plugin in test/support/compile.ts.
+        // Not in a text that names it, as that of the plugin in test/support/service/compile.ts.
         transform: (code, id) =>
           code.replaceAll(/(?<!")import\.meta\.url/g, JSON.stringify(pathToFileURL(id).href)),
       },

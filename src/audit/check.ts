@@ -1,4 +1,4 @@
-import type { Scope } from "../idempotency/scope.js";
+import type { Scope } from "../idempotency/port/scope.js";
 import type { AuditedRecord } from "./facts.js";
 import type { IndexedFacts } from "./index-facts.js";
 

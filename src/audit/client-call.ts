@@ -1,6 +1,6 @@
-import { Code } from "../idempotency/code.js";
-import { classify, type MetadataEntry } from "../idempotency/outcome.js";
-import type { Scope } from "../idempotency/scope.js";
+import { Code } from "../idempotency/answers/code.js";
+import { classify, type MetadataEntry } from "../idempotency/port/outcome.js";
+import type { Scope } from "../idempotency/port/scope.js";
 
 /** One call as its client saw it. */
 export interface ClientCall {

@@ -1,9 +1,9 @@
 import type { Payment as PaymentMessage } from "../gen/payonce/payments/v1/payments_pb.js";
 import type { Effect } from "../gen/payonce/sandbox/v1/sandbox_pb.js";
-import type { Fingerprint } from "../idempotency/fingerprint.js";
-import type { Outcome } from "../idempotency/outcome.js";
-import type { Scope } from "../idempotency/scope.js";
-import type { OnLostOwner, RecordState } from "../idempotency/store.js";
+import type { Outcome } from "../idempotency/port/outcome.js";
+import type { Scope } from "../idempotency/port/scope.js";
+import type { OnLostOwner, RecordState } from "../idempotency/port/store.js";
+import type { Fingerprint } from "../idempotency/request/fingerprint.js";
 import type { LedgerEntry } from "../payments/ledger.js";
 import type { Operation } from "../payments/operation.js";
 import type { Payment, PaymentState } from "../payments/payment.js";

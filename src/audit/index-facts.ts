@@ -1,7 +1,7 @@
 import type { Payment as PaymentMessage } from "../gen/payonce/payments/v1/payments_pb.js";
 import type { Effect } from "../gen/payonce/sandbox/v1/sandbox_pb.js";
-import { Code } from "../idempotency/code.js";
-import type { Scope } from "../idempotency/scope.js";
+import { Code } from "../idempotency/answers/code.js";
+import type { Scope } from "../idempotency/port/scope.js";
 import { type Operation, type OperationKind, operationIdOf } from "../payments/operation.js";
 import type { ClientCall } from "./client-call.js";
 import type { AuditedEntry, AuditedEvent, AuditedPayment, AuditedRecord, Facts } from "./facts.js";

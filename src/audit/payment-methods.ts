@@ -1,7 +1,7 @@
 import { fromBinary } from "@bufbuild/protobuf";
 import { type Payment, PaymentService } from "../gen/payonce/payments/v1/payments_pb.js";
-import { type Fingerprint, fingerprintOf } from "../idempotency/fingerprint.js";
-import { policiesOf } from "../idempotency/policy.js";
+import { type Fingerprint, fingerprintOf } from "../idempotency/request/fingerprint.js";
+import { policiesOf } from "../idempotency/request/policy.js";
 import type { OperationKind } from "../payments/operation.js";
 
 const { method } = PaymentService;

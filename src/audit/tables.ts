@@ -1,7 +1,7 @@
 import { fromBinary } from "@bufbuild/protobuf";
 import { PaymentSchema } from "../gen/payonce/payments/v1/payments_pb.js";
-import { decodeOutcome } from "../idempotency/outcome.js";
-import type { OnLostOwner } from "../idempotency/store.js";
+import { decodeOutcome } from "../idempotency/port/outcome.js";
+import type { OnLostOwner } from "../idempotency/port/store.js";
 import type { Operation } from "../payments/operation.js";
 import { entryOf, type LedgerRow } from "../payments/postgres/ledger.js";
 import {

@@ -1,6 +1,6 @@
 import { createContextKey, type HandlerContext } from "@connectrpc/connect";
-import { type Caller, DEFAULT_CALLER, type Identification } from "../idempotency/call.js";
-import { refusedReply } from "../idempotency/reply.js";
+import { refusedReply } from "../idempotency/answers/reply.js";
+import { type Caller, DEFAULT_CALLER, type Identification } from "../idempotency/execution/call.js";
 import { connectErrorOf } from "./errors.js";
 
 /**

@@ -1,7 +1,7 @@
 import { Code as ConnectCode, ConnectError, type HandlerContext } from "@connectrpc/connect";
-import { Code } from "../idempotency/code.js";
-import { type ErrorDescription, refusal } from "../idempotency/errors.js";
-import { refusedReply } from "../idempotency/reply.js";
+import { Code } from "../idempotency/answers/code.js";
+import { type ErrorDescription, refusal } from "../idempotency/answers/errors.js";
+import { refusedReply } from "../idempotency/answers/reply.js";
 import { connectErrorOf } from "./errors.js";
 
 // Connect aborts a call's signal at the deadline that its caller has sent, and

@@ -3,11 +3,11 @@ import { type Any, AnySchema, anyPack, anyUnpack } from "@bufbuild/protobuf/wkt"
 import { type Code as ConnectCode, ConnectError } from "@connectrpc/connect";
 import { file_google_rpc_error_details } from "../gen/google/rpc/error_details_pb.js";
 import { StatusSchema } from "../gen/google/rpc/status_pb.js";
-import { toCode } from "../idempotency/code.js";
-import { STATUS_DETAILS_TRAILER } from "../idempotency/errors.js";
-import type { Outcome } from "../idempotency/outcome.js";
-import { firstReply } from "../idempotency/reply.js";
-import { failureOutcome } from "../idempotency/serve.js";
+import { toCode } from "../idempotency/answers/code.js";
+import { STATUS_DETAILS_TRAILER } from "../idempotency/answers/errors.js";
+import { firstReply } from "../idempotency/answers/reply.js";
+import { failureOutcome } from "../idempotency/execution/serve.js";
+import type { Outcome } from "../idempotency/port/outcome.js";
 import { appendEntries, toEntries } from "./metadata.js";
 
 type Detail = ConnectError["details"][number];

@@ -12,10 +12,10 @@ import {
   type UniversalServerRequest,
 } from "@connectrpc/connect/protocol";
 import { compressionBrotli, compressionGzip } from "@connectrpc/connect-node";
-import { checkJsonRequest } from "../idempotency/json-limits.js";
-import { refusedReply } from "../idempotency/reply.js";
-import { checkRequest, RequestInvalid } from "../idempotency/request-limits.js";
-import { requestInvalid } from "../idempotency/serve.js";
+import { refusedReply } from "../idempotency/answers/reply.js";
+import { requestInvalid } from "../idempotency/execution/serve.js";
+import { checkJsonRequest } from "../idempotency/request/json-limits.js";
+import { checkRequest, RequestInvalid } from "../idempotency/request/request-limits.js";
 import { connectErrorOf } from "./errors.js";
 import { ROUTER_OPTIONS } from "./router-options.js";
 

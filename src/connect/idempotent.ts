@@ -9,16 +9,24 @@ import {
   toBinary,
 } from "@bufbuild/protobuf";
 import { ConnectError, type HandlerContext, type ServiceImpl } from "@connectrpc/connect";
-import type { Caller, Execution } from "../idempotency/call.js";
-import { Code } from "../idempotency/code.js";
-import type { Executor } from "../idempotency/executor.js";
-import { functionOf, type ServiceValidators, validatorOf } from "../idempotency/handlers.js";
-import { KEY_METADATA } from "../idempotency/key.js";
-import { type Outcome, okOutcome } from "../idempotency/outcome.js";
-import { type MethodPolicy, type PolicyDefaults, policiesOf } from "../idempotency/policy.js";
-import { refusedReply } from "../idempotency/reply.js";
-import { setRequestContext } from "../idempotency/request-context.js";
-import { requestInvalid, serve } from "../idempotency/serve.js";
+import { Code } from "../idempotency/answers/code.js";
+import { refusedReply } from "../idempotency/answers/reply.js";
+import type { Caller, Execution } from "../idempotency/execution/call.js";
+import type { Executor } from "../idempotency/execution/executor.js";
+import {
+  functionOf,
+  type ServiceValidators,
+  validatorOf,
+} from "../idempotency/execution/handlers.js";
+import { setRequestContext } from "../idempotency/execution/request-context.js";
+import { requestInvalid, serve } from "../idempotency/execution/serve.js";
+import { type Outcome, okOutcome } from "../idempotency/port/outcome.js";
+import { KEY_METADATA } from "../idempotency/request/key.js";
+import {
+  type MethodPolicy,
+  type PolicyDefaults,
+  policiesOf,
+} from "../idempotency/request/policy.js";
 import { type Authenticate, callerOf } from "./authenticate.js";
 import {
   assertAwaited,

@@ -5,8 +5,8 @@ import {
   type ServiceHandlers,
   type StreamHandler,
   type UnaryHandler,
-} from "../idempotency/handlers.js";
-import { callContext } from "../idempotency/request-context.js";
+} from "../idempotency/execution/handlers.js";
+import { callContext } from "../idempotency/execution/request-context.js";
 import { toConnectError } from "./errors.js";
 
 /** Binds typed handlers to Connect. What a handler throws becomes its status. */

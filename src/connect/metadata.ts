@@ -1,5 +1,5 @@
 import { encodeBinaryHeader } from "@connectrpc/connect";
-import type { MetadataEntry } from "../idempotency/outcome.js";
+import type { MetadataEntry } from "../idempotency/port/outcome.js";
 
 const BINARY_SUFFIX = "-bin";
 

@@ -8,8 +8,8 @@ import {
   toBinary,
 } from "@bufbuild/protobuf";
 import { type CallOptions, type Client, Metadata } from "@grpc/grpc-js";
-import { type Code, toCode } from "../idempotency/code.js";
-import type { MetadataEntry } from "../idempotency/outcome.js";
+import { type Code, toCode } from "../idempotency/answers/code.js";
+import type { MetadataEntry } from "../idempotency/port/outcome.js";
 import { asBuffer, toEntries } from "./metadata.js";
 
 /** All that a unary call brought back, whether it succeeded or not. */

@@ -1,14 +1,18 @@
 import type { DescMethod, DescService } from "@bufbuild/protobuf";
 import type { MethodDefinition, ServiceDefinition } from "@grpc/grpc-js";
 import { serviceDefinition } from "@payonce/client/internal";
-import { type ServiceValidators, type Validate, validatorOf } from "../idempotency/handlers.js";
+import {
+  type ServiceValidators,
+  type Validate,
+  validatorOf,
+} from "../idempotency/execution/handlers.js";
 import {
   type MethodPolicy,
   POLICY_DEFAULTS,
   type PolicyDefaults,
   policiesOf,
-} from "../idempotency/policy.js";
-import { checkRequest, RequestInvalid } from "../idempotency/request-limits.js";
+} from "../idempotency/request/policy.js";
+import { checkRequest, RequestInvalid } from "../idempotency/request/request-limits.js";
 import { asBuffer } from "./metadata.js";
 
 export { serviceDefinition };

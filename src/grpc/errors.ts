@@ -1,6 +1,6 @@
 import { Metadata, type ServiceError } from "@grpc/grpc-js";
-import { firstReply } from "../idempotency/reply.js";
-import { failureOutcome } from "../idempotency/serve.js";
+import { firstReply } from "../idempotency/answers/reply.js";
+import { failureOutcome } from "../idempotency/execution/serve.js";
 import { toMetadata } from "./metadata.js";
 
 // grpc-js passes on a status and its metadata, not the error they came from.

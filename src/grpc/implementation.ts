@@ -10,9 +10,9 @@ import {
   type ServiceHandlers,
   type StreamHandler,
   type UnaryHandler,
-} from "../idempotency/handlers.js";
-import { LazyAbort } from "../idempotency/lazy-abort.js";
-import { callContext } from "../idempotency/request-context.js";
+} from "../idempotency/execution/handlers.js";
+import { LazyAbort } from "../idempotency/execution/lazy-abort.js";
+import { callContext } from "../idempotency/execution/request-context.js";
 import { toServiceError } from "./errors.js";
 
 /**

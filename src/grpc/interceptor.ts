@@ -7,22 +7,22 @@ import {
   type ServerInterceptor,
   type ServerMethodDefinition,
 } from "@grpc/grpc-js";
+import { Code, toCode } from "../idempotency/answers/code.js";
+import { firstReply, type Reply, refusedReply } from "../idempotency/answers/reply.js";
 import {
   type Caller,
   DEFAULT_CALLER,
   type Execution,
   type Identification,
-} from "../idempotency/call.js";
-import { Code, toCode } from "../idempotency/code.js";
-import type { Executor } from "../idempotency/executor.js";
-import { KEY_METADATA } from "../idempotency/key.js";
-import { LazyAbort } from "../idempotency/lazy-abort.js";
-import type { Outcome, PendingOutcome } from "../idempotency/outcome.js";
-import type { MethodPolicy } from "../idempotency/policy.js";
-import { firstReply, type Reply, refusedReply } from "../idempotency/reply.js";
-import { setRequestContext } from "../idempotency/request-context.js";
-import { RequestInvalid } from "../idempotency/request-limits.js";
-import { failureOutcome, requestInvalid, serve } from "../idempotency/serve.js";
+} from "../idempotency/execution/call.js";
+import type { Executor } from "../idempotency/execution/executor.js";
+import { LazyAbort } from "../idempotency/execution/lazy-abort.js";
+import { setRequestContext } from "../idempotency/execution/request-context.js";
+import { failureOutcome, requestInvalid, serve } from "../idempotency/execution/serve.js";
+import type { Outcome, PendingOutcome } from "../idempotency/port/outcome.js";
+import { KEY_METADATA } from "../idempotency/request/key.js";
+import type { MethodPolicy } from "../idempotency/request/policy.js";
+import { RequestInvalid } from "../idempotency/request/request-limits.js";
 import {
   type ProtectedMethod,
   protectedMethodOf,

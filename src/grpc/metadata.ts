@@ -1,6 +1,6 @@
 import { Metadata } from "@grpc/grpc-js";
 import { asBuffer } from "@payonce/client/internal";
-import type { MetadataEntry } from "../idempotency/outcome.js";
+import type { MetadataEntry } from "../idempotency/port/outcome.js";
 
 export { asBuffer };
 

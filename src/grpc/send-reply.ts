@@ -1,6 +1,6 @@
 import type { ServerInterceptingCallInterface } from "@grpc/grpc-js";
-import { Code } from "../idempotency/code.js";
-import type { Reply } from "../idempotency/reply.js";
+import { Code } from "../idempotency/answers/code.js";
+import type { Reply } from "../idempotency/answers/reply.js";
 import { SerializedMessage } from "./definition.js";
 import { toMetadata } from "./metadata.js";
 

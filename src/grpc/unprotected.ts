@@ -1,7 +1,7 @@
 import { ServerInterceptingCall, type ServerInterceptingCallInterface } from "@grpc/grpc-js";
-import { Code } from "../idempotency/code.js";
-import { refusal } from "../idempotency/errors.js";
-import { refusedReply } from "../idempotency/reply.js";
+import { Code } from "../idempotency/answers/code.js";
+import { refusal } from "../idempotency/answers/errors.js";
+import { refusedReply } from "../idempotency/answers/reply.js";
 import { sendReply } from "./send-reply.js";
 
 /** The full name of the service that a method's path, such as `/acme.v1.Orders/PlaceOrder`, belongs to. */

@@ -1,7 +1,7 @@
 import type { ServerInterceptingCallInterface } from "@grpc/grpc-js";
-import { Code } from "../idempotency/code.js";
-import { refusedReply } from "../idempotency/reply.js";
-import { requestInvalid } from "../idempotency/serve.js";
+import { Code } from "../idempotency/answers/code.js";
+import { refusedReply } from "../idempotency/answers/reply.js";
+import { requestInvalid } from "../idempotency/execution/serve.js";
 import { sendReply } from "./send-reply.js";
 
 type Status = Parameters<ServerInterceptingCallInterface["sendStatus"]>[0];

@@ -1,4 +1,4 @@
-import type { Reason } from "../idempotency/reasons.js";
+import type { Reason } from "../idempotency/answers/reasons.js";
 import type { ChangeIntent } from "./operation.js";
 import type { Payment } from "./payment.js";
 

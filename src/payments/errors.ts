@@ -1,5 +1,5 @@
-import { CallError, Final, NotExecuted, refusal } from "../idempotency/errors.js";
-import type { Reason } from "../idempotency/reasons.js";
+import { CallError, Final, NotExecuted, refusal } from "../idempotency/answers/errors.js";
+import type { Reason } from "../idempotency/answers/reasons.js";
 
 /**
  * When a payment that is busy is worth another try: about as long as a card

@@ -8,9 +8,9 @@ import {
   type StreamPaymentEventsRequest,
   type StreamPaymentEventsResponseSchema,
 } from "../gen/payonce/payments/v1/payments_pb.js";
-import type { CallContext } from "../idempotency/call.js";
+import { CallError, refusal } from "../idempotency/answers/errors.js";
 import { type Clock, sleep } from "../idempotency/clock.js";
-import { CallError, refusal } from "../idempotency/errors.js";
+import type { CallContext } from "../idempotency/execution/call.js";
 import { invalid } from "./errors.js";
 import {
   type EventFilter,

@@ -3,9 +3,9 @@ import {
   type CreatePaymentRequest,
   CreatePaymentRequestSchema,
 } from "../gen/payonce/payments/v1/payments_pb.js";
-import type { Execution } from "../idempotency/call.js";
-import type { Fingerprint } from "../idempotency/fingerprint.js";
-import type { Scope } from "../idempotency/scope.js";
+import type { Execution } from "../idempotency/execution/call.js";
+import type { Scope } from "../idempotency/port/scope.js";
+import type { Fingerprint } from "../idempotency/request/fingerprint.js";
 import { settled } from "../runtime/batches.js";
 import type { Statement } from "../runtime/statements.js";
 import { type ReadMoment, readMoment as readSystemMoment } from "./key-window.js";

@@ -1,4 +1,4 @@
-import { type CallError, NotExecuted, refusal } from "../idempotency/errors.js";
+import { type CallError, NotExecuted, refusal } from "../idempotency/answers/errors.js";
 import type { KeyWindow } from "./key-window.js";
 import type { Processor } from "./processor.js";
 

@@ -10,7 +10,7 @@ import {
   type Refund as RefundMessage,
   RefundSchema,
 } from "../gen/payonce/payments/v1/payments_pb.js";
-import { encodeFields, unlessDefault, type WireField } from "../idempotency/wire.js";
+import { encodeFields, unlessDefault, type WireField } from "../idempotency/request/wire.js";
 import type { LedgerEntry } from "./ledger.js";
 import type { Operation } from "./operation.js";
 import type { Payment } from "./payment.js";

@@ -1,5 +1,5 @@
-import type { Fingerprint } from "../idempotency/fingerprint.js";
-import { deriveId, type Scope } from "../idempotency/scope.js";
+import { deriveId, type Scope } from "../idempotency/port/scope.js";
+import type { Fingerprint } from "../idempotency/request/fingerprint.js";
 import type { Money } from "./money.js";
 import type { Payment, PaymentTerms } from "./payment.js";
 

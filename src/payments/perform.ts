@@ -1,8 +1,8 @@
 import { type DescMessage, fromBinary, type MessageShape } from "@bufbuild/protobuf";
 import type { PoolClient } from "pg";
-import type { Execution } from "../idempotency/call.js";
-import { CallError, Final, Parked, refusal } from "../idempotency/errors.js";
-import type { Reason } from "../idempotency/reasons.js";
+import { CallError, Final, Parked, refusal } from "../idempotency/answers/errors.js";
+import type { Reason } from "../idempotency/answers/reasons.js";
+import type { Execution } from "../idempotency/execution/call.js";
 import { ask } from "./ask-processor.js";
 import { begunWithClaim } from "./first-work.js";
 import type { KeyWindow } from "./key-window.js";

@@ -9,11 +9,11 @@ import {
   RefundPaymentResponseSchema,
   RefundSchema,
 } from "../gen/payonce/payments/v1/payments_pb.js";
-import { requireExecution } from "../idempotency/call.js";
+import { CallError, refusal } from "../idempotency/answers/errors.js";
 import { type Clock, systemClock } from "../idempotency/clock.js";
-import { CallError, refusal } from "../idempotency/errors.js";
-import type { ServiceHandlers } from "../idempotency/handlers.js";
-import { encodeFields } from "../idempotency/wire.js";
+import { requireExecution } from "../idempotency/execution/call.js";
+import type { ServiceHandlers } from "../idempotency/execution/handlers.js";
+import { encodeFields } from "../idempotency/request/wire.js";
 import { cutPage, pageTokenOf } from "../runtime/paging.js";
 import { invalid } from "./errors.js";
 import { createEventStreams } from "./events.js";

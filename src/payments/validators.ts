@@ -6,9 +6,9 @@ import type {
   PaymentService,
   RefundPaymentRequest,
 } from "../gen/payonce/payments/v1/payments_pb.js";
-import { CallError, type ErrorDescription, refusal } from "../idempotency/errors.js";
-import type { ServiceValidators } from "../idempotency/handlers.js";
-import { KEY_METADATA } from "../idempotency/key.js";
+import { CallError, type ErrorDescription, refusal } from "../idempotency/answers/errors.js";
+import type { ServiceValidators } from "../idempotency/execution/handlers.js";
+import { KEY_METADATA } from "../idempotency/request/key.js";
 import { settled } from "../runtime/batches.js";
 import { holdsCardNumber } from "./card-numbers.js";
 import { invalid } from "./errors.js";

@@ -1,4 +1,4 @@
-import { DEFAULT_CALLER } from "../idempotency/call.js";
+import { DEFAULT_CALLER } from "../idempotency/execution/call.js";
 import { type Address, type Config, formatAddress, isLoopback } from "./config.js";
 
 export type AccessConfig = Pick<

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import type { Redis } from "ioredis";
 import type { Pool, PoolClient } from "pg";
-import type { IdempotencyStore } from "../idempotency/store.js";
+import type { IdempotencyStore } from "../idempotency/port/store.js";
 import { paymentMigrations } from "../payments/postgres/migrations.js";
 import type { Processor } from "../payments/processor.js";
 import { createInstantProcessor } from "../payments/processors/instant.js";

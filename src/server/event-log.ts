@@ -1,9 +1,13 @@
 import type { DescService } from "@bufbuild/protobuf";
-import { CallError } from "../idempotency/errors.js";
-import type { ExecutorEvent } from "../idempotency/events.js";
-import { mapHandlers, type ServiceHandlers, type UnaryHandler } from "../idempotency/handlers.js";
-import type { ReaperEvent } from "../idempotency/reaper.js";
-import type { RecoveryEvent } from "../idempotency/recovery.js";
+import { CallError } from "../idempotency/answers/errors.js";
+import type { ExecutorEvent } from "../idempotency/execution/events.js";
+import {
+  mapHandlers,
+  type ServiceHandlers,
+  type UnaryHandler,
+} from "../idempotency/execution/handlers.js";
+import type { ReaperEvent } from "../idempotency/recovery/reaper.js";
+import type { RecoveryEvent } from "../idempotency/recovery/recovery.js";
 import type { DeploymentEvent } from "../stores/postgres/index.js";
 import type { Logger } from "./log.js";
 

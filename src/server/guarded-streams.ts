@@ -9,9 +9,9 @@ import {
 } from "node:http2";
 import type { Server } from "@grpc/grpc-js";
 import { toMetadata } from "../grpc/metadata.js";
-import { type ErrorDescription, refusal } from "../idempotency/errors.js";
-import { refusedReply } from "../idempotency/reply.js";
-import { requestInvalid } from "../idempotency/serve.js";
+import { type ErrorDescription, refusal } from "../idempotency/answers/errors.js";
+import { refusedReply } from "../idempotency/answers/reply.js";
+import { requestInvalid } from "../idempotency/execution/serve.js";
 import type { Peer } from "../runtime/connections.js";
 import type { Shedder } from "./shedding.js";
 import { createFlagCheck, headersProblem, readableHeaders } from "./strict-grpc.js";

@@ -1,6 +1,6 @@
 import { type PeerCertificate, TLSSocket } from "node:tls";
-import { type Caller, DEFAULT_CALLER, type Identification } from "../idempotency/call.js";
-import { CallError, type ErrorDescription, refusal } from "../idempotency/errors.js";
+import { CallError, type ErrorDescription, refusal } from "../idempotency/answers/errors.js";
+import { type Caller, DEFAULT_CALLER, type Identification } from "../idempotency/execution/call.js";
 import { isRole, isTenant, TENANT_ACCEPTS, type Tokens, tokenHash } from "./tokens.js";
 
 /** The credentials that a transport has received with a call. */

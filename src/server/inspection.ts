@@ -10,18 +10,23 @@ import {
   RecordState as RecordStateMessage,
   type ResolveKeyRequest,
 } from "../gen/payonce/idempotency/v1/inspection_pb.js";
-import type { Caller } from "../idempotency/call.js";
-import { Code, toCode } from "../idempotency/code.js";
-import { CallError, NotExecuted, refusal, STATUS_DETAILS_TRAILER } from "../idempotency/errors.js";
-import type { ServiceHandlers } from "../idempotency/handlers.js";
-import { type Outcome, okOutcome, toStoredOutcome } from "../idempotency/outcome.js";
-import type { Scope } from "../idempotency/scope.js";
+import { Code, toCode } from "../idempotency/answers/code.js";
+import {
+  CallError,
+  NotExecuted,
+  refusal,
+  STATUS_DETAILS_TRAILER,
+} from "../idempotency/answers/errors.js";
+import type { Caller } from "../idempotency/execution/call.js";
+import type { ServiceHandlers } from "../idempotency/execution/handlers.js";
+import { type Outcome, okOutcome, toStoredOutcome } from "../idempotency/port/outcome.js";
+import type { Scope } from "../idempotency/port/scope.js";
 import type {
   IdempotencyStore,
   RecordEvent,
   RecordState,
   StoredRecord,
-} from "../idempotency/store.js";
+} from "../idempotency/port/store.js";
 import { type Page, PageError, pageTokenOf, readPage } from "../runtime/paging.js";
 import { operatedTenant, requireOperator } from "./identity.js";
 import type { Logger } from "./log.js";

@@ -1,7 +1,7 @@
 import { Counter, collectDefaultMetrics, Histogram, Registry } from "prom-client";
-import type { ExecutorEvent } from "../idempotency/events.js";
-import type { ReaperEvent } from "../idempotency/reaper.js";
-import type { RecoveryEvent } from "../idempotency/recovery.js";
+import type { ExecutorEvent } from "../idempotency/execution/events.js";
+import type { ReaperEvent } from "../idempotency/recovery/reaper.js";
+import type { RecoveryEvent } from "../idempotency/recovery/recovery.js";
 import type { RedisGateEvent } from "../stores/redis/index.js";
 
 /** The buckets of durations, from a replay out of Redis (2 ms) to the longest attempt (a minute). Seconds. */

@@ -1,13 +1,13 @@
 import type { DescService } from "@bufbuild/protobuf";
-import { type Admission, createAdmission } from "../idempotency/admission.js";
-import { CallError } from "../idempotency/errors.js";
+import { CallError } from "../idempotency/answers/errors.js";
+import { overloaded, stopping } from "../idempotency/answers/refusals.js";
+import { type Admission, createAdmission } from "../idempotency/execution/admission.js";
 import {
   mapHandlers,
   type ServiceHandlers,
   type StreamHandler,
   type UnaryHandler,
-} from "../idempotency/handlers.js";
-import { overloaded, stopping } from "../idempotency/refusals.js";
+} from "../idempotency/execution/handlers.js";
 
 /**
  * The calls that run under no key, over every transport: reads, streams, and

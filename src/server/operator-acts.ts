@@ -1,8 +1,8 @@
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import type { InspectionService } from "../gen/payonce/idempotency/v1/inspection_pb.js";
-import type { CallContext, Caller } from "../idempotency/call.js";
-import { CallError } from "../idempotency/errors.js";
-import type { ServiceHandlers } from "../idempotency/handlers.js";
+import { CallError } from "../idempotency/answers/errors.js";
+import type { CallContext, Caller } from "../idempotency/execution/call.js";
+import type { ServiceHandlers } from "../idempotency/execution/handlers.js";
 import { cutPage, numberIn } from "../runtime/paging.js";
 import type { Act, OperatorActs, RecordedAct } from "../stores/postgres/index.js";
 import { operatedTenant } from "./identity.js";

@@ -2,8 +2,8 @@ import {
   type InspectionService,
   RecordState,
 } from "../gen/payonce/idempotency/v1/inspection_pb.js";
-import { CallError } from "../idempotency/errors.js";
-import type { ServiceHandlers } from "../idempotency/handlers.js";
+import { CallError } from "../idempotency/answers/errors.js";
+import type { ServiceHandlers } from "../idempotency/execution/handlers.js";
 import { requireOperator } from "./identity.js";
 import type { Logger } from "./log.js";
 

@@ -1,8 +1,8 @@
 import type { DescService } from "@bufbuild/protobuf";
-import type { Admission } from "../idempotency/admission.js";
-import type { Executor } from "../idempotency/executor.js";
-import type { ServiceHandlers, ServiceValidators } from "../idempotency/handlers.js";
-import type { PolicyDefaults } from "../idempotency/policy.js";
+import type { Admission } from "../idempotency/execution/admission.js";
+import type { Executor } from "../idempotency/execution/executor.js";
+import type { ServiceHandlers, ServiceValidators } from "../idempotency/execution/handlers.js";
+import type { PolicyDefaults } from "../idempotency/request/policy.js";
 import type { Connections } from "../runtime/connections.js";
 import type { Address, Config } from "./config.js";
 import type { Authenticator } from "./identity.js";

@@ -1,8 +1,8 @@
 import type { Http2Session, IncomingHttpHeaders } from "node:http2";
-import type { Admission } from "../idempotency/admission.js";
-import type { ErrorDescription } from "../idempotency/errors.js";
-import { policiesOf } from "../idempotency/policy.js";
-import { overloaded } from "../idempotency/refusals.js";
+import type { ErrorDescription } from "../idempotency/answers/errors.js";
+import { overloaded } from "../idempotency/answers/refusals.js";
+import type { Admission } from "../idempotency/execution/admission.js";
+import { policiesOf } from "../idempotency/request/policy.js";
 import { type Authenticator, verifiedCertificate } from "./identity.js";
 import type { MountedService } from "./served-services.js";
 

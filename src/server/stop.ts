@@ -1,4 +1,4 @@
-import type { Executor } from "../idempotency/executor.js";
+import type { Executor } from "../idempotency/execution/executor.js";
 import { within } from "../runtime/within.js";
 import type { OpenCalls } from "./open-calls.js";
 import type { ListeningServer } from "./served-services.js";

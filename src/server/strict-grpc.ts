@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from "node:http2";
-import { KEY_METADATA } from "../idempotency/key.js";
+import { KEY_METADATA } from "../idempotency/request/key.js";
 
 // What gRPC over HTTP/2 asks of a request, and grpc-js does not look at
 // (PROTOCOL-HTTP2.md of gRPC, "Requests"). A peer that breaks the rules is no

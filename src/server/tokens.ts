@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { type Caller, type Role, roles } from "../idempotency/call.js";
+import { type Caller, type Role, roles } from "../idempotency/execution/call.js";
 
 /** The callers of bearer tokens, by the SHA-256 of the token in lower-case hex. */
 export type Tokens = ReadonlyMap<string, Caller>;

@@ -1,4 +1,4 @@
-import type { Claim, IdempotencyStore } from "../idempotency/store.js";
+import type { Claim, IdempotencyStore } from "../idempotency/port/store.js";
 
 /** A store that remembers as which generation of the database each claim was asked for. */
 export interface ClaimGenerations<Transaction> {

@@ -1,9 +1,9 @@
 import { LRUCache } from "lru-cache";
 import type { Clock } from "../idempotency/clock.js";
-import { type Fingerprint, sameRequest } from "../idempotency/fingerprint.js";
-import { type Outcome, sizeOfOutcome } from "../idempotency/outcome.js";
-import type { Scope } from "../idempotency/scope.js";
-import type { Claim } from "../idempotency/store.js";
+import { type Outcome, sizeOfOutcome } from "../idempotency/port/outcome.js";
+import type { Scope } from "../idempotency/port/scope.js";
+import type { Claim } from "../idempotency/port/store.js";
+import { type Fingerprint, sameRequest } from "../idempotency/request/fingerprint.js";
 import { scopeKey } from "./scope-key.js";
 
 /** How much all answers of a process may take together by default. Bytes. */

@@ -1,4 +1,4 @@
-import type { Scope } from "../idempotency/scope.js";
+import type { Scope } from "../idempotency/port/scope.js";
 
 /** The scope as the key of a Map. The lengths keep different scopes apart. */
 export function scopeKey({ tenant, operation, key }: Scope): string {

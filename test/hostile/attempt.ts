@@ -1,5 +1,5 @@
 import type { Payment } from "../../src/gen/payonce/payments/v1/payments_pb.js";
-import type { Scope } from "../../src/idempotency/scope.js";
+import type { Scope } from "../../src/idempotency/port/scope.js";
 
 /** What came back for one request. */
 export interface Reply {

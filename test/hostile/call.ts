@@ -7,7 +7,7 @@ import {
   type MessageShape,
   toBinary,
 } from "@bufbuild/protobuf";
-import { framed } from "../support/hostile-grpc.js";
+import { framed } from "../support/calls/hostile-grpc.js";
 import { isOk, type Reply } from "./attempt.js";
 import { sendGrpc } from "./send.js";
 import { CALLER_TOKEN } from "./settings.js";

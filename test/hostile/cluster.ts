@@ -5,7 +5,7 @@ import { tokenHash } from "../../src/server/tokens.js";
 import { startPostgresUnderTest } from "../support/servers/postgres.js";
 import { startRedisNodeUnderTest } from "../support/servers/redis.js";
 import { startSandboxUnderTest } from "../support/servers/sandbox.js";
-import { type ServiceProcess, startServiceProcess } from "../support/service-process.js";
+import { type ServiceProcess, startServiceProcess } from "../support/service/service-process.js";
 import {
   CALLER_TOKEN,
   OPERATOR_TOKEN,

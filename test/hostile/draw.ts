@@ -1,4 +1,4 @@
-import { createRandom, type Random } from "../simulation/random.js";
+import { createRandom, type Random } from "../support/random.js";
 import { kinds } from "./cases/all.js";
 import type { Kind } from "./kind.js";
 

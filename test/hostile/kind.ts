@@ -1,5 +1,5 @@
-import type { Scope } from "../../src/idempotency/scope.js";
-import type { Random } from "../simulation/random.js";
+import type { Scope } from "../../src/idempotency/port/scope.js";
+import type { Random } from "../support/random.js";
 import type { Attempt } from "./attempt.js";
 import { TENANT } from "./settings.js";
 import type { Target } from "./target.js";

@@ -1,7 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { parseArgs } from "node:util";
-import { auditServers, violationsIn } from "../support/audit.js";
+import { auditServers, violationsIn } from "../support/operators/audit.js";
 import { startHostileCluster } from "./cluster.js";
 import { drawCase } from "./draw.js";
 import { repeatable, run } from "./run.js";

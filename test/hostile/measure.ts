@@ -1,8 +1,8 @@
 import { readdir, readFile } from "node:fs/promises";
 import type { UnaryResult } from "../../src/grpc/client.js";
-import { Code } from "../../src/idempotency/code.js";
-import { openPayments, paymentOf } from "../support/payments-client.js";
-import type { ServiceProcess } from "../support/service-process.js";
+import { Code } from "../../src/idempotency/answers/code.js";
+import { openPayments, paymentOf } from "../support/payments/payments-client.js";
+import type { ServiceProcess } from "../support/service/service-process.js";
 import { OTHER_CALLER_TOKEN } from "./settings.js";
 
 /** How the service is, at one moment. */

@@ -3,7 +3,7 @@ import {
   type CreatePaymentRequest,
   CreatePaymentRequestSchema,
 } from "../../src/gen/payonce/payments/v1/payments_pb.js";
-import type { Random } from "../simulation/random.js";
+import type { Random } from "../support/random.js";
 
 type Terms = Exclude<MessageInitShape<typeof CreatePaymentRequestSchema>, CreatePaymentRequest>;
 

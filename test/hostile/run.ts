@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { ServiceProcess } from "../support/service-process.js";
-import { waitUntil } from "../support/service-process.js";
+import type { ServiceProcess } from "../support/service/service-process.js";
+import { waitUntil } from "../support/service/service-process.js";
 import { type Attempt, problemsIn, textOf } from "./attempt.js";
 import { type Charges, createCharges } from "./charges.js";
 import { type Case, drawCase } from "./draw.js";

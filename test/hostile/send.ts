@@ -6,9 +6,14 @@ import {
   CreatePaymentResponseSchema,
   type Payment,
 } from "../../src/gen/payonce/payments/v1/payments_pb.js";
-import { Code } from "../../src/idempotency/code.js";
-import { CREATE_PAYMENT, callRaw, type RawAnswer, type RawCall } from "../support/hostile-grpc.js";
-import { type WebProtocol, webAnswerOf } from "../support/web-call.js";
+import { Code } from "../../src/idempotency/answers/code.js";
+import {
+  CREATE_PAYMENT,
+  callRaw,
+  type RawAnswer,
+  type RawCall,
+} from "../support/calls/hostile-grpc.js";
+import { type WebProtocol, webAnswerOf } from "../support/calls/web-call.js";
 import type { Reply } from "./attempt.js";
 import { CALLER_TOKEN } from "./settings.js";
 import type { Target } from "./target.js";

@@ -1,7 +1,7 @@
 import { Agent } from "node:http";
 import type { ClientHttp2Session } from "node:http2";
-import { createLock } from "../soak/lock.js";
-import { connectRaw } from "../support/hostile-grpc.js";
+import { connectRaw } from "../support/calls/hostile-grpc.js";
+import { createLock } from "../support/lock.js";
 import { ATTACKER_ADDRESS } from "./settings.js";
 
 /** The service as its attackers reach it. */

@@ -8,12 +8,12 @@ import {
 import type { ClientCall } from "../../src/audit/client-call.js";
 import { PaymentService } from "../../src/gen/payonce/payments/v1/payments_pb.js";
 import type { UnaryResult } from "../../src/grpc/client.js";
-import { STATUS_DETAILS_TRAILER } from "../../src/idempotency/errors.js";
-import { fingerprintOf } from "../../src/idempotency/fingerprint.js";
-import type { MetadataEntry } from "../../src/idempotency/outcome.js";
-import { policiesOf } from "../../src/idempotency/policy.js";
-import { REPLAYED_ENTRY } from "../../src/idempotency/reply.js";
-import { isReplayed, type PaymentsClient, refusalOf } from "../support/payments-client.js";
+import { STATUS_DETAILS_TRAILER } from "../../src/idempotency/answers/errors.js";
+import { REPLAYED_ENTRY } from "../../src/idempotency/answers/reply.js";
+import type { MetadataEntry } from "../../src/idempotency/port/outcome.js";
+import { fingerprintOf } from "../../src/idempotency/request/fingerprint.js";
+import { policiesOf } from "../../src/idempotency/request/policy.js";
+import { isReplayed, type PaymentsClient, refusalOf } from "../support/payments/payments-client.js";
 
 export type Writes = Pick<
   PaymentsClient,

@@ -1,11 +1,11 @@
 import { fileURLToPath } from "node:url";
 import pg from "pg";
 import { createClientLog } from "../invariants/client-log.js";
-import { openProcessor, type Processor } from "../real/service/processor.js";
-import { auditServers, violationsIn } from "../support/audit.js";
-import { type Cluster, startCluster } from "../support/cluster.js";
-import { openPayments, type PaymentsClient } from "../support/payments-client.js";
-import type { ServiceProcess } from "../support/service-process.js";
+import { auditServers, violationsIn } from "../support/operators/audit.js";
+import { openPayments, type PaymentsClient } from "../support/payments/payments-client.js";
+import { type Cluster, startCluster } from "../support/service/cluster.js";
+import { openProcessor, type Processor } from "../support/service/processor.js";
+import type { ServiceProcess } from "../support/service/service-process.js";
 
 /** One build on real servers, seen from all sides. Only callers find out what is unknown. */
 export interface BuildUnderTest extends Pick<Cluster, "database" | "sandbox"> {

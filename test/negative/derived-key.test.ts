@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { FaultAction } from "../../src/gen/payonce/sandbox/v1/sandbox_pb.js";
-import { paymentOf, untilAnswered } from "../support/payments-client.js";
+import { paymentOf, untilAnswered } from "../support/payments/payments-client.js";
 import { type BuildUnderTest, runOn } from "./build.js";
 
 /** The processor charges and drops the reply, and the caller asks until it has an answer. */

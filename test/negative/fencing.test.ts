@@ -2,8 +2,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type pg from "pg";
 import { describe, expect, it } from "vitest";
 import { CaptureMethod } from "../../src/gen/payonce/payments/v1/payments_pb.js";
-import { paymentOf, refusalOf, untilAnswered } from "../support/payments-client.js";
-import { waitUntil } from "../support/service-process.js";
+import { paymentOf, refusalOf, untilAnswered } from "../support/payments/payments-client.js";
+import { waitUntil } from "../support/service/service-process.js";
 import { type BuildUnderTest, runOn } from "./build.js";
 import { hold, type Waiting, waitingFor } from "./row-locks.js";
 

@@ -1,9 +1,9 @@
 import { fileURLToPath } from "node:url";
 import { expect, it } from "vitest";
 import { createClientLog } from "../invariants/client-log.js";
-import { auditServers, violationsIn } from "../support/audit.js";
-import { startCluster } from "../support/cluster.js";
-import { openPayments, paymentOf, untilAnswered } from "../support/payments-client.js";
+import { auditServers, violationsIn } from "../support/operators/audit.js";
+import { openPayments, paymentOf, untilAnswered } from "../support/payments/payments-client.js";
+import { startCluster } from "../support/service/cluster.js";
 
 const WITHOUT_UNIQUE_CLAIM = fileURLToPath(
   new URL("../support/entries/without-unique-claim.ts", import.meta.url),

@@ -2,9 +2,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { FaultAction } from "../../src/gen/payonce/sandbox/v1/sandbox_pb.js";
 import { paymentIdOfKey } from "../../src/payments/operation.js";
-import { ALL_CALLS, processorKeyOfCall } from "../real/service/processor.js";
-import { paymentOf, refusalOf } from "../support/payments-client.js";
-import { waitUntil } from "../support/service-process.js";
+import { paymentOf, refusalOf } from "../support/payments/payments-client.js";
+import { ALL_CALLS, processorKeyOfCall } from "../support/service/processor.js";
+import { waitUntil } from "../support/service/service-process.js";
 import { type BuildUnderTest, runOn } from "./build.js";
 import { hold, waitingFor } from "./row-locks.js";
 

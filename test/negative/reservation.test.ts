@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { CaptureMethod } from "../../src/gen/payonce/payments/v1/payments_pb.js";
 import { FaultAction } from "../../src/gen/payonce/sandbox/v1/sandbox_pb.js";
 import { createSandboxProcessor } from "../../src/payments/processors/sandbox.js";
-import { eur, paymentOf, refusalOf } from "../support/payments-client.js";
+import { eur, paymentOf, refusalOf } from "../support/payments/payments-client.js";
 import { type BuildUnderTest, runOn } from "./build.js";
 
 const AMOUNT = 1_999n;

@@ -2,16 +2,16 @@ import { describe, expect, it } from "vitest";
 import { RecordState } from "../../src/gen/payonce/idempotency/v1/inspection_pb.js";
 import { CaptureMethod, PaymentService } from "../../src/gen/payonce/payments/v1/payments_pb.js";
 import { FaultAction } from "../../src/gen/payonce/sandbox/v1/sandbox_pb.js";
-import { ALL_CALLS, processorKeyOfCall } from "../real/service/processor.js";
-import { resolve, untilHeld } from "../support/operator.js";
+import { resolve, untilHeld } from "../support/operators/operator.js";
 import {
   eur,
   type PaymentsClient,
   paymentOf,
   refusalOf,
   untilAnswered,
-} from "../support/payments-client.js";
-import { waitUntil } from "../support/service-process.js";
+} from "../support/payments/payments-client.js";
+import { ALL_CALLS, processorKeyOfCall } from "../support/service/processor.js";
+import { waitUntil } from "../support/service/service-process.js";
 import { type BuildUnderTest, runOn } from "./build.js";
 
 const scope = {

@@ -1,7 +1,7 @@
 import { fileURLToPath } from "node:url";
 import { expect, it } from "vitest";
 import { storm } from "../../src/server/storm/storm.js";
-import { startCluster } from "../support/cluster.js";
+import { startCluster } from "../support/service/cluster.js";
 
 const WITHOUT_UNIQUE_CLAIM = fileURLToPath(
   new URL("../support/entries/without-unique-claim.ts", import.meta.url),

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { PaymentStatus } from "../../src/gen/payonce/payments/v1/payments_pb.js";
-import { paymentOf, untilAnswered } from "../support/payments-client.js";
+import { paymentOf, untilAnswered } from "../support/payments/payments-client.js";
 import { type BuildUnderTest, runOn } from "./build.js";
 
 /** The processor charges and answers with an error. */

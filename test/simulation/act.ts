@@ -1,8 +1,8 @@
 import { EffectType } from "../../src/gen/payonce/sandbox/v1/sandbox_pb.js";
-import type { Execution } from "../../src/idempotency/call.js";
-import { Code } from "../../src/idempotency/code.js";
-import { CallError, Final, NotExecuted, Parked } from "../../src/idempotency/errors.js";
-import { type Outcome, okOutcome } from "../../src/idempotency/outcome.js";
+import { Code } from "../../src/idempotency/answers/code.js";
+import { CallError, Final, NotExecuted, Parked } from "../../src/idempotency/answers/errors.js";
+import type { Execution } from "../../src/idempotency/execution/call.js";
+import { type Outcome, okOutcome } from "../../src/idempotency/port/outcome.js";
 import type { ProcessorDecision } from "../../src/payments/processor.js";
 import { FINAL_REASON, NOT_EXECUTED_REASON } from "./answers.js";
 import { nameOf } from "./calls.js";

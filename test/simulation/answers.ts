@@ -1,6 +1,6 @@
-import { Code } from "../../src/idempotency/code.js";
-import type { Outcome } from "../../src/idempotency/outcome.js";
-import { REPLAYED_ENTRY, type Reply } from "../../src/idempotency/reply.js";
+import { Code } from "../../src/idempotency/answers/code.js";
+import { REPLAYED_ENTRY, type Reply } from "../../src/idempotency/answers/reply.js";
+import type { Outcome } from "../../src/idempotency/port/outcome.js";
 import { errorOf } from "../support/idempotency/replies.js";
 
 /** Reasons of handlers' errors: what the answer then says of its key. */

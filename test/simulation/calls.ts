@@ -1,7 +1,7 @@
-import { digest } from "../../src/idempotency/digest.js";
-import type { Fingerprint } from "../../src/idempotency/fingerprint.js";
-import type { MethodPolicy } from "../../src/idempotency/policy.js";
-import type { Scope } from "../../src/idempotency/scope.js";
+import type { Scope } from "../../src/idempotency/port/scope.js";
+import { digest } from "../../src/idempotency/request/digest.js";
+import type { Fingerprint } from "../../src/idempotency/request/fingerprint.js";
+import type { MethodPolicy } from "../../src/idempotency/request/policy.js";
 import { type OperationKind, paymentIdOf } from "../../src/payments/operation.js";
 
 // The calls that a world is asked for.

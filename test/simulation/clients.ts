@@ -1,7 +1,7 @@
+import type { Random } from "../support/random.js";
 import { type Answer, readAnswer } from "./answers.js";
 import { nameOf, type SentCall } from "./calls.js";
 import type { Caller, Network } from "./network.js";
-import type { Random } from "./random.js";
 import type { Scheduler } from "./scheduler.js";
 import type { Service } from "./service.js";
 

@@ -1,7 +1,7 @@
-import { duplicateClaims } from "../../src/idempotency/duplicate-claims.js";
-import { StoreOverloaded } from "../../src/idempotency/errors.js";
-import type { Outcome } from "../../src/idempotency/outcome.js";
-import type { Claim, ClaimRequest } from "../../src/idempotency/store.js";
+import { StoreOverloaded } from "../../src/idempotency/answers/errors.js";
+import { duplicateClaims } from "../../src/idempotency/port/duplicate-claims.js";
+import type { Outcome } from "../../src/idempotency/port/outcome.js";
+import type { Claim, ClaimRequest } from "../../src/idempotency/port/store.js";
 import {
   type BatchesOptions,
   createBatches,
@@ -10,10 +10,10 @@ import {
   type Turn,
 } from "../../src/runtime/batches.js";
 import { LOCK_TIMEOUTS_MS } from "../../src/runtime/database-batches.js";
+import type { Random } from "../support/random.js";
 import { nameOf } from "./calls.js";
 import { type Database, keepResult, type Work } from "./database.js";
 import { SLOWEST_MESSAGE_MS } from "./network.js";
-import type { Random } from "./random.js";
 import type { RemoteDatabase } from "./remote-database.js";
 import type { Scheduler } from "./scheduler.js";
 

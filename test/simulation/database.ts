@@ -1,7 +1,7 @@
+import { ClaimLost } from "../../src/idempotency/answers/errors.js";
 import type { Clock } from "../../src/idempotency/clock.js";
-import { ClaimLost } from "../../src/idempotency/errors.js";
-import type { Scope } from "../../src/idempotency/scope.js";
-import type { Claim, IdempotencyStore, RecordState } from "../../src/idempotency/store.js";
+import type { Scope } from "../../src/idempotency/port/scope.js";
+import type { Claim, IdempotencyStore, RecordState } from "../../src/idempotency/port/store.js";
 import type { Operation } from "../../src/payments/operation.js";
 import type { Payment } from "../../src/payments/payment.js";
 import type { Settled } from "../../src/runtime/batches.js";

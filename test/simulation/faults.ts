@@ -1,8 +1,8 @@
+import type { Random } from "../support/random.js";
 import type { Host } from "./host.js";
 import type { Network, Server } from "./network.js";
 import type { Operator } from "./operator.js";
 import type { Plan } from "./plan.js";
-import type { Random } from "./random.js";
 import type { RedisNode } from "./redis-node.js";
 import type { Scheduler } from "./scheduler.js";
 import type { Trace } from "./trace.js";

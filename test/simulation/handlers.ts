@@ -1,16 +1,16 @@
-import type { Run } from "../../src/idempotency/attempt.js";
+import type { ErrorDescription } from "../../src/idempotency/answers/errors.js";
 import type { Clock } from "../../src/idempotency/clock.js";
-import type { ErrorDescription } from "../../src/idempotency/errors.js";
-import { deriveId } from "../../src/idempotency/scope.js";
-import type { Claim } from "../../src/idempotency/store.js";
+import type { Run } from "../../src/idempotency/execution/attempt.js";
+import { deriveId } from "../../src/idempotency/port/scope.js";
+import type { Claim } from "../../src/idempotency/port/store.js";
 import type { KeyWindow } from "../../src/payments/key-window.js";
 import type { Steps } from "../../src/payments/postgres/steps.js";
+import type { Random } from "../support/random.js";
 import { act } from "./act.js";
 import type { Kind } from "./calls.js";
 import type { Transaction } from "./database.js";
 import { pay } from "./pay.js";
 import type { ProcessorClient } from "./processor-client.js";
-import type { Random } from "./random.js";
 
 /** What the handlers of one process work with. */
 export interface HandlerDependencies extends ProcessorClient {

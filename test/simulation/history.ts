@@ -1,4 +1,4 @@
-import type { Scope } from "../../src/idempotency/scope.js";
+import type { Scope } from "../../src/idempotency/port/scope.js";
 import type { HistoryEntry } from "./clients.js";
 import type { Observer } from "./observer.js";
 

@@ -1,5 +1,5 @@
-import type { Scope } from "../../src/idempotency/scope.js";
-import type { Claim } from "../../src/idempotency/store.js";
+import type { Scope } from "../../src/idempotency/port/scope.js";
+import type { Claim } from "../../src/idempotency/port/store.js";
 import { nameOf } from "./calls.js";
 
 /** One record, from its insertion until its key was free again, if ever. */

@@ -1,5 +1,5 @@
 import type { Clock } from "../../src/idempotency/clock.js";
-import type { Random } from "./random.js";
+import type { Random } from "../support/random.js";
 import type { Scheduler } from "./scheduler.js";
 import type { Trace } from "./trace.js";
 

@@ -1,8 +1,8 @@
-import { type Fingerprint, sameRequest } from "../../src/idempotency/fingerprint.js";
-import type { Outcome } from "../../src/idempotency/outcome.js";
-import { finalReply } from "../../src/idempotency/reply.js";
-import type { Scope } from "../../src/idempotency/scope.js";
-import type { Claim, IdempotencyStore } from "../../src/idempotency/store.js";
+import { finalReply } from "../../src/idempotency/answers/reply.js";
+import type { Outcome } from "../../src/idempotency/port/outcome.js";
+import type { Scope } from "../../src/idempotency/port/scope.js";
+import type { Claim, IdempotencyStore } from "../../src/idempotency/port/store.js";
+import { type Fingerprint, sameRequest } from "../../src/idempotency/request/fingerprint.js";
 import { type Answer, readAnswer } from "./answers.js";
 import { fingerprintOf, nameOf, type SentCall } from "./calls.js";
 import type { Transaction } from "./database.js";

@@ -1,15 +1,15 @@
-import { Code } from "../../src/idempotency/code.js";
-import { errorOutcome } from "../../src/idempotency/errors.js";
-import { okOutcome } from "../../src/idempotency/outcome.js";
-import type { Scope } from "../../src/idempotency/scope.js";
-import type { StoredRecord } from "../../src/idempotency/store.js";
+import { Code } from "../../src/idempotency/answers/code.js";
+import { errorOutcome } from "../../src/idempotency/answers/errors.js";
+import { okOutcome } from "../../src/idempotency/port/outcome.js";
+import type { Scope } from "../../src/idempotency/port/scope.js";
+import type { StoredRecord } from "../../src/idempotency/port/store.js";
 import type { Resolution } from "../../src/server/resolution.js";
+import type { Random } from "../support/random.js";
 import { FINAL_REASON } from "./answers.js";
 import { isOperation, kindOf, nameOf, TENANT } from "./calls.js";
 import type { Caller, Network } from "./network.js";
 import type { Observer } from "./observer.js";
 import type { Fate } from "./processor.js";
-import type { Random } from "./random.js";
 import type { Scheduler } from "./scheduler.js";
 import type { Service } from "./service.js";
 

@@ -1,10 +1,10 @@
 import { toBinary } from "@bufbuild/protobuf";
 import type { PoolClient } from "pg";
 import { CapturePaymentResponseSchema } from "../../src/gen/payonce/payments/v1/payments_pb.js";
-import type { Execution } from "../../src/idempotency/call.js";
-import { CallError } from "../../src/idempotency/errors.js";
-import { okOutcome, type PendingOutcome } from "../../src/idempotency/outcome.js";
-import { encodeFields } from "../../src/idempotency/wire.js";
+import { CallError } from "../../src/idempotency/answers/errors.js";
+import type { Execution } from "../../src/idempotency/execution/call.js";
+import { okOutcome, type PendingOutcome } from "../../src/idempotency/port/outcome.js";
+import { encodeFields } from "../../src/idempotency/request/wire.js";
 import { createLostRows } from "../../src/payments/lost-rows.js";
 import { encodePayment } from "../../src/payments/messages.js";
 import type { OperationKind } from "../../src/payments/operation.js";

@@ -1,6 +1,6 @@
+import type { Random } from "../support/random.js";
 import { CREATION, type Kind, type PolicyTimes } from "./calls.js";
 import type { Weather } from "./network.js";
-import type { Random } from "./random.js";
 import { drawRequests } from "./requests.js";
 import type { GateName } from "./service.js";
 

@@ -1,5 +1,5 @@
 import { EffectType } from "../../src/gen/payonce/sandbox/v1/sandbox_pb.js";
-import type { Execution } from "../../src/idempotency/call.js";
+import type { Execution } from "../../src/idempotency/execution/call.js";
 import type {
   Processor as PaymentProcessor,
   ProcessorDecision,

@@ -1,5 +1,5 @@
-import type { Scope } from "../../src/idempotency/scope.js";
-import type { Claim } from "../../src/idempotency/store.js";
+import type { Scope } from "../../src/idempotency/port/scope.js";
+import type { Claim } from "../../src/idempotency/port/store.js";
 import {
   type ProcessorDecision,
   type ProcessorEffect,
@@ -7,9 +7,9 @@ import {
 } from "../../src/payments/processor.js";
 import { type Account, applyEffect, findDecline } from "../../src/sandbox/account.js";
 import { type EffectRequest, sameParameters } from "../../src/sandbox/effect-request.js";
+import type { Random } from "../support/random.js";
 import { isOperation, kindOf, nameOf } from "./calls.js";
 import { SLOWEST_MESSAGE_MS } from "./network.js";
-import type { Random } from "./random.js";
 import type { Scheduler } from "./scheduler.js";
 
 /** One call, and who sends it. */

@@ -1,8 +1,8 @@
 import type { Redis } from "ioredis";
 import { gateScript, MARK, OPERATION_CODES } from "../../src/stores/redis/script.js";
+import type { Random } from "../support/random.js";
 import type { Caller, Network, Server } from "./network.js";
 import { createServer } from "./network.js";
-import type { Random } from "./random.js";
 import type { Scheduler } from "./scheduler.js";
 
 /** A connection without a reply for so long is left, as `connectRedisNodes` has it. Milliseconds. */

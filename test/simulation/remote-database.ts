@@ -1,9 +1,9 @@
-import type { Scope } from "../../src/idempotency/scope.js";
-import type { Claim, IdempotencyStore } from "../../src/idempotency/store.js";
+import type { Scope } from "../../src/idempotency/port/scope.js";
+import type { Claim, IdempotencyStore } from "../../src/idempotency/port/store.js";
+import type { Random } from "../support/random.js";
 import { nameOf } from "./calls.js";
 import { type Database, keepResult, type Transaction } from "./database.js";
 import type { Caller, Network, Server } from "./network.js";
-import type { Random } from "./random.js";
 
 /** How long a process waits for the database. Milliseconds. */
 export const DATABASE_TIMEOUT_MS = 2_000;

@@ -1,8 +1,8 @@
-import { CallError, type ErrorDescription, refusal } from "../../src/idempotency/errors.js";
+import { CallError, type ErrorDescription, refusal } from "../../src/idempotency/answers/errors.js";
 import type { Intent, OperationKind } from "../../src/payments/operation.js";
 import { settled } from "../../src/runtime/batches.js";
+import type { Random } from "../support/random.js";
 import { isOperation, type Kind, PAYMENT_ID } from "./calls.js";
-import type { Random } from "./random.js";
 
 // What requests ask for, as their texts say.
 

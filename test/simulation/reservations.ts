@@ -1,4 +1,4 @@
-import type { Scope } from "../../src/idempotency/scope.js";
+import type { Scope } from "../../src/idempotency/port/scope.js";
 import { type Operation, operationIdOf } from "../../src/payments/operation.js";
 import { CREATION, PAYMENT_ID } from "./calls.js";
 import type { Database } from "./database.js";

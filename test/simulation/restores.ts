@@ -1,10 +1,10 @@
+import type { Random } from "../support/random.js";
 import type { Database, Rows } from "./database.js";
 import type { Host } from "./host.js";
 import type { LivesBackup } from "./lives.js";
 import type { Network, Server } from "./network.js";
 import type { Observer } from "./observer.js";
 import type { PlannedRestores } from "./plan.js";
-import type { Random } from "./random.js";
 import type { Scheduler } from "./scheduler.js";
 import type { Trace } from "./trace.js";
 

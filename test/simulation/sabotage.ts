@@ -1,8 +1,14 @@
-import { Code } from "../../src/idempotency/code.js";
-import { CallError, ClaimLost, Final, NotExecuted, Parked } from "../../src/idempotency/errors.js";
-import type { Executor } from "../../src/idempotency/executor.js";
-import { refusedReply } from "../../src/idempotency/reply.js";
-import type { Claim, IdempotencyStore } from "../../src/idempotency/store.js";
+import { Code } from "../../src/idempotency/answers/code.js";
+import {
+  CallError,
+  ClaimLost,
+  Final,
+  NotExecuted,
+  Parked,
+} from "../../src/idempotency/answers/errors.js";
+import { refusedReply } from "../../src/idempotency/answers/reply.js";
+import type { Executor } from "../../src/idempotency/execution/executor.js";
+import type { Claim, IdempotencyStore } from "../../src/idempotency/port/store.js";
 import {
   CLOCK_MARGIN,
   createKeyWindow,

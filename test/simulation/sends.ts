@@ -1,5 +1,5 @@
-import type { Run } from "../../src/idempotency/attempt.js";
-import type { Scope } from "../../src/idempotency/scope.js";
+import type { Run } from "../../src/idempotency/execution/attempt.js";
+import type { Scope } from "../../src/idempotency/port/scope.js";
 import { nameOf } from "./calls.js";
 import type { Transaction } from "./database.js";
 import { type Handlers, mapHandlers } from "./handlers.js";

@@ -1,11 +1,11 @@
 import type { Redis } from "ioredis";
+import type { Reply } from "../../src/idempotency/answers/reply.js";
 import type { Clock } from "../../src/idempotency/clock.js";
-import { createExecutor, type Executor } from "../../src/idempotency/executor.js";
-import type { RepeatableMethod } from "../../src/idempotency/methods.js";
-import { startReaper } from "../../src/idempotency/reaper.js";
-import { startRecovery } from "../../src/idempotency/recovery.js";
-import type { Reply } from "../../src/idempotency/reply.js";
-import type { IdempotencyStore, StoredRecord } from "../../src/idempotency/store.js";
+import { createExecutor, type Executor } from "../../src/idempotency/execution/executor.js";
+import type { IdempotencyStore, StoredRecord } from "../../src/idempotency/port/store.js";
+import { startReaper } from "../../src/idempotency/recovery/reaper.js";
+import { startRecovery } from "../../src/idempotency/recovery/recovery.js";
+import type { RepeatableMethod } from "../../src/idempotency/request/methods.js";
 import type { ProcessorDecision } from "../../src/payments/processor.js";
 import {
   createResolver,

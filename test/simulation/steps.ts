@@ -1,4 +1,4 @@
-import type { Execution } from "../../src/idempotency/call.js";
+import type { Execution } from "../../src/idempotency/execution/call.js";
 import { endWithDecision, endWithoutEffect } from "../../src/payments/end-operation.js";
 import { ageOf, beginTimeOf, type ReadMoment } from "../../src/payments/key-window.js";
 import { isAnswered, type Operation, operationIdOf } from "../../src/payments/operation.js";

@@ -1,5 +1,6 @@
 import { createKeyWindow, type ReadMoment } from "../../src/payments/key-window.js";
 import { createDecidedProcessor } from "../../src/payments/processors/decided.js";
+import { createRandom, type Random } from "../support/random.js";
 import { scopeOf } from "./calls.js";
 import { createDatabase, type Database } from "./database.js";
 import { batchCalls } from "./database-batches.js";
@@ -12,7 +13,6 @@ import { createOperator, type Operator } from "./operator.js";
 import { drawPlan, type Plan } from "./plan.js";
 import { createProcessor, LONGEST_CALL_MS, type Processor } from "./processor.js";
 import { connectProcessor } from "./processor-client.js";
-import { createRandom, type Random } from "./random.js";
 import { createRedisNode } from "./redis-node.js";
 import { connectDatabase, DATABASE_TIMEOUT_MS, type RemoteDatabase } from "./remote-database.js";
 import { checkReservations } from "./reservations.js";

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
-import { recoveryBackoffMs } from "../../src/idempotency/store.js";
+import { recoveryBackoffMs } from "../../src/idempotency/port/store.js";
 import type { Intent } from "./intents.js";
 import {
   LEASE_MS,

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import pg from "pg";
 import { clusterIn } from "../../src/dev-servers/postgres-cluster.js";
 import { openDatabase, startNewGeneration } from "../../src/stores/postgres/index.js";
-import type { OwnPostgres } from "../slow/faults/servers/own-postgres.js";
+import type { OwnPostgres } from "../support/faults/own-postgres.js";
 import { copyFiles } from "../support/servers/copy-files.js";
 
 /** The files of the database as they were when it was stopped. */

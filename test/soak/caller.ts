@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { Code } from "../../src/idempotency/code.js";
-import { STATUS_DETAILS_TRAILER } from "../../src/idempotency/errors.js";
+import { Code } from "../../src/idempotency/answers/code.js";
+import { STATUS_DETAILS_TRAILER } from "../../src/idempotency/answers/errors.js";
 import type { Writes } from "../invariants/client-log.js";
-import type { Random } from "../simulation/random.js";
-import { type Refusal, refusalOf } from "../support/payments-client.js";
+import { type Refusal, refusalOf } from "../support/payments/payments-client.js";
+import type { Random } from "../support/random.js";
 
 /** Where no server names a delay: the connection broke. Milliseconds. */
 const DEFAULT_DELAY_MS = 200;

@@ -1,5 +1,5 @@
 import type { Writes } from "../invariants/client-log.js";
-import type { Random } from "../simulation/random.js";
+import type { Random } from "../support/random.js";
 import { type Asked, askUntilDefinite } from "./caller.js";
 import { createGate } from "./gate.js";
 import type { Intent, Request } from "./intents.js";

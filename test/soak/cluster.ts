@@ -1,23 +1,23 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import {
-  type RestartableSandbox,
-  startRestartableSandbox,
-} from "../slow/faults/processor/restartable-sandbox.js";
-import { type OwnPostgres, startOwnPostgres } from "../slow/faults/servers/own-postgres.js";
+import { startTcpProxy, type TcpProxy } from "../support/calls/tcp-proxy.js";
 import {
   clockShimAvailable,
   createShiftedClock,
   type ShiftedClock,
   withClock,
 } from "../support/clock-shim/clock-shim.js";
+import { type OwnPostgres, startOwnPostgres } from "../support/faults/own-postgres.js";
+import {
+  type RestartableSandbox,
+  startRestartableSandbox,
+} from "../support/faults/restartable-sandbox.js";
 import {
   type RedisNodeUnderTest,
   requireRedisServer,
   startRedisNodeUnderTest,
 } from "../support/servers/redis.js";
-import { startTcpProxy, type TcpProxy } from "../support/tcp-proxy.js";
 import { type ProcessorFaults, startProcessorFaults } from "./processor-faults.js";
 import { openServiceSlot, type ServiceSlot } from "./service-slot.js";
 import { REDIS_NODES, SERVICES, serviceSettings } from "./settings.js";

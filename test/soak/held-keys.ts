@@ -2,7 +2,7 @@ import {
   type Record as HeldRecord,
   RecordState,
 } from "../../src/gen/payonce/idempotency/v1/inspection_pb.js";
-import type { PaymentsClient } from "../support/payments-client.js";
+import type { PaymentsClient } from "../support/payments/payments-client.js";
 import { type Intent, nameOf } from "./intents.js";
 import { LONG_ON_THE_WAY_MS, ON_THE_WAY_MS } from "./settings.js";
 import type { Traffic } from "./traffic.js";

@@ -1,6 +1,6 @@
 import type { Effect } from "../../src/gen/payonce/sandbox/v1/sandbox_pb.js";
-import type { Scope } from "../../src/idempotency/scope.js";
-import { answerOf } from "../support/payments-client.js";
+import type { Scope } from "../../src/idempotency/port/scope.js";
+import { answerOf } from "../support/payments/payments-client.js";
 import type { Asked, Send } from "./caller.js";
 
 /** One and the same call. */

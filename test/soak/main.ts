@@ -2,7 +2,7 @@ import { writeFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
-import { createRandom } from "../simulation/random.js";
+import { createRandom } from "../support/random.js";
 import { type Quiet, untilQuiet } from "./aftermath.js";
 import { startSoakCluster } from "./cluster.js";
 import { inflictAll } from "./inflict-all.js";

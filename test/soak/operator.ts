@@ -3,13 +3,13 @@ import {
   type Record as HeldRecord,
   RecordState,
 } from "../../src/gen/payonce/idempotency/v1/inspection_pb.js";
-import { createRandom } from "../simulation/random.js";
-import { type ResolutionKind, resolve } from "../support/operator.js";
-import { openPayments } from "../support/payments-client.js";
+import { createLock } from "../support/lock.js";
+import { type ResolutionKind, resolve } from "../support/operators/operator.js";
+import { openPayments } from "../support/payments/payments-client.js";
+import { createRandom } from "../support/random.js";
 import { createHeldKeys, type HeldKey } from "./held-keys.js";
 import { type Intent, nameOf } from "./intents.js";
 import type { Journal } from "./journal.js";
-import { createLock } from "./lock.js";
 import type { Traffic } from "./traffic.js";
 import { createWords, type NextCall } from "./words.js";
 

@@ -1,4 +1,4 @@
-import type { Random } from "../simulation/random.js";
+import type { Random } from "../support/random.js";
 import { LEASE_MS, REDIS_NODES, SERVICES } from "./settings.js";
 
 /** A fault follows the one before it after this long. Milliseconds. */

@@ -1,7 +1,7 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import pg from "pg";
 import { FaultAction, type FaultSchema } from "../../src/gen/payonce/sandbox/v1/sandbox_pb.js";
-import { ALL_CALLS, openProcessor } from "../real/service/processor.js";
+import { ALL_CALLS, openProcessor } from "../support/service/processor.js";
 import { LONG_ON_THE_WAY_MS, ON_THE_WAY_MS } from "./settings.js";
 
 /** How often keys whose window is over are looked for. Milliseconds. */

@@ -1,5 +1,9 @@
-import { createRandom } from "../simulation/random.js";
-import { isReplayed, openPayments, type PaymentsClient } from "../support/payments-client.js";
+import {
+  isReplayed,
+  openPayments,
+  type PaymentsClient,
+} from "../support/payments/payments-client.js";
+import { createRandom } from "../support/random.js";
 import { type Asked, askUntilDefinite } from "./caller.js";
 import type { SoakCluster } from "./cluster.js";
 import { flush } from "./faults.js";

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
 import type { Effect } from "../../src/gen/payonce/sandbox/v1/sandbox_pb.js";
-import { createRandom, type Random } from "../simulation/random.js";
+import { createRandom, type Random } from "../support/random.js";
 import { type Backup, putBack } from "./backup.js";
 import type { SoakCluster } from "./cluster.js";
 import { answerTo, type Intent, requestOf } from "./intents.js";

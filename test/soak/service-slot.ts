@@ -1,4 +1,8 @@
-import { type ServiceProcess, startServiceProcess, waitUntil } from "../support/service-process.js";
+import {
+  type ServiceProcess,
+  startServiceProcess,
+  waitUntil,
+} from "../support/service/service-process.js";
 
 /** A service starts only while its database answers, and the database may be away for a while. */
 const START_LIMIT_MS = 90_000;

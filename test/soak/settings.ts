@@ -1,4 +1,4 @@
-import type { Random } from "../simulation/random.js";
+import type { Random } from "../support/random.js";
 
 /** Longer than a busy machine pauses a process that nobody stops; short, so that stops outlast it. */
 export const LEASE_MS = 2_000;

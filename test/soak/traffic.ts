@@ -5,8 +5,8 @@ import {
   PaymentStatus,
 } from "../../src/gen/payonce/payments/v1/payments_pb.js";
 import { type ClientLog, createClientLog } from "../invariants/client-log.js";
-import { createRandom, type Random } from "../simulation/random.js";
-import { openPayments } from "../support/payments-client.js";
+import { openPayments } from "../support/payments/payments-client.js";
+import { createRandom, type Random } from "../support/random.js";
 import { type Callers, createCallers } from "./callers.js";
 import { answerTo, type Intent, requestOf } from "./intents.js";
 import type { Journal } from "./journal.js";

@@ -1,6 +1,6 @@
 import pg from "pg";
 import type { ClientCall } from "../../src/audit/client-call.js";
-import { auditServers, violationsIn } from "../support/audit.js";
+import { auditServers, violationsIn } from "../support/operators/audit.js";
 import { answerTo, contradictionsIn, type Intent, isToldOfNoPayment, nameOf } from "./intents.js";
 import { replayAll } from "./replays.js";
 import type { Restored, Soak } from "./restore.js";

@@ -2,9 +2,9 @@ import {
   type CaptureMethod,
   PaymentService,
 } from "../../src/gen/payonce/payments/v1/payments_pb.js";
-import type { Scope } from "../../src/idempotency/scope.js";
+import type { Scope } from "../../src/idempotency/port/scope.js";
 import { paymentIdOf, processorKeyOf } from "../../src/payments/operation.js";
-import { eur } from "../support/payments-client.js";
+import { eur } from "../support/payments/payments-client.js";
 import type { Intent, Request } from "./intents.js";
 
 const TENANT = "default";

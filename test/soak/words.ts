@@ -1,5 +1,5 @@
-import type { Random } from "../simulation/random.js";
-import type { ResolutionKind } from "../support/operator.js";
+import type { ResolutionKind } from "../support/operators/operator.js";
+import type { Random } from "../support/random.js";
 import type { Intent } from "./intents.js";
 import type { Journal } from "./journal.js";
 

@@ -1,4 +1,4 @@
-import { type Fingerprint, sameRequest } from "../../idempotency/fingerprint.js";
+import { type Fingerprint, sameRequest } from "../../idempotency/request/fingerprint.js";
 import type { Operation } from "../../payments/operation.js";
 import { recordOf } from "../begun.js";
 import { type Check, checkEach, operationText } from "../check.js";

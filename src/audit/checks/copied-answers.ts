@@ -1,5 +1,5 @@
-import { PUSHBACK_TRAILER } from "../../idempotency/errors.js";
-import type { Outcome } from "../../idempotency/outcome.js";
+import { PUSHBACK_TRAILER } from "../../idempotency/answers/errors.js";
+import type { Outcome } from "../../idempotency/port/outcome.js";
 import { type Check, checkEach, keyText } from "../check.js";
 import { type ClientCall, entryText, meaningOf } from "../client-call.js";
 import { scopeName } from "../index-facts.js";

@@ -1,7 +1,7 @@
 import { equals } from "@bufbuild/protobuf";
 import { PaymentSchema } from "../../gen/payonce/payments/v1/payments_pb.js";
-import { Code } from "../../idempotency/code.js";
-import { scopeHash } from "../../idempotency/scope.js";
+import { Code } from "../../idempotency/answers/code.js";
+import { scopeHash } from "../../idempotency/port/scope.js";
 import { type Check, checkEach, keyText, together } from "../check.js";
 import type { AuditedRecord } from "../facts.js";
 import { type IndexedFacts, nameOf, type PaymentKey, scopeName } from "../index-facts.js";

@@ -1,4 +1,4 @@
-import { sameRequest } from "../../idempotency/fingerprint.js";
+import { sameRequest } from "../../idempotency/request/fingerprint.js";
 import { type Check, checkEach, keyText, together } from "../check.js";
 import { type ClientCall, meaningOf } from "../client-call.js";
 import type { PaymentKey } from "../index-facts.js";

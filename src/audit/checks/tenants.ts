@@ -1,4 +1,4 @@
-import { scopeHash } from "../../idempotency/scope.js";
+import { scopeHash } from "../../idempotency/port/scope.js";
 import { type Check, checkEach, keyText, together } from "../check.js";
 import { type IndexedFacts, nameOf } from "../index-facts.js";
 import { answeredPayment, kindOf } from "../payment-methods.js";

@@ -1,4 +1,4 @@
-import { recoveryBackoffMs } from "../../idempotency/store.js";
+import { recoveryBackoffMs } from "../../idempotency/port/store.js";
 import { type Check, checkEach, recordText } from "../check.js";
 import type { AuditedRecord, Facts } from "../facts.js";
 

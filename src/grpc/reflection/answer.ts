@@ -4,7 +4,7 @@ import { file_google_rpc_error_details } from "../../gen/google/rpc/error_detail
 import { Health } from "../../gen/grpc/health/v1/health_pb.js";
 import * as v1 from "../../gen/grpc/reflection/v1/reflection_pb.js";
 import * as v1alpha from "../../gen/grpc/reflection/v1alpha/reflection_pb.js";
-import { Code } from "../../idempotency/code.js";
+import { Code } from "../../idempotency/answers/code.js";
 import { indexDescriptors, withImports } from "./descriptor-index.js";
 
 /** Tools ask for the one or the other. */

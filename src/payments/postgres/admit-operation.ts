@@ -1,5 +1,5 @@
-import { NotExecuted, refusal } from "../../idempotency/errors.js";
-import { sameRequest } from "../../idempotency/fingerprint.js";
+import { NotExecuted, refusal } from "../../idempotency/answers/errors.js";
+import { sameRequest } from "../../idempotency/request/fingerprint.js";
 import { admit } from "../admission.js";
 import { busy, notExecuted, refused } from "../errors.js";
 import { type ChangeIntent, type Intent, isPaymentId, type Operation } from "../operation.js";

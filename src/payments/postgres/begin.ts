@@ -1,6 +1,6 @@
 import type { PoolClient } from "pg";
-import { CallError, NotExecuted } from "../../idempotency/errors.js";
-import type { Scope } from "../../idempotency/scope.js";
+import { CallError, NotExecuted } from "../../idempotency/answers/errors.js";
+import type { Scope } from "../../idempotency/port/scope.js";
 import { type Settled, settled } from "../../runtime/batches.js";
 import { pipelined } from "../../runtime/statements.js";
 import { type Age, ageOf, type Moment, type ReadMoment } from "../key-window.js";

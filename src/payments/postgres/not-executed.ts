@@ -1,5 +1,5 @@
 import type { Pool, PoolClient } from "pg";
-import type { Scope } from "../../idempotency/scope.js";
+import type { Scope } from "../../idempotency/port/scope.js";
 import { write } from "../../runtime/statements.js";
 import { inTransaction } from "../../runtime/transaction.js";
 import { endWithoutEffect } from "../end-operation.js";

@@ -1,7 +1,7 @@
 import type { Pool, PoolClient } from "pg";
-import type { Execution } from "../../idempotency/call.js";
-import { ClaimLost } from "../../idempotency/errors.js";
-import { type Answer, completeWithin, ownWithin } from "../../idempotency/ownership.js";
+import { ClaimLost } from "../../idempotency/answers/errors.js";
+import type { Execution } from "../../idempotency/execution/call.js";
+import { type Answer, completeWithin, ownWithin } from "../../idempotency/execution/ownership.js";
 import type { Settled } from "../../runtime/batches.js";
 import { pipelined, type Statement, write } from "../../runtime/statements.js";
 import { inOpenedTransaction } from "../../runtime/transaction.js";

@@ -1,5 +1,5 @@
-import type { Fingerprint } from "../../idempotency/fingerprint.js";
-import type { Scope } from "../../idempotency/scope.js";
+import type { Scope } from "../../idempotency/port/scope.js";
+import type { Fingerprint } from "../../idempotency/request/fingerprint.js";
 import type { Statement } from "../../runtime/statements.js";
 import { beginTimeOf, type Moment } from "../key-window.js";
 import { type OperationKind, operationIdOf, paymentIdOf, processorKeyOf } from "../operation.js";

@@ -1,5 +1,5 @@
 import pg from "pg";
-import { CallError, refusal } from "../../idempotency/errors.js";
+import { CallError, refusal } from "../../idempotency/answers/errors.js";
 
 /** After how long to ask a database again that could not be reached. */
 const RETRY_DELAY_MS = 1_000;

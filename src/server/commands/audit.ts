@@ -1,5 +1,5 @@
 import type { FactSources } from "../../audit/collect-facts.js";
-import { MAX_ATTEMPTS } from "../../idempotency/running.js";
+import { MAX_ATTEMPTS } from "../../idempotency/execution/running.js";
 import { optional, toggle, withDefault } from "../config/flags.js";
 import { count, path, serverAddress } from "../config/schemas.js";
 import { readConfig } from "../config.js";

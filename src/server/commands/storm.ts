@@ -1,4 +1,4 @@
-import { Code } from "../../idempotency/code.js";
+import { Code } from "../../idempotency/answers/code.js";
 import { optional, withDefault } from "../config/flags.js";
 import { anyText, count, serverAddress, serverAddresses } from "../config/schemas.js";
 import type { StormReport } from "../storm/storm.js";

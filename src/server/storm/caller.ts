@@ -11,9 +11,9 @@ import {
   PaymentService,
 } from "../../gen/payonce/payments/v1/payments_pb.js";
 import { callUnary, type UnaryResult } from "../../grpc/client.js";
-import { Code } from "../../idempotency/code.js";
-import { PUSHBACK_TRAILER } from "../../idempotency/errors.js";
-import { REPLAYED_ENTRY } from "../../idempotency/reply.js";
+import { Code } from "../../idempotency/answers/code.js";
+import { PUSHBACK_TRAILER } from "../../idempotency/answers/errors.js";
+import { REPLAYED_ENTRY } from "../../idempotency/answers/reply.js";
 
 /** As often as the time allows, and soon: a storm is over in seconds. */
 const RETRIES: RetrySettings = {

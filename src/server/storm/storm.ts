@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { type ChannelCredentials, Client, credentials, Metadata } from "@grpc/grpc-js";
 import { readJournal } from "../../audit/read-journal.js";
-import type { Code } from "../../idempotency/code.js";
-import { KEY_METADATA } from "../../idempotency/key.js";
+import type { Code } from "../../idempotency/answers/code.js";
+import { KEY_METADATA } from "../../idempotency/request/key.js";
 import { type CallerResult, callUntilAnswered } from "./caller.js";
 
 export interface StormOptions {

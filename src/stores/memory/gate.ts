@@ -1,12 +1,12 @@
 import { type Clock, systemClock } from "../../idempotency/clock.js";
-import { sameRequest } from "../../idempotency/fingerprint.js";
-import type { Outcome } from "../../idempotency/outcome.js";
+import type { Outcome } from "../../idempotency/port/outcome.js";
 import type {
   Claim,
   ClaimRequest,
   ClaimResult,
   IdempotencyStore,
-} from "../../idempotency/store.js";
+} from "../../idempotency/port/store.js";
+import { sameRequest } from "../../idempotency/request/fingerprint.js";
 import { rememberingGenerations } from "../claim-generations.js";
 import { createRecentAnswers } from "../recent-answers.js";
 import { scopeKey } from "../scope-key.js";

@@ -1,9 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { type Clock, systemClock } from "../../idempotency/clock.js";
-import { sameRequest } from "../../idempotency/fingerprint.js";
-import type { Outcome } from "../../idempotency/outcome.js";
-import { inTurns } from "../../idempotency/recovery-turns.js";
-import type { Scope } from "../../idempotency/scope.js";
+import type { Outcome } from "../../idempotency/port/outcome.js";
+import type { Scope } from "../../idempotency/port/scope.js";
 import {
   type Claim,
   type ClaimRequest,
@@ -14,7 +12,9 @@ import {
   type RecordState,
   recoveryBackoffMs,
   type StoredRecord,
-} from "../../idempotency/store.js";
+} from "../../idempotency/port/store.js";
+import { inTurns } from "../../idempotency/recovery/recovery-turns.js";
+import { sameRequest } from "../../idempotency/request/fingerprint.js";
 import { scopeKey } from "../scope-key.js";
 
 /** All that a memory store holds: who keeps a copy can put it back. */

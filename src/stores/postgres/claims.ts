@@ -1,9 +1,9 @@
 import type { Pool, PoolClient } from "pg";
-import { duplicateClaims } from "../../idempotency/duplicate-claims.js";
-import { StoreOverloaded } from "../../idempotency/errors.js";
-import { decodeOutcome } from "../../idempotency/outcome.js";
-import { scopeHash } from "../../idempotency/scope.js";
-import type { ClaimRequest, ClaimResult } from "../../idempotency/store.js";
+import { StoreOverloaded } from "../../idempotency/answers/errors.js";
+import { duplicateClaims } from "../../idempotency/port/duplicate-claims.js";
+import { decodeOutcome } from "../../idempotency/port/outcome.js";
+import { scopeHash } from "../../idempotency/port/scope.js";
+import type { ClaimRequest, ClaimResult } from "../../idempotency/port/store.js";
 import { createBatches, QueueFull, type Settled, type Turn } from "../../runtime/batches.js";
 import { bytea, columns, float8, smallint, text } from "../../runtime/columns.js";
 import { LOCK_TIMEOUTS_MS, refusableBatches } from "../../runtime/database-batches.js";

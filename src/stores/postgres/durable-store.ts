@@ -1,4 +1,4 @@
-import type { IdempotencyStore } from "../../idempotency/store.js";
+import type { IdempotencyStore } from "../../idempotency/port/store.js";
 
 /**
  * The same store, as long as the database keeps what it confirms. While it may

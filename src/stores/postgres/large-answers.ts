@@ -1,7 +1,7 @@
 import type { Pool } from "pg";
-import { decodeOutcome } from "../../idempotency/outcome.js";
-import { type Scope, scopeHash } from "../../idempotency/scope.js";
-import type { ClaimResult } from "../../idempotency/store.js";
+import { decodeOutcome } from "../../idempotency/port/outcome.js";
+import { type Scope, scopeHash } from "../../idempotency/port/scope.js";
+import type { ClaimResult } from "../../idempotency/port/store.js";
 import { createBatches } from "../../runtime/batches.js";
 import { refusableBatches } from "../../runtime/database-batches.js";
 import { queryLarge } from "./database.js";

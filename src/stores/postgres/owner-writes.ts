@@ -1,13 +1,13 @@
 import type { Pool, PoolClient, QueryResult } from "pg";
-import { encodeOutcome, sizeOfOutcome } from "../../idempotency/outcome.js";
-import { scopeHash } from "../../idempotency/scope.js";
+import { encodeOutcome, sizeOfOutcome } from "../../idempotency/port/outcome.js";
+import { scopeHash } from "../../idempotency/port/scope.js";
 import type {
   Claim,
   Completion,
   IdempotencyStore,
   RecordState,
   Suspension,
-} from "../../idempotency/store.js";
+} from "../../idempotency/port/store.js";
 import { createBatches, type Settled } from "../../runtime/batches.js";
 import { bigint, bytea, columns, float8, text } from "../../runtime/columns.js";
 import { LOCK_TIMEOUTS_MS, ownersBatches } from "../../runtime/database-batches.js";

@@ -1,13 +1,13 @@
 import type { Pool } from "pg";
-import { decodeOutcome } from "../../idempotency/outcome.js";
-import { type Scope, scopeHash } from "../../idempotency/scope.js";
+import { decodeOutcome } from "../../idempotency/port/outcome.js";
+import { type Scope, scopeHash } from "../../idempotency/port/scope.js";
 import type {
   RecordEvent,
   RecordFilter,
   RecordPage,
   RecordState,
   StoredRecord,
-} from "../../idempotency/store.js";
+} from "../../idempotency/port/store.js";
 import { IS_HELD } from "./statements.js";
 
 /** pg gives bigint as text. */

@@ -1,5 +1,5 @@
-import { FEW_ATTEMPTS } from "../../idempotency/recovery-turns.js";
-import type { RecordState } from "../../idempotency/store.js";
+import type { RecordState } from "../../idempotency/port/store.js";
+import { FEW_ATTEMPTS } from "../../idempotency/recovery/recovery-turns.js";
 
 // The statements of the store of record. Every one names its row by (tenant,
 // scope_hash); those of an owner add the fencing token, and change nothing

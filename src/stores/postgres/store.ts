@@ -1,6 +1,6 @@
 import type { Pool, PoolClient } from "pg";
-import { rememberingScope, scopeHash } from "../../idempotency/scope.js";
-import type { IdempotencyStore, TakenOver } from "../../idempotency/store.js";
+import { rememberingScope, scopeHash } from "../../idempotency/port/scope.js";
+import type { IdempotencyStore, TakenOver } from "../../idempotency/port/store.js";
 import { type ClaimsOptions, createClaims } from "./claims.js";
 import { onlyWhileDurable } from "./durable-store.js";
 import { createOwnerWrites } from "./owner-writes.js";

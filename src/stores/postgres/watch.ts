@@ -1,6 +1,6 @@
 import type { Pool } from "pg";
 import { type Clock, systemClock } from "../../idempotency/clock.js";
-import { periodically } from "../../idempotency/periodically.js";
+import { periodically } from "../../idempotency/recovery/periodically.js";
 import { type Deployment, type Reading, readDatabase } from "./deployment.js";
 
 /**

@@ -1,9 +1,9 @@
 import { createHmac, timingSafeEqual } from "node:crypto";
-import { DECIMAL, joined, sha256 } from "../../idempotency/digest.js";
-import { type Fingerprint, sameRequest } from "../../idempotency/fingerprint.js";
-import { decodeOutcome, encodeOutcome, type Outcome } from "../../idempotency/outcome.js";
-import { type Scope, scopeHash } from "../../idempotency/scope.js";
-import { decodeFields, encodeFields } from "../../idempotency/wire.js";
+import { decodeOutcome, encodeOutcome, type Outcome } from "../../idempotency/port/outcome.js";
+import { type Scope, scopeHash } from "../../idempotency/port/scope.js";
+import { DECIMAL, joined, sha256 } from "../../idempotency/request/digest.js";
+import { type Fingerprint, sameRequest } from "../../idempotency/request/fingerprint.js";
+import { decodeFields, encodeFields } from "../../idempotency/request/wire.js";
 
 /** Copies of outcomes that prove whose they are; each is a `CachedOutcome`. */
 export interface CachedOutcomes {

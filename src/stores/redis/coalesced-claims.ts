@@ -1,5 +1,5 @@
-import { duplicateClaims } from "../../idempotency/duplicate-claims.js";
-import type { ClaimRequest, ClaimResult } from "../../idempotency/store.js";
+import { duplicateClaims } from "../../idempotency/port/duplicate-claims.js";
+import type { ClaimRequest, ClaimResult } from "../../idempotency/port/store.js";
 
 /** Lets a claim follow one of the same call that waits to be sent, and get its result. */
 export interface CoalescedClaims {

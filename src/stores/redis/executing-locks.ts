@@ -1,5 +1,5 @@
 import type { Clock } from "../../idempotency/clock.js";
-import { movedAverage } from "../../idempotency/moving-average.js";
+import { movedAverage } from "../../idempotency/execution/moving-average.js";
 import type { Lock } from "./script.js";
 
 /**

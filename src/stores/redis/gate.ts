@@ -1,13 +1,13 @@
 import { randomUUID } from "node:crypto";
 import type { Redis } from "ioredis";
 import { type Clock, systemClock } from "../../idempotency/clock.js";
-import type { Outcome } from "../../idempotency/outcome.js";
+import type { Outcome } from "../../idempotency/port/outcome.js";
 import type {
   Claim,
   ClaimRequest,
   ClaimResult,
   IdempotencyStore,
-} from "../../idempotency/store.js";
+} from "../../idempotency/port/store.js";
 import { rememberingGenerations } from "../claim-generations.js";
 import { createRecentAnswers } from "../recent-answers.js";
 import { batchedLocks } from "./batched-locks.js";

@@ -1,5 +1,5 @@
-import type { Fingerprint } from "../../idempotency/fingerprint.js";
-import { type Scope, scopeHash } from "../../idempotency/scope.js";
+import { type Scope, scopeHash } from "../../idempotency/port/scope.js";
+import type { Fingerprint } from "../../idempotency/request/fingerprint.js";
 
 /** The names of the gate's entries in Redis. */
 export interface Names {

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { audit } from "../../../src/audit/audit.js";
 import type { Facts } from "../../../src/audit/facts.js";
 import { requestFingerprint } from "../../../src/audit/payment-methods.js";
-import { Code } from "../../../src/idempotency/code.js";
+import { Code } from "../../../src/idempotency/answers/code.js";
 import { change, isFirst, isKey, ofOlderBuild, violatedBy } from "./change.js";
 import { cleanFacts, scopeOf } from "./story.js";
 

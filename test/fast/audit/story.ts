@@ -9,11 +9,11 @@ import {
   EffectSchema,
   EffectType,
 } from "../../../src/gen/payonce/sandbox/v1/sandbox_pb.js";
-import { Code } from "../../../src/idempotency/code.js";
-import { errorOutcome } from "../../../src/idempotency/errors.js";
-import type { Fingerprint } from "../../../src/idempotency/fingerprint.js";
-import { type Outcome, okOutcome } from "../../../src/idempotency/outcome.js";
-import { type Scope, scopeHash } from "../../../src/idempotency/scope.js";
+import { Code } from "../../../src/idempotency/answers/code.js";
+import { errorOutcome } from "../../../src/idempotency/answers/errors.js";
+import { type Outcome, okOutcome } from "../../../src/idempotency/port/outcome.js";
+import { type Scope, scopeHash } from "../../../src/idempotency/port/scope.js";
+import type { Fingerprint } from "../../../src/idempotency/request/fingerprint.js";
 import { bookingsOf } from "../../../src/payments/ledger.js";
 import { paymentMessage } from "../../../src/payments/messages.js";
 import {
@@ -25,7 +25,7 @@ import {
 } from "../../../src/payments/operation.js";
 import type { CaptureMethod, Payment } from "../../../src/payments/payment.js";
 import { NOT_EXECUTED, reserve, restart, settle, toUnknown } from "../../../src/payments/state.js";
-import { payment } from "../payments/payments.js";
+import { payment } from "../../support/payments/payments.js";
 
 const NOW = new Date("2026-01-01T12:00:00Z");
 const HOUR_MS = 3_600_000;

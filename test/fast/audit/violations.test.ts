@@ -5,8 +5,8 @@ import type { InvariantId } from "../../../src/audit/check.js";
 import { checks } from "../../../src/audit/checks.js";
 import type { AuditedEvent } from "../../../src/audit/facts.js";
 import { MoneySchema, PaymentStatus } from "../../../src/gen/payonce/payments/v1/payments_pb.js";
-import { Code } from "../../../src/idempotency/code.js";
-import { okOutcome } from "../../../src/idempotency/outcome.js";
+import { Code } from "../../../src/idempotency/answers/code.js";
+import { okOutcome } from "../../../src/idempotency/port/outcome.js";
 import { paymentIdOf } from "../../../src/payments/operation.js";
 import { brokenStates } from "./broken-states.js";
 import {

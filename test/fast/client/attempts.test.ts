@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { type Attempts, runAttempts } from "../../../clients/typescript/src/attempts.js";
 import { RETRY_DEFAULTS } from "../../../clients/typescript/src/options.js";
 import type { Ending } from "../../../clients/typescript/src/retry.js";
-import { Code } from "../../../src/idempotency/code.js";
+import { Code } from "../../../src/idempotency/answers/code.js";
 import { createManualClock, type ManualClock } from "../../support/idempotency/manual-clock.js";
 
 const OK: Ending = { code: Code.OK };

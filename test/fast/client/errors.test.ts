@@ -9,8 +9,12 @@ import { toConnectError } from "../../../src/connect/errors.js";
 import { ErrorInfoSchema } from "../../../src/gen/google/rpc/error_details_pb.js";
 import { StatusSchema } from "../../../src/gen/google/rpc/status_pb.js";
 import { toServiceError } from "../../../src/grpc/errors.js";
-import { Code } from "../../../src/idempotency/code.js";
-import { CallError, type ErrorDescription, refusal } from "../../../src/idempotency/errors.js";
+import { Code } from "../../../src/idempotency/answers/code.js";
+import {
+  CallError,
+  type ErrorDescription,
+  refusal,
+} from "../../../src/idempotency/answers/errors.js";
 
 const transports = [
   { name: "Connect", errorOf: (error: ErrorDescription) => toConnectError(new CallError(error)) },

@@ -12,7 +12,7 @@ import {
   PaymentService,
 } from "../../../src/gen/payonce/payments/v1/payments_pb.js";
 import { SandboxProcessorService } from "../../../src/gen/payonce/sandbox/v1/sandbox_pb.js";
-import { policiesOf } from "../../../src/idempotency/policy.js";
+import { policiesOf } from "../../../src/idempotency/request/policy.js";
 import { GoodService } from "../../fixtures/gen/payonce/test/v1/policies_pb.js";
 
 function keyedNames(methods: readonly DescMethod[]): string[] {

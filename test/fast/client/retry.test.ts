@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { RETRY_DEFAULTS, retrySettings } from "../../../clients/typescript/src/options.js";
 import { decide, delayMs, type Ending } from "../../../clients/typescript/src/retry.js";
-import { Code } from "../../../src/idempotency/code.js";
+import { Code } from "../../../src/idempotency/answers/code.js";
 
 const ALMOST_ONE = 1 - Number.EPSILON;
 

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
-import { codeBlocksOf, unformatted } from "./code-blocks.js";
+import { codeBlocksOf, unformatted } from "../../support/documents/code-blocks.js";
 
 const PROJECT = fileURLToPath(new URL("../../..", import.meta.url));
 const GUIDE = join(PROJECT, "docs/guide");

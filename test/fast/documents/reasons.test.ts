@@ -4,9 +4,9 @@ import { anyUnpack } from "@bufbuild/protobuf/wkt";
 import { expect, it } from "vitest";
 import { ErrorInfoSchema } from "../../../src/gen/google/rpc/error_details_pb.js";
 import { StatusSchema } from "../../../src/gen/google/rpc/status_pb.js";
-import { Code } from "../../../src/idempotency/code.js";
-import { ERROR_DOMAIN, errorOutcome, refusal } from "../../../src/idempotency/errors.js";
-import { type Reason, reasons } from "../../../src/idempotency/reasons.js";
+import { Code } from "../../../src/idempotency/answers/code.js";
+import { ERROR_DOMAIN, errorOutcome, refusal } from "../../../src/idempotency/answers/errors.js";
+import { type Reason, reasons } from "../../../src/idempotency/answers/reasons.js";
 
 const SOURCE = new URL("../../../src/", import.meta.url);
 const GUIDE = new URL("../../../docs/guide/clients.md", import.meta.url);
@@ -23,7 +23,7 @@ const sources = readdirSync(SOURCE, { recursive: true, encoding: "utf8" })
 
 it("only one file makes an ErrorInfo", () => {
   const makers = sources.filter(({ text }) => text.includes("create(ErrorInfoSchema"));
-  expect(makers.map(({ path }) => path)).toEqual(["idempotency/errors.ts"]);
+  expect(makers.map(({ path }) => path)).toEqual(["idempotency/answers/errors.ts"]);
 });
 
 it("no error gets its reason anywhere but from the table", () => {

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
-import type { RecordState } from "../../../src/idempotency/store.js";
+import type { RecordState } from "../../../src/idempotency/port/store.js";
 import {
   cellTexts,
   heldElsewhere,
@@ -12,7 +12,7 @@ import {
   paymentText,
   resolutions,
   runsText,
-} from "../../support/resolution-table.js";
+} from "../../support/operators/resolution-table.js";
 
 const PROJECT = fileURLToPath(new URL("../../..", import.meta.url));
 

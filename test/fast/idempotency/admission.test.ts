@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { createAdmission } from "../../../src/idempotency/admission.js";
+import { createAdmission } from "../../../src/idempotency/execution/admission.js";
 import { createManualClock } from "../../support/idempotency/manual-clock.js";
 
 const MAX_WORK_MS = 400;

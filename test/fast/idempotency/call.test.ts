@@ -1,7 +1,11 @@
 import { describe, expect, it } from "vitest";
-import { DEFAULT_CALLER, type Execution, requireExecution } from "../../../src/idempotency/call.js";
-import { Code } from "../../../src/idempotency/code.js";
-import { CallError } from "../../../src/idempotency/errors.js";
+import { Code } from "../../../src/idempotency/answers/code.js";
+import { CallError } from "../../../src/idempotency/answers/errors.js";
+import {
+  DEFAULT_CALLER,
+  type Execution,
+  requireExecution,
+} from "../../../src/idempotency/execution/call.js";
 
 const { signal } = new AbortController();
 

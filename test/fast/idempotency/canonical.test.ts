@@ -11,7 +11,7 @@ import {
 import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { canonicalBytes } from "../../../src/idempotency/canonical.js";
+import { canonicalBytes } from "../../../src/idempotency/request/canonical.js";
 import {
   KindsSchema,
   OlderKindsSchema,

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
-import { type Admission, createAdmission } from "../../../src/idempotency/admission.js";
-import { createExecutor } from "../../../src/idempotency/executor.js";
+import { type Admission, createAdmission } from "../../../src/idempotency/execution/admission.js";
+import { createExecutor } from "../../../src/idempotency/execution/executor.js";
 import { createMemoryStore } from "../../../src/stores/memory/index.js";
 import { callOf, gate, ok, rerunPolicy } from "../../support/idempotency/calls.js";
 import { createManualClock } from "../../support/idempotency/manual-clock.js";

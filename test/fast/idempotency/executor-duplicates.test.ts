@@ -1,10 +1,10 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { Run } from "../../../src/idempotency/attempt.js";
-import { Code } from "../../../src/idempotency/code.js";
-import { Final, NotExecuted, Parked } from "../../../src/idempotency/errors.js";
-import { createExecutor } from "../../../src/idempotency/executor.js";
-import type { Reply } from "../../../src/idempotency/reply.js";
+import { Code } from "../../../src/idempotency/answers/code.js";
+import { Final, NotExecuted, Parked } from "../../../src/idempotency/answers/errors.js";
+import type { Reply } from "../../../src/idempotency/answers/reply.js";
+import type { Run } from "../../../src/idempotency/execution/attempt.js";
+import { createExecutor } from "../../../src/idempotency/execution/executor.js";
 import { createMemoryStore } from "../../../src/stores/memory/index.js";
 import {
   callError,

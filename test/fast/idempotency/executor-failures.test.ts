@@ -1,16 +1,16 @@
 import { describe, expect, it } from "vitest";
-import type { Run } from "../../../src/idempotency/attempt.js";
-import { Code } from "../../../src/idempotency/code.js";
+import { Code } from "../../../src/idempotency/answers/code.js";
 import {
   ClaimLost,
   NotExecuted,
   Parked,
   StoreOverloaded,
-} from "../../../src/idempotency/errors.js";
-import type { ExecutorEvent } from "../../../src/idempotency/events.js";
-import { createExecutor } from "../../../src/idempotency/executor.js";
-import type { Outcome } from "../../../src/idempotency/outcome.js";
-import type { IdempotencyStore } from "../../../src/idempotency/store.js";
+} from "../../../src/idempotency/answers/errors.js";
+import type { Run } from "../../../src/idempotency/execution/attempt.js";
+import type { ExecutorEvent } from "../../../src/idempotency/execution/events.js";
+import { createExecutor } from "../../../src/idempotency/execution/executor.js";
+import type { Outcome } from "../../../src/idempotency/port/outcome.js";
+import type { IdempotencyStore } from "../../../src/idempotency/port/store.js";
 import { createMemoryStore } from "../../../src/stores/memory/index.js";
 import {
   callError,

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
-import type { Execution } from "../../../src/idempotency/call.js";
-import { Code } from "../../../src/idempotency/code.js";
-import { createExecutor } from "../../../src/idempotency/executor.js";
-import type { Outcome } from "../../../src/idempotency/outcome.js";
+import { Code } from "../../../src/idempotency/answers/code.js";
+import type { Execution } from "../../../src/idempotency/execution/call.js";
+import { createExecutor } from "../../../src/idempotency/execution/executor.js";
+import type { Outcome } from "../../../src/idempotency/port/outcome.js";
 import { createMemoryStore } from "../../../src/stores/memory/index.js";
 import { callOf, gate, holdPolicy, ok, rerunPolicy } from "../../support/idempotency/calls.js";
 import { createManualClock, settled } from "../../support/idempotency/manual-clock.js";

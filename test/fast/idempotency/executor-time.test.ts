@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
-import type { Run } from "../../../src/idempotency/attempt.js";
-import { Code } from "../../../src/idempotency/code.js";
-import { createExecutor } from "../../../src/idempotency/executor.js";
-import type { Outcome } from "../../../src/idempotency/outcome.js";
-import type { Reply } from "../../../src/idempotency/reply.js";
+import { Code } from "../../../src/idempotency/answers/code.js";
+import type { Reply } from "../../../src/idempotency/answers/reply.js";
+import type { Run } from "../../../src/idempotency/execution/attempt.js";
+import { createExecutor } from "../../../src/idempotency/execution/executor.js";
+import type { Outcome } from "../../../src/idempotency/port/outcome.js";
 import { createMemoryStore } from "../../../src/stores/memory/index.js";
 import {
   callOf,

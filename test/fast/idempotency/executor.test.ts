@@ -1,11 +1,11 @@
 import { describe, expect, it } from "vitest";
-import type { Run } from "../../../src/idempotency/attempt.js";
-import { Code } from "../../../src/idempotency/code.js";
-import { CallError, Final, NotExecuted, Parked } from "../../../src/idempotency/errors.js";
-import { createExecutor } from "../../../src/idempotency/executor.js";
-import type { Outcome } from "../../../src/idempotency/outcome.js";
-import type { MethodPolicy } from "../../../src/idempotency/policy.js";
-import { REPLAYED_ENTRY } from "../../../src/idempotency/reply.js";
+import { Code } from "../../../src/idempotency/answers/code.js";
+import { CallError, Final, NotExecuted, Parked } from "../../../src/idempotency/answers/errors.js";
+import { REPLAYED_ENTRY } from "../../../src/idempotency/answers/reply.js";
+import type { Run } from "../../../src/idempotency/execution/attempt.js";
+import { createExecutor } from "../../../src/idempotency/execution/executor.js";
+import type { Outcome } from "../../../src/idempotency/port/outcome.js";
+import type { MethodPolicy } from "../../../src/idempotency/request/policy.js";
 import { createMemoryStore } from "../../../src/stores/memory/index.js";
 import {
   callError,

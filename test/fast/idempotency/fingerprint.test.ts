@@ -8,7 +8,7 @@ import {
   type Fingerprint,
   fingerprintOf,
   sameRequest,
-} from "../../../src/idempotency/fingerprint.js";
+} from "../../../src/idempotency/request/fingerprint.js";
 import { KindsSchema, OlderKindsSchema } from "../../fixtures/gen/payonce/test/v1/kinds_pb.js";
 import { choicesFrom, reencode } from "../../fixtures/reencode.js";
 

@@ -5,8 +5,8 @@ import {
   type CreatePaymentRequest,
   CreatePaymentRequestSchema,
 } from "../../../src/gen/payonce/payments/v1/payments_pb.js";
-import { checkJsonRequest } from "../../../src/idempotency/json-limits.js";
-import { RequestInvalid } from "../../../src/idempotency/request-limits.js";
+import { checkJsonRequest } from "../../../src/idempotency/request/json-limits.js";
+import { RequestInvalid } from "../../../src/idempotency/request/request-limits.js";
 import { KindsSchema } from "../../fixtures/gen/payonce/test/v1/kinds_pb.js";
 import { anyKinds } from "../../fixtures/kinds.js";
 import { PROPERTY_TIMEOUT_MS } from "../../fixtures/property.js";

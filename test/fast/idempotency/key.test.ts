@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { Code } from "../../../src/idempotency/code.js";
-import { type KeyReading, readKey } from "../../../src/idempotency/key.js";
+import { Code } from "../../../src/idempotency/answers/code.js";
+import { type KeyReading, readKey } from "../../../src/idempotency/request/key.js";
 import { PROPERTY_TIMEOUT_MS } from "../../fixtures/property.js";
 
 const anyKey = fc

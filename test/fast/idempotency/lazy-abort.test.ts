@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { LazyAbort } from "../../../src/idempotency/lazy-abort.js";
+import { LazyAbort } from "../../../src/idempotency/execution/lazy-abort.js";
 
 /** What a call throws, or that it throws nothing. */
 function thrownBy(call: () => void): unknown {

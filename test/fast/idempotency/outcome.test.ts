@@ -2,7 +2,7 @@ import { toBinary } from "@bufbuild/protobuf";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { StoredOutcomeSchema } from "../../../src/gen/payonce/idempotency/v1/outcome_pb.js";
-import { Code } from "../../../src/idempotency/code.js";
+import { Code } from "../../../src/idempotency/answers/code.js";
 import {
   classify,
   decodeOutcome,
@@ -12,7 +12,7 @@ import {
   type OutcomeClass,
   okOutcome,
   toStoredOutcome,
-} from "../../../src/idempotency/outcome.js";
+} from "../../../src/idempotency/port/outcome.js";
 import { PROPERTY_TIMEOUT_MS } from "../../fixtures/property.js";
 
 const anyBytes = fc.uint8Array().map((array) => new Uint8Array(array));

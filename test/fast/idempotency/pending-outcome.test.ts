@@ -4,14 +4,14 @@ import {
   CreatePaymentRequestSchema,
   PaymentService,
 } from "../../../src/gen/payonce/payments/v1/payments_pb.js";
-import type { Run } from "../../../src/idempotency/attempt.js";
-import { Code } from "../../../src/idempotency/code.js";
-import { Final } from "../../../src/idempotency/errors.js";
-import type { ExecutorEvent } from "../../../src/idempotency/events.js";
-import { createExecutor } from "../../../src/idempotency/executor.js";
-import type { Outcome } from "../../../src/idempotency/outcome.js";
-import { policiesOf } from "../../../src/idempotency/policy.js";
-import { serve } from "../../../src/idempotency/serve.js";
+import { Code } from "../../../src/idempotency/answers/code.js";
+import { Final } from "../../../src/idempotency/answers/errors.js";
+import type { Run } from "../../../src/idempotency/execution/attempt.js";
+import type { ExecutorEvent } from "../../../src/idempotency/execution/events.js";
+import { createExecutor } from "../../../src/idempotency/execution/executor.js";
+import { serve } from "../../../src/idempotency/execution/serve.js";
+import type { Outcome } from "../../../src/idempotency/port/outcome.js";
+import { policiesOf } from "../../../src/idempotency/request/policy.js";
 import { createMemoryStore } from "../../../src/stores/memory/index.js";
 import {
   callError,

@@ -1,7 +1,11 @@
 import type { DescService } from "@bufbuild/protobuf";
 import { describe, expect, it } from "vitest";
 import { PaymentService } from "../../../src/gen/payonce/payments/v1/payments_pb.js";
-import { POLICY_DEFAULTS, PolicyError, policiesOf } from "../../../src/idempotency/policy.js";
+import {
+  POLICY_DEFAULTS,
+  PolicyError,
+  policiesOf,
+} from "../../../src/idempotency/request/policy.js";
 import {
   ContradictoryService,
   GoodService,

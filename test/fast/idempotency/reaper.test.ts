@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { createExecutor } from "../../../src/idempotency/executor.js";
-import { type ReaperEvent, startReaper } from "../../../src/idempotency/reaper.js";
+import { createExecutor } from "../../../src/idempotency/execution/executor.js";
+import { type ReaperEvent, startReaper } from "../../../src/idempotency/recovery/reaper.js";
 import { createMemoryStore } from "../../../src/stores/memory/index.js";
 import { callOf, holdPolicy, ok, RETENTION_MS } from "../../support/idempotency/calls.js";
 import { createManualClock, settled } from "../../support/idempotency/manual-clock.js";

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { inTurns } from "../../../src/idempotency/recovery-turns.js";
+import { inTurns } from "../../../src/idempotency/recovery/recovery-turns.js";
 
 function claim(name: string, tenant: string, leaseUntilMs: number, attempts = 1) {
   return { name, tenant, leaseUntilMs, attempts };

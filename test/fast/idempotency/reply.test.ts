@@ -1,14 +1,18 @@
 import { describe, expect, it } from "vitest";
-import { Code } from "../../../src/idempotency/code.js";
-import { errorOutcome, PUSHBACK_TRAILER, refusal } from "../../../src/idempotency/errors.js";
-import { type Outcome, okOutcome } from "../../../src/idempotency/outcome.js";
+import { Code } from "../../../src/idempotency/answers/code.js";
+import {
+  errorOutcome,
+  PUSHBACK_TRAILER,
+  refusal,
+} from "../../../src/idempotency/answers/errors.js";
 import {
   finalReply,
   firstReply,
   REPLAYED_ENTRY,
   refusedReply,
   replayedReply,
-} from "../../../src/idempotency/reply.js";
+} from "../../../src/idempotency/answers/reply.js";
+import { type Outcome, okOutcome } from "../../../src/idempotency/port/outcome.js";
 import { describeError } from "../../support/idempotency/calls.js";
 import { errorOf } from "../../support/idempotency/replies.js";
 

@@ -4,7 +4,7 @@ import {
   createUsualDurations,
   heldDelayMs,
   retryDelayMs,
-} from "../../../src/idempotency/retry-delay.js";
+} from "../../../src/idempotency/execution/retry-delay.js";
 
 const anyDurationMs = fc.double({ min: 0, max: 1e9, noNaN: true });
 

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { deriveId, type Scope, scopeHash } from "../../../src/idempotency/scope.js";
+import { deriveId, type Scope, scopeHash } from "../../../src/idempotency/port/scope.js";
 import { PROPERTY_TIMEOUT_MS } from "../../fixtures/property.js";
 
 const scope: Scope = {

@@ -4,11 +4,11 @@ import {
   CreatePaymentRequestSchema,
   PaymentService,
 } from "../../../src/gen/payonce/payments/v1/payments_pb.js";
-import { Code } from "../../../src/idempotency/code.js";
-import { NotExecuted } from "../../../src/idempotency/errors.js";
-import { createExecutor } from "../../../src/idempotency/executor.js";
-import { type MethodPolicy, policiesOf } from "../../../src/idempotency/policy.js";
-import { type IncomingCall, serve } from "../../../src/idempotency/serve.js";
+import { Code } from "../../../src/idempotency/answers/code.js";
+import { NotExecuted } from "../../../src/idempotency/answers/errors.js";
+import { createExecutor } from "../../../src/idempotency/execution/executor.js";
+import { type IncomingCall, serve } from "../../../src/idempotency/execution/serve.js";
+import { type MethodPolicy, policiesOf } from "../../../src/idempotency/request/policy.js";
 import { createMemoryStore } from "../../../src/stores/memory/index.js";
 import { describeError, ok } from "../../support/idempotency/calls.js";
 import { errorOf, reasonOf } from "../../support/idempotency/replies.js";

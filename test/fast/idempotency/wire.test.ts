@@ -6,7 +6,7 @@ import {
   encodeFields,
   unlessDefault,
   type WireField,
-} from "../../../src/idempotency/wire.js";
+} from "../../../src/idempotency/request/wire.js";
 import { PROPERTY_TIMEOUT_MS } from "../../fixtures/property.js";
 
 /** Around each length at which a varint has one more byte, and around what bitwise operators see. */

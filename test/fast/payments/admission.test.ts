@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { admit } from "../../../src/payments/admission.js";
 import { paymentStatuses } from "../../../src/payments/payment.js";
-import { payment } from "./payments.js";
+import { payment } from "../../support/payments/payments.js";
 
 const eur = (minorUnits: bigint) => ({ currencyCode: "EUR", minorUnits });
 

@@ -22,8 +22,8 @@ import {
   RefundPaymentResponseSchema,
   RefundSchema,
 } from "../../../src/gen/payonce/payments/v1/payments_pb.js";
-import type { CallContext, Execution } from "../../../src/idempotency/call.js";
-import { encodeFields } from "../../../src/idempotency/wire.js";
+import type { CallContext, Execution } from "../../../src/idempotency/execution/call.js";
+import { encodeFields } from "../../../src/idempotency/request/wire.js";
 import { BegunWithClaim } from "../../../src/payments/first-work.js";
 import { createKeyWindow, readMoment } from "../../../src/payments/key-window.js";
 import { encodePayment, paymentMessage, refundMessage } from "../../../src/payments/messages.js";
@@ -36,7 +36,7 @@ import {
 import { type Payment, paymentStatuses } from "../../../src/payments/payment.js";
 import { createPaymentHandlers } from "../../../src/payments/service.js";
 import { PROPERTY_TIMEOUT_MS } from "../../fixtures/property.js";
-import { expectedMessage, payment } from "./payments.js";
+import { expectedMessage, payment } from "../../support/payments/payments.js";
 
 /** What a request may carry: any characters, as protobuf has them. */
 const anyText = fc.oneof(fc.string({ unit: "binary" }), fc.string({ unit: "grapheme" }));

@@ -1,4 +1,4 @@
-import { CallError } from "../../../src/idempotency/errors.js";
+import { CallError } from "../../../src/idempotency/answers/errors.js";
 
 /** The reason and the field of the error that a request is refused with. */
 export function refusalOf(read: () => unknown): readonly [string, string | undefined] | undefined {

@@ -5,7 +5,7 @@ import { bookingsOf } from "../../../src/payments/ledger.js";
 import type { OperationKind } from "../../../src/payments/operation.js";
 import type { Payment } from "../../../src/payments/payment.js";
 import { isEdge, reserve, settle, toUnknown } from "../../../src/payments/state.js";
-import { payment } from "./payments.js";
+import { payment } from "../../support/payments/payments.js";
 
 const approved = { kind: "approved" } as const;
 const declined = { kind: "declined", declineCode: "no" } as const;

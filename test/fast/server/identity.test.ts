@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import { describe, expect, it } from "vitest";
-import { type Caller, DEFAULT_CALLER, type Role } from "../../../src/idempotency/call.js";
-import { Code } from "../../../src/idempotency/code.js";
-import { CallError } from "../../../src/idempotency/errors.js";
+import { Code } from "../../../src/idempotency/answers/code.js";
+import { CallError } from "../../../src/idempotency/answers/errors.js";
+import { type Caller, DEFAULT_CALLER, type Role } from "../../../src/idempotency/execution/call.js";
 import {
   type AuthenticatorOptions,
   type Credentials,

@@ -6,7 +6,7 @@ import {
   readableHeaders,
 } from "../../../src/server/strict-grpc.js";
 import { PROPERTY_TIMEOUT_MS } from "../../fixtures/property.js";
-import { framed } from "../../support/hostile-grpc.js";
+import { framed } from "../../support/calls/hostile-grpc.js";
 
 const correct = { ":method": "POST", te: "trailers", "grpc-timeout": "20S" };
 

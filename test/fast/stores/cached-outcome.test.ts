@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { fromBinary } from "@bufbuild/protobuf";
 import { describe, expect, it } from "vitest";
 import { CachedOutcomeSchema } from "../../../src/gen/payonce/idempotency/v1/outcome_pb.js";
-import { encodeOutcome, okOutcome } from "../../../src/idempotency/outcome.js";
+import { encodeOutcome, okOutcome } from "../../../src/idempotency/port/outcome.js";
 import { createCachedOutcomes } from "../../../src/stores/redis/cached-outcome.js";
 import { goldenCopy, goldenDrawnCopy } from "../../fixtures/outcomes/golden.js";
 

@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
-import { okOutcome } from "../../../src/idempotency/outcome.js";
+import { okOutcome } from "../../../src/idempotency/port/outcome.js";
 import { createMemoryStore, memoryGate } from "../../../src/stores/memory/index.js";
-import { again, claimOf, newRequest } from "../../real/stores/contract.js";
+import { again, claimOf, newRequest } from "../../support/stores/contract.js";
 
 const RETENTION_MS = 60_000;
 

@@ -1,11 +1,11 @@
 import fc from "fast-check";
 import { beforeEach, describe, expect, it } from "vitest";
-import { Code } from "../../../src/idempotency/code.js";
-import { type Outcome, okOutcome } from "../../../src/idempotency/outcome.js";
-import type { Claim } from "../../../src/idempotency/store.js";
+import { Code } from "../../../src/idempotency/answers/code.js";
+import { type Outcome, okOutcome } from "../../../src/idempotency/port/outcome.js";
+import type { Claim } from "../../../src/idempotency/port/store.js";
 import { createRecentAnswers } from "../../../src/stores/recent-answers.js";
 import { PROPERTY_TIMEOUT_MS } from "../../fixtures/property.js";
-import { newFingerprint } from "../../real/stores/contract.js";
+import { newFingerprint } from "../../support/stores/contract.js";
 
 const TTL_MS = 60_000;
 const KIBIBYTE = 1024;

@@ -1,7 +1,7 @@
 import type { OutgoingHttpHeaders } from "node:http2";
 import { deflateSync, gzipSync } from "node:zlib";
-import type { Random } from "../../simulation/random.js";
-import { framed, type RawCall } from "../../support/hostile-grpc.js";
+import { framed, type RawCall } from "../../support/calls/hostile-grpc.js";
+import type { Random } from "../../support/random.js";
 import type { Attempt } from "../attempt.js";
 import { type Kind, scopeOf } from "../kind.js";
 import { anyBytes, anyPayment, bytesOf } from "../payment.js";

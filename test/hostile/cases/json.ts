@@ -1,5 +1,5 @@
 import type { OutgoingHttpHeaders } from "node:http";
-import type { Random } from "../../simulation/random.js";
+import type { Random } from "../../support/random.js";
 import type { Attempt } from "../attempt.js";
 import { type Kind, scopeOf } from "../kind.js";
 import { anyBytes, anyPayment, jsonOf, withFlips } from "../payment.js";

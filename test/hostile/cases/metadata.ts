@@ -1,4 +1,4 @@
-import { framed } from "../../support/hostile-grpc.js";
+import { framed } from "../../support/calls/hostile-grpc.js";
 import type { Kind } from "../kind.js";
 import { scopeOf } from "../kind.js";
 import { anyPayment, bytesOf } from "../payment.js";

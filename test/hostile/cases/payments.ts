@@ -5,9 +5,9 @@ import {
   CreatePaymentRequestSchema,
   PaymentService,
 } from "../../../src/gen/payonce/payments/v1/payments_pb.js";
-import { checkRequest } from "../../../src/idempotency/request-limits.js";
-import type { Random } from "../../simulation/random.js";
-import { framed } from "../../support/hostile-grpc.js";
+import { checkRequest } from "../../../src/idempotency/request/request-limits.js";
+import { framed } from "../../support/calls/hostile-grpc.js";
+import type { Random } from "../../support/random.js";
 import { type Attempt, isOk, type Reply } from "../attempt.js";
 import { call } from "../call.js";
 import { type Context, type Kind, scopeOf } from "../kind.js";

@@ -1,6 +1,6 @@
 import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
-import type { Random } from "../../simulation/random.js";
-import { framed } from "../../support/hostile-grpc.js";
+import { framed } from "../../support/calls/hostile-grpc.js";
+import type { Random } from "../../support/random.js";
 import type { Attempt } from "../attempt.js";
 import { type Context, type Kind, scopeOf } from "../kind.js";
 import { anyBytes, anyPayment, bytesOf, withFlips } from "../payment.js";

@@ -1,6 +1,6 @@
 import { InspectionService } from "../../../src/gen/payonce/idempotency/v1/inspection_pb.js";
 import { PaymentService } from "../../../src/gen/payonce/payments/v1/payments_pb.js";
-import type { Random } from "../../simulation/random.js";
+import type { Random } from "../../support/random.js";
 import { call } from "../call.js";
 import type { Kind } from "../kind.js";
 import { anyBytes, anyPayment, withFlips } from "../payment.js";

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Random } from "../../simulation/random.js";
-import { CREATE_PAYMENT } from "../../support/hostile-grpc.js";
+import { CREATE_PAYMENT } from "../../support/calls/hostile-grpc.js";
+import type { Random } from "../../support/random.js";
 import type { Attempt, Reply } from "../attempt.js";
 import { type Context, type Kind, scopeOf } from "../kind.js";
 import { anyBytes, anyPayment, jsonOf } from "../payment.js";

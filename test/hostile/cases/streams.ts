@@ -1,7 +1,7 @@
 import type { ClientHttp2Session, ClientHttp2Stream } from "node:http2";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Random } from "../../simulation/random.js";
-import { CREATE_PAYMENT, framed } from "../../support/hostile-grpc.js";
+import { CREATE_PAYMENT, framed } from "../../support/calls/hostile-grpc.js";
+import type { Random } from "../../support/random.js";
 import type { Attempt } from "../attempt.js";
 import { type Kind, scopeOf } from "../kind.js";
 import { anyBytes, anyPayment, bytesOf } from "../payment.js";

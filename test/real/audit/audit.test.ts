@@ -9,11 +9,11 @@ import { SandboxProcessorService } from "../../../src/gen/payonce/sandbox/v1/san
 import { callUnary } from "../../../src/grpc/client.js";
 import { effectToLine } from "../../../src/sandbox/journal-lines.js";
 import { type ClientLog, createClientLog } from "../../invariants/client-log.js";
-import { auditServers, expectAudit, violationsIn } from "../../support/audit.js";
-import { type Cluster, startCluster } from "../../support/cluster.js";
-import { openPayments, type PaymentsClient } from "../../support/payments-client.js";
-import { payonce } from "../service/command-line.js";
-import { openProcessor } from "../service/processor.js";
+import { auditServers, expectAudit, violationsIn } from "../../support/operators/audit.js";
+import { openPayments, type PaymentsClient } from "../../support/payments/payments-client.js";
+import { type Cluster, startCluster } from "../../support/service/cluster.js";
+import { payonce } from "../../support/service/command-line.js";
+import { openProcessor } from "../../support/service/processor.js";
 import { busyDay } from "./busy-day.js";
 import { brokenStates, copyDatabase, damages } from "./damages.js";
 import { resolvedDay } from "./resolved-day.js";

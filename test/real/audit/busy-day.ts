@@ -2,7 +2,7 @@ import type { DescMessage } from "@bufbuild/protobuf";
 import { CaptureMethod, PaymentStatus } from "../../../src/gen/payonce/payments/v1/payments_pb.js";
 import type { UnaryResult } from "../../../src/grpc/client.js";
 import type { Writes } from "../../invariants/client-log.js";
-import { eur, paymentOf, untilAnswered } from "../../support/payments-client.js";
+import { eur, paymentOf, untilAnswered } from "../../support/payments/payments-client.js";
 
 /** Each call is sent this often at once, spread over the services. */
 const DUPLICATES = 3;

@@ -8,14 +8,14 @@ import {
   processorKeyOf,
 } from "../../../src/payments/operation.js";
 import type { Writes } from "../../invariants/client-log.js";
-import { type ResolutionKind, resolve, untilHeld } from "../../support/operator.js";
+import { type ResolutionKind, resolve, untilHeld } from "../../support/operators/operator.js";
 import {
   eur,
   type PaymentsClient,
   paymentOf,
   untilAnswered,
-} from "../../support/payments-client.js";
-import { ALL_CALLS, type Processor } from "../service/processor.js";
+} from "../../support/payments/payments-client.js";
+import { ALL_CALLS, type Processor } from "../../support/service/processor.js";
 
 const { method } = PaymentService;
 const methods = {

@@ -2,14 +2,14 @@ import { readFile, writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { isDeepStrictEqual } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type Cluster, startCluster } from "../../support/cluster.js";
-import { compiledEntry } from "../../support/compile.js";
 import {
   GRPCURL_BUILD_LIMIT_MS,
   GRPCURL_FOLDER,
   grpcurl,
   grpcurlAvailable,
 } from "../../support/grpcurl.js";
+import { type Cluster, startCluster } from "../../support/service/cluster.js";
+import { compiledEntry } from "../../support/service/compile.js";
 import { withoutWhatVaries } from "./normalise.js";
 import { type Example, examplesOf, parsePage, renderPage, type Section } from "./page.js";
 import { runInShell } from "./shell.js";

@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
-import { compiledEntry } from "../../support/compile.js";
+import { compiledEntry } from "../../support/service/compile.js";
 import type { CallerOptions, CallerReport } from "./caller.js";
 
 const PROGRAM = fileURLToPath(new URL("caller.ts", import.meta.url));

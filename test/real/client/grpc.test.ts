@@ -28,7 +28,7 @@ import {
   PaymentService,
 } from "../../../src/gen/payonce/payments/v1/payments_pb.js";
 import { serviceDefinition } from "../../../src/grpc/definition.js";
-import { waitUntil } from "../../support/service-process.js";
+import { waitUntil } from "../../support/service/service-process.js";
 
 const METHOD = "payonce.payments.v1.PaymentService/CreatePayment";
 const definition = serviceDefinition(PaymentService);

@@ -5,10 +5,14 @@ import { join } from "node:path";
 import pg from "pg";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { INTENTS_TABLE_SQL } from "../../../clients/typescript/src/postgres-intents.js";
-import { type Cluster, startCluster } from "../../support/cluster.js";
 import { createDatabase, type TestDatabase } from "../../support/servers/postgres.js";
-import { waitUntil } from "../../support/service-process.js";
-import { openProcessor, type Processor, processorKeyOfCall } from "../service/processor.js";
+import { type Cluster, startCluster } from "../../support/service/cluster.js";
+import {
+  openProcessor,
+  type Processor,
+  processorKeyOfCall,
+} from "../../support/service/processor.js";
+import { waitUntil } from "../../support/service/service-process.js";
 import type { CallerOptions, Moment } from "./caller.js";
 import { startCaller } from "./caller-process.js";
 

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, it } from "vitest";
-import { type Cluster, startCluster } from "../../support/cluster.js";
 import { cases } from "../../support/conformance/cases.js";
 import { clients } from "../../support/conformance/clients.js";
 import type { Driver } from "../../support/conformance/driver.js";
-import { openProcessor, type Processor } from "../service/processor.js";
+import { type Cluster, startCluster } from "../../support/service/cluster.js";
+import { openProcessor, type Processor } from "../../support/service/processor.js";
 import { BUILD_LIMIT_MS, startReadyDriver } from "./payments.js";
 import { expectAsInCase, runCase } from "./run-case.js";
 

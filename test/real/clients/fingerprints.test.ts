@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { expectAudit } from "../../support/audit.js";
-import { type Cluster, startCluster } from "../../support/cluster.js";
 import { clients } from "../../support/conformance/clients.js";
 import type { Driver } from "../../support/conformance/driver.js";
 import { grpcurl, grpcurlAvailable } from "../../support/grpcurl.js";
-import { openProcessor, type Processor } from "../service/processor.js";
+import { expectAudit } from "../../support/operators/audit.js";
+import { type Cluster, startCluster } from "../../support/service/cluster.js";
+import { openProcessor, type Processor } from "../../support/service/processor.js";
 import { BUILD_LIMIT_MS, startReadyDriver } from "./payments.js";
 import {
   grpcurlSender,

@@ -1,12 +1,12 @@
 import { durationFromMs } from "@bufbuild/protobuf/wkt";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { FaultAction } from "../../../src/gen/payonce/sandbox/v1/sandbox_pb.js";
-import { expectAudit } from "../../support/audit.js";
-import { callEach } from "../../support/call-each.js";
-import { type Cluster, startCluster } from "../../support/cluster.js";
+import { callEach } from "../../support/calls/call-each.js";
 import { clients } from "../../support/conformance/clients.js";
-import { waitUntil } from "../../support/service-process.js";
-import { ALL_CALLS, openProcessor, type Processor } from "../service/processor.js";
+import { expectAudit } from "../../support/operators/audit.js";
+import { type Cluster, startCluster } from "../../support/service/cluster.js";
+import { ALL_CALLS, openProcessor, type Processor } from "../../support/service/processor.js";
+import { waitUntil } from "../../support/service/service-process.js";
 import { BUILD_LIMIT_MS, createPayment, startReadyDriver } from "./payments.js";
 
 const PAYMENTS = 200;

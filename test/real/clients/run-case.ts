@@ -3,7 +3,7 @@ import type { ExpectStatic } from "vitest";
 import { type Case, KEY_PLACEHOLDER } from "../../support/conformance/cases.js";
 import type { Answer, Call, Driver } from "../../support/conformance/driver.js";
 import { type Arrival, startFront } from "../../support/conformance/front.js";
-import { type Processor, processorKeyOfCall } from "../service/processor.js";
+import { type Processor, processorKeyOfCall } from "../../support/service/processor.js";
 import { createPayment } from "./payments.js";
 
 const METHOD = "CreatePayment";

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { expectAudit } from "../../support/audit.js";
-import { type Cluster, startCluster } from "../../support/cluster.js";
 import { clients } from "../../support/conformance/clients.js";
 import type { Driver } from "../../support/conformance/driver.js";
-import { openProcessor, type Processor } from "../service/processor.js";
+import { expectAudit } from "../../support/operators/audit.js";
+import { type Cluster, startCluster } from "../../support/service/cluster.js";
+import { openProcessor, type Processor } from "../../support/service/processor.js";
 import { BUILD_LIMIT_MS, createPayment, startReadyDriver } from "./payments.js";
 
 const CLIENTS = 10;

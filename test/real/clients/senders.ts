@@ -6,12 +6,12 @@ import {
   PaymentService,
 } from "../../../src/gen/payonce/payments/v1/payments_pb.js";
 import { asBuffer } from "../../../src/grpc/metadata.js";
-import { Code } from "../../../src/idempotency/code.js";
-import { KEY_METADATA } from "../../../src/idempotency/key.js";
+import { Code } from "../../../src/idempotency/answers/code.js";
+import { KEY_METADATA } from "../../../src/idempotency/request/key.js";
 import type { Driver } from "../../support/conformance/driver.js";
-import type { ServiceProcess } from "../../support/service-process.js";
-import { callWithGrpcurl } from "../service/grpcurl-call.js";
-import { post } from "../service/http.js";
+import { callWithGrpcurl } from "../../support/service/grpcurl-call.js";
+import { post } from "../../support/service/http.js";
+import type { ServiceProcess } from "../../support/service/service-process.js";
 import { createPayment } from "./payments.js";
 
 /** A request as its sender gives it to its library. */

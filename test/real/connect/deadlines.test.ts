@@ -4,7 +4,7 @@ import { serviceImplementation } from "../../../src/connect/index.js";
 import { EchoRequestSchema, EchoService } from "../../fixtures/echo/gen/payonce/echo/v1/echo_pb.js";
 import { gate, typedHandlers } from "../../fixtures/echo/handlers.js";
 import { serveEchoOverHttp } from "../../fixtures/echo/http.js";
-import { postAs, WEB_PROTOCOLS, type WebAnswer } from "../../support/web-call.js";
+import { postAs, WEB_PROTOCOLS, type WebAnswer } from "../../support/calls/web-call.js";
 
 const DEADLINE_MS = 200;
 

@@ -8,9 +8,9 @@ import {
   serviceImplementation,
 } from "../../../src/connect/index.js";
 import { ErrorInfoSchema, HelpSchema } from "../../../src/gen/google/rpc/error_details_pb.js";
-import type { Identification } from "../../../src/idempotency/call.js";
-import { createExecutor } from "../../../src/idempotency/executor.js";
-import { executionOf, requestContext } from "../../../src/idempotency/request-context.js";
+import type { Identification } from "../../../src/idempotency/execution/call.js";
+import { createExecutor } from "../../../src/idempotency/execution/executor.js";
+import { executionOf, requestContext } from "../../../src/idempotency/execution/request-context.js";
 import { createMemoryStore } from "../../../src/stores/memory/index.js";
 import { EchoService } from "../../fixtures/echo/gen/payonce/echo/v1/echo_pb.js";
 import { gate, typedHandlers } from "../../fixtures/echo/handlers.js";

@@ -8,7 +8,7 @@ import { describe, expect, it } from "vitest";
 import { serviceImplementation } from "../../../src/connect/index.js";
 import { ErrorInfoSchema } from "../../../src/gen/google/rpc/error_details_pb.js";
 import { serviceImplementation as grpcImplementation } from "../../../src/grpc/index.js";
-import { Final } from "../../../src/idempotency/errors.js";
+import { Final } from "../../../src/idempotency/answers/errors.js";
 import { EchoService } from "../../fixtures/echo/gen/payonce/echo/v1/echo_pb.js";
 import { detailsOf, echo, echoed, serveEcho } from "../../fixtures/echo/grpc.js";
 import { typedHandlers } from "../../fixtures/echo/handlers.js";

@@ -7,8 +7,8 @@ import { describe, expect, it } from "vitest";
 import { clusterIn, initialise } from "../../../src/dev-servers/postgres-cluster.js";
 import { findPostgresPrograms } from "../../../src/dev-servers/postgres-package.js";
 import { findPostgresUser } from "../../../src/dev-servers/postgres-user.js";
+import { runService, temporaryDataDir } from "../../support/service/run-embedded-service.js";
 import { write, written } from "./notes.js";
-import { runService, temporaryDataDir } from "./run-service.js";
 
 /** No account has it; Postgres asks for none but at the making of a cluster. */
 const OTHER_UID = 54_321;

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { compiledEntry } from "../../support/compile.js";
+import { compiledEntry } from "../../support/service/compile.js";
 
 const PROJECT = fileURLToPath(new URL("../../..", import.meta.url));
 

@@ -5,8 +5,14 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, it, onTestFinished } from "vitest";
+import {
+  isRunning,
+  killAll,
+  runService,
+  spawnService,
+  temporaryDataDir,
+} from "../../support/service/run-embedded-service.js";
 import { query, write, written } from "./notes.js";
-import { isRunning, killAll, runService, spawnService, temporaryDataDir } from "./run-service.js";
 
 describe("the embedded Postgres", () => {
   it("is durable, and closed to all but this machine and this password", async () => {

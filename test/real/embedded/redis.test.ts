@@ -4,7 +4,11 @@ import { Redis } from "ioredis";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { findRedisServer } from "../../../src/dev-servers/redis.js";
 import { requireRedisServer } from "../../support/servers/redis.js";
-import { isRunning, runService, temporaryDataDir } from "./run-service.js";
+import {
+  isRunning,
+  runService,
+  temporaryDataDir,
+} from "../../support/service/run-embedded-service.js";
 
 describe("the embedded Redis nodes", () => {
   it("are three, listen on this machine only and write nothing down", async () => {

@@ -8,11 +8,11 @@ import {
   type BookRoomRequestSchema,
 } from "../../../examples/bookings/gen/acme/bookings/v1/bookings_pb.js";
 import { deriveId } from "../../../src/index.js";
-import { type Cluster, startCluster } from "../../support/cluster.js";
-import { openPayments, type PaymentsClient } from "../../support/payments-client.js";
+import { openPayments, type PaymentsClient } from "../../support/payments/payments-client.js";
 import { createDatabase, type TestDatabase } from "../../support/servers/postgres.js";
-import { waitUntil } from "../../support/service-process.js";
-import { openProcessor, type Processor } from "../service/processor.js";
+import { type Cluster, startCluster } from "../../support/service/cluster.js";
+import { openProcessor, type Processor } from "../../support/service/processor.js";
+import { waitUntil } from "../../support/service/service-process.js";
 import { type ExampleProcess, startExample } from "./example-process.js";
 
 /** A slow card takes 3 s, and a lease in which nobody works 5 s. */

@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
-import { compiledEntry } from "../../support/compile.js";
+import { compiledEntry } from "../../support/service/compile.js";
 
 export interface ExampleProcess {
   /** The port on 127.0.0.1 that it has said it listens on. */

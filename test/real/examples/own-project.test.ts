@@ -8,7 +8,7 @@ import { createClient } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { OrderService } from "../../../examples/orders/gen/acme/orders/v1/orders_pb.js";
-import { codeBlocksOf } from "../../fast/documents/code-blocks.js";
+import { codeBlocksOf } from "../../support/documents/code-blocks.js";
 import { type ExampleProcess, startProgram } from "./example-process.js";
 
 const run = promisify(execFile);

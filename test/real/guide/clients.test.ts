@@ -15,9 +15,9 @@ import { createCharges } from "../../../docs/guide/snippets/charges.js";
 import { createCheckout } from "../../../docs/guide/snippets/checkout.js";
 import { handle, payFile } from "../../../docs/guide/snippets/jobs.js";
 import { openPayments, PATIENTLY } from "../../../docs/guide/snippets/pay.js";
-import { type Cluster, startCluster } from "../../support/cluster.js";
-import { paymentOf } from "../../support/payments-client.js";
-import { openProcessor, type Processor } from "../service/processor.js";
+import { paymentOf } from "../../support/payments/payments-client.js";
+import { type Cluster, startCluster } from "../../support/service/cluster.js";
+import { openProcessor, type Processor } from "../../support/service/processor.js";
 
 const { CAPTURED, DECLINED } = PaymentStatus;
 

@@ -10,13 +10,13 @@ import { Redis } from "ioredis";
 import Redlock from "redlock";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { chargeUnderLock } from "../../../docs/guide/snippets/lock-only.js";
+import { clockShimAvailable } from "../../support/clock-shim/clock-shim.js";
 import {
   type ShiftedRedisNode,
   startShiftedRedisNode,
-} from "../../slow/faults/servers/shifted-redis.js";
-import { clockShimAvailable } from "../../support/clock-shim/clock-shim.js";
-import { compiledEntry } from "../../support/compile.js";
+} from "../../support/faults/shifted-redis.js";
 import { type RedisNodeUnderTest, startRedisNodeUnderTest } from "../../support/servers/redis.js";
+import { compiledEntry } from "../../support/service/compile.js";
 import { openChargeJournal } from "./charge-journal.js";
 
 const OWNER = fileURLToPath(new URL("lock-owner.ts", import.meta.url));

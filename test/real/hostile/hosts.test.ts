@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { type Cluster, startCluster } from "../../support/cluster.js";
+import { type Cluster, startCluster } from "../../support/service/cluster.js";
 import { postRaw } from "./raw-http.js";
 
 const TOKEN = "a-token-of-one-caller";

@@ -3,8 +3,8 @@ import { brotliCompressSync, gzipSync } from "node:zlib";
 import { fromBinary, toJson } from "@bufbuild/protobuf";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { CreatePaymentRequestSchema } from "../../../src/gen/payonce/payments/v1/payments_pb.js";
-import { type Cluster, startCluster } from "../../support/cluster.js";
-import { CREATE_PAYMENT, framed, PAYMENT } from "../../support/hostile-grpc.js";
+import { CREATE_PAYMENT, framed, PAYMENT } from "../../support/calls/hostile-grpc.js";
+import { type Cluster, startCluster } from "../../support/service/cluster.js";
 
 const JSON_PAYMENT = Buffer.from(
   JSON.stringify(

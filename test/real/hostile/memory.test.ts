@@ -3,12 +3,16 @@ import { readFile } from "node:fs/promises";
 import { connect, type Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { Code } from "../../../src/idempotency/code.js";
-import { type Cluster, startCluster } from "../../support/cluster.js";
-import { callRaw, connectRaw, type RawAnswer } from "../../support/hostile-grpc.js";
-import { openPayments, type PaymentsClient, paymentOf } from "../../support/payments-client.js";
-import { type ServiceProcess, waitUntil } from "../../support/service-process.js";
-import { HTTP2_PREFACE } from "../../support/silent-peers.js";
+import { Code } from "../../../src/idempotency/answers/code.js";
+import { callRaw, connectRaw, type RawAnswer } from "../../support/calls/hostile-grpc.js";
+import { HTTP2_PREFACE } from "../../support/calls/silent-peers.js";
+import {
+  openPayments,
+  type PaymentsClient,
+  paymentOf,
+} from "../../support/payments/payments-client.js";
+import { type Cluster, startCluster } from "../../support/service/cluster.js";
+import { type ServiceProcess, waitUntil } from "../../support/service/service-process.js";
 
 /** Attackers have an address of their own, and take no connection from others. */
 const ATTACKER = "127.0.0.2";

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { type Cluster, startCluster } from "../../support/cluster.js";
-import { callRaw, connectRaw } from "../../support/hostile-grpc.js";
+import { callRaw, connectRaw } from "../../support/calls/hostile-grpc.js";
+import { type Cluster, startCluster } from "../../support/service/cluster.js";
 import { postRaw } from "./raw-http.js";
 
 const SECRET = "sk_never_to_be_written";

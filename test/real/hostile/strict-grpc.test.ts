@@ -2,9 +2,15 @@ import { randomUUID } from "node:crypto";
 import type { ClientHttp2Session } from "node:http2";
 import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { Code } from "../../../src/idempotency/code.js";
-import { type Cluster, startCluster } from "../../support/cluster.js";
-import { callRaw, connectRaw, framed, PAYMENT, type RawCall } from "../../support/hostile-grpc.js";
+import { Code } from "../../../src/idempotency/answers/code.js";
+import {
+  callRaw,
+  connectRaw,
+  framed,
+  PAYMENT,
+  type RawCall,
+} from "../../support/calls/hostile-grpc.js";
+import { type Cluster, startCluster } from "../../support/service/cluster.js";
 
 let cluster: Cluster;
 let session: ClientHttp2Session;

@@ -1,8 +1,12 @@
 import { access, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
-import { type Cluster, startCluster } from "../../support/cluster.js";
-import { openProcessor, type Processor, processorKeyOfCall } from "../service/processor.js";
+import { type Cluster, startCluster } from "../../support/service/cluster.js";
+import {
+  openProcessor,
+  type Processor,
+  processorKeyOfCall,
+} from "../../support/service/processor.js";
 import { type ConsumerProject, createConsumerProject } from "./installed-package.js";
 import { IMPORTS, PAYS, paysInAPage, usesTypesOf } from "./programs.js";
 

@@ -1,8 +1,12 @@
 import { access } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
-import { type Cluster, startCluster } from "../../support/cluster.js";
-import { openProcessor, type Processor, processorKeyOfCall } from "../service/processor.js";
+import { type Cluster, startCluster } from "../../support/service/cluster.js";
+import {
+  openProcessor,
+  type Processor,
+  processorKeyOfCall,
+} from "../../support/service/processor.js";
 import { type ConsumerProject, installConsumerProject } from "./installed-package.js";
 import { PAYS, usesTypesOf } from "./programs.js";
 

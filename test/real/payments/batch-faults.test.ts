@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type pg from "pg";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { Code } from "../../../src/idempotency/code.js";
-import type { Reply } from "../../../src/idempotency/reply.js";
+import { Code } from "../../../src/idempotency/answers/code.js";
+import type { Reply } from "../../../src/idempotency/answers/reply.js";
+import { startTcpProxy } from "../../support/calls/tcp-proxy.js";
 import { reasonOf } from "../../support/idempotency/replies.js";
-import { waitUntil } from "../../support/service-process.js";
-import { startTcpProxy } from "../../support/tcp-proxy.js";
+import { waitUntil } from "../../support/service/service-process.js";
 import {
   createAll,
   holdAnswers,

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { CaptureMethod } from "../../../src/gen/payonce/payments/v1/payments_pb.js";
-import { Code } from "../../../src/idempotency/code.js";
-import type { Reply } from "../../../src/idempotency/reply.js";
+import { Code } from "../../../src/idempotency/answers/code.js";
+import type { Reply } from "../../../src/idempotency/answers/reply.js";
 import { reasonOf } from "../../support/idempotency/replies.js";
 import {
   createAll,

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { PaymentStatus } from "../../../src/gen/payonce/payments/v1/payments_pb.js";
-import { NotExecuted, Parked } from "../../../src/idempotency/errors.js";
+import { NotExecuted, Parked } from "../../../src/idempotency/answers/errors.js";
 import { ProcessorRefused, ProcessorUnknown } from "../../../src/payments/processor.js";
 import {
   approve,

@@ -14,13 +14,13 @@ import {
 } from "@bufbuild/protobuf";
 import pg, { type PoolClient } from "pg";
 import { CaptureMethod, PaymentService } from "../../../src/gen/payonce/payments/v1/payments_pb.js";
-import type { CallContext } from "../../../src/idempotency/call.js";
-import { Code } from "../../../src/idempotency/code.js";
-import { createExecutor } from "../../../src/idempotency/executor.js";
-import { okOutcome } from "../../../src/idempotency/outcome.js";
-import { policiesOf } from "../../../src/idempotency/policy.js";
-import type { Reply } from "../../../src/idempotency/reply.js";
-import { serve } from "../../../src/idempotency/serve.js";
+import { Code } from "../../../src/idempotency/answers/code.js";
+import type { Reply } from "../../../src/idempotency/answers/reply.js";
+import type { CallContext } from "../../../src/idempotency/execution/call.js";
+import { createExecutor } from "../../../src/idempotency/execution/executor.js";
+import { serve } from "../../../src/idempotency/execution/serve.js";
+import { okOutcome } from "../../../src/idempotency/port/outcome.js";
+import { policiesOf } from "../../../src/idempotency/request/policy.js";
 import { createFirstWork } from "../../../src/payments/first-work.js";
 import { createKeyWindow } from "../../../src/payments/key-window.js";
 import { paymentMigrations } from "../../../src/payments/postgres/migrations.js";
@@ -33,8 +33,8 @@ import {
   migrate,
   openDatabase,
 } from "../../../src/stores/postgres/index.js";
-import { expectAudit } from "../../support/audit.js";
 import { errorOf } from "../../support/idempotency/replies.js";
+import { expectAudit } from "../../support/operators/audit.js";
 import { createDatabase } from "../../support/servers/postgres.js";
 import { startSandboxUnderTest } from "../../support/servers/sandbox.js";
 import { eur } from "./support.js";

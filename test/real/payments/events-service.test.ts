@@ -4,10 +4,15 @@ import { status } from "@grpc/grpc-js";
 import pg from "pg";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { CaptureMethod, PaymentService } from "../../../src/gen/payonce/payments/v1/payments_pb.js";
-import { type Cluster, startCluster } from "../../support/cluster.js";
-import { openEventStream } from "../../support/event-stream.js";
-import { eur, openPayments, paymentOf, untilAnswered } from "../../support/payments-client.js";
-import { waitUntil } from "../../support/service-process.js";
+import { openEventStream } from "../../support/calls/event-stream.js";
+import {
+  eur,
+  openPayments,
+  paymentOf,
+  untilAnswered,
+} from "../../support/payments/payments-client.js";
+import { type Cluster, startCluster } from "../../support/service/cluster.js";
+import { waitUntil } from "../../support/service/service-process.js";
 import { transitionOf } from "./event-reader.js";
 
 /** Short, so that recovery begins soon after a kill. */

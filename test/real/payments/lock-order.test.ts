@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
 import { afterAll, afterEach, beforeAll, expect, it, vi } from "vitest";
-import type { Execution } from "../../../src/idempotency/call.js";
+import type { Execution } from "../../../src/idempotency/execution/call.js";
 import {
   approve,
   captureRequest,

@@ -5,7 +5,7 @@ import {
   PaymentStatus,
   RefundPaymentResponseSchema,
 } from "../../../src/gen/payonce/payments/v1/payments_pb.js";
-import { Final, NotExecuted } from "../../../src/idempotency/errors.js";
+import { Final, NotExecuted } from "../../../src/idempotency/answers/errors.js";
 import {
   approve,
   cancelRequest,

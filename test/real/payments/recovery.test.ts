@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { ClaimLost, Parked } from "../../../src/idempotency/errors.js";
+import { ClaimLost, Parked } from "../../../src/idempotency/answers/errors.js";
 import { paymentIdOf } from "../../../src/payments/operation.js";
 import { ProcessorUnknown } from "../../../src/payments/processor.js";
 import { inTransaction } from "../../../src/runtime/transaction.js";

@@ -1,7 +1,7 @@
 import { create } from "@bufbuild/protobuf";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { GetPaymentRequestSchema } from "../../../src/gen/payonce/payments/v1/payments_pb.js";
-import { Final, NotExecuted } from "../../../src/idempotency/errors.js";
+import { Final, NotExecuted } from "../../../src/idempotency/answers/errors.js";
 import { paymentIdOf } from "../../../src/payments/operation.js";
 import { type Processor, ProcessorRefused } from "../../../src/payments/processor.js";
 import {

@@ -14,13 +14,13 @@ import {
   PaymentStatus,
   RefundPaymentRequestSchema,
 } from "../../../src/gen/payonce/payments/v1/payments_pb.js";
-import type { CallContext, Execution } from "../../../src/idempotency/call.js";
-import { digest } from "../../../src/idempotency/digest.js";
-import { ClaimLost } from "../../../src/idempotency/errors.js";
-import type { Outcome } from "../../../src/idempotency/outcome.js";
-import { completeWithin, ownWithin } from "../../../src/idempotency/ownership.js";
-import { type Scope, scopeHash } from "../../../src/idempotency/scope.js";
-import type { Claim } from "../../../src/idempotency/store.js";
+import { ClaimLost } from "../../../src/idempotency/answers/errors.js";
+import type { CallContext, Execution } from "../../../src/idempotency/execution/call.js";
+import { completeWithin, ownWithin } from "../../../src/idempotency/execution/ownership.js";
+import type { Outcome } from "../../../src/idempotency/port/outcome.js";
+import { type Scope, scopeHash } from "../../../src/idempotency/port/scope.js";
+import type { Claim } from "../../../src/idempotency/port/store.js";
+import { digest } from "../../../src/idempotency/request/digest.js";
 import { createKeyWindow, type KeyWindowOptions } from "../../../src/payments/key-window.js";
 import { paymentIdOf } from "../../../src/payments/operation.js";
 import { paymentMigrations } from "../../../src/payments/postgres/migrations.js";

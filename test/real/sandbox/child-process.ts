@@ -2,7 +2,7 @@ import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { onTestFinished } from "vitest";
-import { compiledEntry } from "../../support/compile.js";
+import { compiledEntry } from "../../support/service/compile.js";
 import { connect, type GrpcClient } from "./support.js";
 
 export interface SandboxProcess extends GrpcClient {

@@ -2,14 +2,14 @@ import { create, toBinary } from "@bufbuild/protobuf";
 import { status } from "@grpc/grpc-js";
 import { expect, it, onTestFinished } from "vitest";
 import { AuthorizeRequestSchema } from "../../../src/gen/payonce/sandbox/v1/sandbox_pb.js";
-import { type SandboxUnderTest, startSandboxUnderTest } from "../../support/servers/sandbox.js";
-import { waitUntil } from "../../support/service-process.js";
 import {
   connectSilently,
   HTTP2_PREFACE,
   type SilentPeer,
   startStoppedClient,
-} from "../../support/silent-peers.js";
+} from "../../support/calls/silent-peers.js";
+import { type SandboxUnderTest, startSandboxUnderTest } from "../../support/servers/sandbox.js";
+import { waitUntil } from "../../support/service/service-process.js";
 import {
   authorization,
   authorize,

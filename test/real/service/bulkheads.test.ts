@@ -3,10 +3,10 @@ import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { PaymentService } from "../../../src/gen/payonce/payments/v1/payments_pb.js";
-import { Code } from "../../../src/idempotency/code.js";
-import { type Cluster, startCluster } from "../../support/cluster.js";
-import { openPayments, type PaymentsClient } from "../../support/payments-client.js";
-import { openRawGrpc, type RawGrpc } from "../../support/raw-grpc.js";
+import { Code } from "../../../src/idempotency/answers/code.js";
+import { openRawGrpc, type RawGrpc } from "../../support/calls/raw-grpc.js";
+import { openPayments, type PaymentsClient } from "../../support/payments/payments-client.js";
+import { type Cluster, startCluster } from "../../support/service/cluster.js";
 
 /** How long a payment may take beside all that; alone it takes a hundredth of a second. Milliseconds. */
 const PAYMENT_LIMIT_MS = 2_000;

@@ -1,15 +1,15 @@
 import pg from "pg";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { Code } from "../../../src/idempotency/code.js";
-import { type Cluster, startCluster } from "../../support/cluster.js";
+import { Code } from "../../../src/idempotency/answers/code.js";
 import {
   openPayments,
   type PaymentsClient,
   paymentOf,
   refusalOf,
-} from "../../support/payments-client.js";
-import type { ServiceProcess } from "../../support/service-process.js";
-import { post } from "./http.js";
+} from "../../support/payments/payments-client.js";
+import { type Cluster, startCluster } from "../../support/service/cluster.js";
+import { post } from "../../support/service/http.js";
+import type { ServiceProcess } from "../../support/service/service-process.js";
 
 const CARD = "4111-1111-1111-1111";
 

@@ -1,13 +1,13 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type Cluster, startCluster } from "../../support/cluster.js";
 import {
   openPayments,
   type PaymentsClient,
   paymentOf,
   untilAnswered,
-} from "../../support/payments-client.js";
+} from "../../support/payments/payments-client.js";
 import { createDatabase } from "../../support/servers/postgres.js";
-import { payonce } from "./command-line.js";
+import { type Cluster, startCluster } from "../../support/service/cluster.js";
+import { payonce } from "../../support/service/command-line.js";
 
 let cluster: Cluster;
 let target: string;

@@ -4,11 +4,11 @@ import { tmpdir, userInfo } from "node:os";
 import { dirname, join } from "node:path";
 import pg from "pg";
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
-import { compileOwnSandbox } from "../../support/compile.js";
 import { createDatabase, type TestDatabase } from "../../support/servers/postgres.js";
 import { requireRedisServer } from "../../support/servers/redis.js";
-import { isRunning } from "../embedded/run-service.js";
-import { payonce } from "./command-line.js";
+import { payonce } from "../../support/service/command-line.js";
+import { compileOwnSandbox } from "../../support/service/compile.js";
+import { isRunning } from "../../support/service/run-embedded-service.js";
 
 const USAGE_EXIT_CODE = 2;
 
@@ -167,7 +167,9 @@ describe("what the service cannot use stops the start with one line that names t
 
   it.skipIf(userInfo().uid !== 0)("a root with no account that Postgres could run as", async () => {
     const { line } = await refusedStart({ DATABASE_URL: null, PATH: directory });
-    expect(line).toMatch(/^DATA_DIR: started by root, the embedded Postgres runs as postgres or nobody, and this machine has no such account\. /);
+    expect(line).toMatch(
+      /^DATA_DIR: started by root, the embedded Postgres runs as postgres or nobody, and this machine has no such account\. /,
+    );
   });
 
   it("a DATA_DIR whose Postgres is broken", async () => {

@@ -4,16 +4,16 @@ import {
   CreatePaymentRequestSchema,
   PaymentStatus,
 } from "../../../src/gen/payonce/payments/v1/payments_pb.js";
-import { Code } from "../../../src/idempotency/code.js";
-import { type Cluster, startCluster } from "../../support/cluster.js";
+import { Code } from "../../../src/idempotency/answers/code.js";
+import { postAs, WEB_PROTOCOLS } from "../../support/calls/web-call.js";
 import {
   byKey,
   openPayments,
   type PaymentsClient,
   paymentOf,
-} from "../../support/payments-client.js";
-import { postAs, WEB_PROTOCOLS } from "../../support/web-call.js";
-import { openProcessor, type Processor } from "./processor.js";
+} from "../../support/payments/payments-client.js";
+import { type Cluster, startCluster } from "../../support/service/cluster.js";
+import { openProcessor, type Processor } from "../../support/service/processor.js";
 
 const DEADLINE_MS = 200;
 

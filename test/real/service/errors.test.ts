@@ -1,12 +1,17 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { Code } from "../../../src/idempotency/code.js";
-import { type Cluster, startCluster } from "../../support/cluster.js";
+import { Code } from "../../../src/idempotency/answers/code.js";
 import { GRPCURL_BUILD_LIMIT_MS, grpcurl, grpcurlAvailable } from "../../support/grpcurl.js";
 import { createDatabase } from "../../support/servers/postgres.js";
-import { waitUntil } from "../../support/service-process.js";
-import { callWithGrpcurl, expectRefusal, PAYMENT, type Shown } from "./grpcurl-call.js";
-import { openProcessor, type Processor } from "./processor.js";
-import { beginWaitingPayment } from "./waiting-payment.js";
+import { type Cluster, startCluster } from "../../support/service/cluster.js";
+import {
+  callWithGrpcurl,
+  expectRefusal,
+  PAYMENT,
+  type Shown,
+} from "../../support/service/grpcurl-call.js";
+import { openProcessor, type Processor } from "../../support/service/processor.js";
+import { waitUntil } from "../../support/service/service-process.js";
+import { beginWaitingPayment } from "../../support/service/waiting-payment.js";
 
 /** How long the processor keeps a call under way, so that others meet it. */
 const PROCESSOR_DELAY_MS = 3_000;

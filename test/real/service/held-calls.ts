@@ -2,13 +2,13 @@ import type { DescMessage } from "@bufbuild/protobuf";
 import { CaptureMethod } from "../../../src/gen/payonce/payments/v1/payments_pb.js";
 import type { UnaryResult } from "../../../src/grpc/client.js";
 import { paymentIdOfKey } from "../../../src/payments/operation.js";
+import { AMOUNT, type NextCall, PART } from "../../support/operators/resolution-table.js";
 import {
   eur,
   type PaymentsClient,
   paymentOf,
   untilAnswered,
-} from "../../support/payments-client.js";
-import { AMOUNT, type NextCall, PART } from "../../support/resolution-table.js";
+} from "../../support/payments/payments-client.js";
 import type { Method } from "./resolving.js";
 
 type Send = () => Promise<UnaryResult<DescMessage>>;

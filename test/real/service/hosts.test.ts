@@ -1,8 +1,8 @@
 import { request as httpRequest, type OutgoingHttpHeaders } from "node:http";
 import { text } from "node:stream/consumers";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type Cluster, startCluster } from "../../support/cluster.js";
-import { byKey, openPayments, refusalOf } from "../../support/payments-client.js";
+import { byKey, openPayments, refusalOf } from "../../support/payments/payments-client.js";
+import { type Cluster, startCluster } from "../../support/service/cluster.js";
 
 const CREATE_PAYMENT = "/payonce.payments.v1.PaymentService/CreatePayment";
 const REQUEST = { amount: { currencyCode: "EUR", minorUnits: "1999" }, paymentMethod: "tok_visa" };

@@ -5,11 +5,10 @@ import { join } from "node:path";
 import { credentials } from "@grpc/grpc-js";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { PaymentStatus } from "../../../src/gen/payonce/payments/v1/payments_pb.js";
-import { Code } from "../../../src/idempotency/code.js";
+import { Code } from "../../../src/idempotency/answers/code.js";
 import { paymentIdOfKey } from "../../../src/payments/operation.js";
 import { certificateWarnings } from "../../../src/server/tls.js";
 import { tokenHash } from "../../../src/server/tokens.js";
-import { type Cluster, startCluster } from "../../support/cluster.js";
 import {
   isReplayed,
   openPayments,
@@ -17,10 +16,11 @@ import {
   type PaymentsClientOptions,
   paymentOf,
   refusalOf,
-} from "../../support/payments-client.js";
-import { type ServiceProcess, startServiceProcess } from "../../support/service-process.js";
+} from "../../support/payments/payments-client.js";
+import { type Cluster, startCluster } from "../../support/service/cluster.js";
+import { payonce } from "../../support/service/command-line.js";
+import { type ServiceProcess, startServiceProcess } from "../../support/service/service-process.js";
 import { type Certificate, type CertificateAuthority, createAuthority } from "./certificates.js";
-import { payonce } from "./command-line.js";
 
 const CREATE_PAYMENT = "payonce.payments.v1.PaymentService/CreatePayment";
 const { CAPTURED } = PaymentStatus;

@@ -1,13 +1,13 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { Code } from "../../../src/idempotency/code.js";
+import { Code } from "../../../src/idempotency/answers/code.js";
 import { pageTokenOf } from "../../../src/runtime/paging.js";
-import { type Cluster, startCluster } from "../../support/cluster.js";
 import {
   openPayments,
   type PaymentsClient,
   paymentOf,
   refusalOf,
-} from "../../support/payments-client.js";
+} from "../../support/payments/payments-client.js";
+import { type Cluster, startCluster } from "../../support/service/cluster.js";
 
 const OPERATION = "payonce.payments.v1.PaymentService/CreatePayment";
 const NUL = "a\0b";

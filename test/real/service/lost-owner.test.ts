@@ -2,8 +2,7 @@ import { durationFromMs } from "@bufbuild/protobuf/wkt";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { PaymentStatus } from "../../../src/gen/payonce/payments/v1/payments_pb.js";
 import { FaultAction } from "../../../src/gen/payonce/sandbox/v1/sandbox_pb.js";
-import { Code } from "../../../src/idempotency/code.js";
-import { type Cluster, startCluster } from "../../support/cluster.js";
+import { Code } from "../../../src/idempotency/answers/code.js";
 import {
   answerOf,
   byKey,
@@ -13,11 +12,16 @@ import {
   paymentOf,
   refusalOf,
   untilAnswered,
-} from "../../support/payments-client.js";
-import { type ServiceProcess, waitUntil } from "../../support/service-process.js";
-import { post } from "./http.js";
-import { openProcessor, type Processor, processorKeyOfCall } from "./processor.js";
-import { beginWaitingPayment } from "./waiting-payment.js";
+} from "../../support/payments/payments-client.js";
+import { type Cluster, startCluster } from "../../support/service/cluster.js";
+import { post } from "../../support/service/http.js";
+import {
+  openProcessor,
+  type Processor,
+  processorKeyOfCall,
+} from "../../support/service/processor.js";
+import { type ServiceProcess, waitUntil } from "../../support/service/service-process.js";
+import { beginWaitingPayment } from "../../support/service/waiting-payment.js";
 
 /** Long enough for a duplicate to meet it on a busy machine, short enough to wait for. */
 const LEASE_MS = 2_000;

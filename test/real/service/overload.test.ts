@@ -4,10 +4,14 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { status as grpcStatus } from "@grpc/grpc-js";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { PaymentService } from "../../../src/gen/payonce/payments/v1/payments_pb.js";
-import { Code } from "../../../src/idempotency/code.js";
-import { type Cluster, startCluster } from "../../support/cluster.js";
-import { openPayments, type PaymentsClient, paymentOf } from "../../support/payments-client.js";
-import { openRawGrpc } from "../../support/raw-grpc.js";
+import { Code } from "../../../src/idempotency/answers/code.js";
+import { openRawGrpc } from "../../support/calls/raw-grpc.js";
+import {
+  openPayments,
+  type PaymentsClient,
+  paymentOf,
+} from "../../support/payments/payments-client.js";
+import { type Cluster, startCluster } from "../../support/service/cluster.js";
 
 const { createPayment } = PaymentService.method;
 

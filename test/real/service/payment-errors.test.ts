@@ -1,12 +1,17 @@
 import { fromJson } from "@bufbuild/protobuf";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { CreatePaymentResponseSchema } from "../../../src/gen/payonce/payments/v1/payments_pb.js";
-import { Code } from "../../../src/idempotency/code.js";
-import { type Cluster, startCluster } from "../../support/cluster.js";
+import { Code } from "../../../src/idempotency/answers/code.js";
 import { GRPCURL_BUILD_LIMIT_MS, grpcurl, grpcurlAvailable } from "../../support/grpcurl.js";
-import { callWithGrpcurl, expectRefusal, PAYMENT, type Shown } from "./grpcurl-call.js";
-import { openProcessor, type Processor } from "./processor.js";
-import { beginWaitingPayment } from "./waiting-payment.js";
+import { type Cluster, startCluster } from "../../support/service/cluster.js";
+import {
+  callWithGrpcurl,
+  expectRefusal,
+  PAYMENT,
+  type Shown,
+} from "../../support/service/grpcurl-call.js";
+import { openProcessor, type Processor } from "../../support/service/processor.js";
+import { beginWaitingPayment } from "../../support/service/waiting-payment.js";
 
 /** How long the processor keeps a payment busy, so that another operation meets it. */
 const PROCESSOR_DELAY_MS = 3_000;

@@ -7,8 +7,7 @@ import {
   type LedgerEntry,
   PaymentStatus,
 } from "../../../src/gen/payonce/payments/v1/payments_pb.js";
-import { Code } from "../../../src/idempotency/code.js";
-import { type Cluster, startCluster } from "../../support/cluster.js";
+import { Code } from "../../../src/idempotency/answers/code.js";
 import {
   answerOf,
   byKey,
@@ -19,10 +18,11 @@ import {
   paymentOf,
   refusalOf,
   untilAnswered,
-} from "../../support/payments-client.js";
+} from "../../support/payments/payments-client.js";
 import { createDatabase } from "../../support/servers/postgres.js";
-import { post } from "./http.js";
-import { openProcessor, type Processor } from "./processor.js";
+import { type Cluster, startCluster } from "../../support/service/cluster.js";
+import { post } from "../../support/service/http.js";
+import { openProcessor, type Processor } from "../../support/service/processor.js";
 
 const { AUTHORIZED, CANCELED, CAPTURED, DECLINED, PARTIALLY_CAPTURED } = PaymentStatus;
 const MANUAL = { amount: eur(1_000n), captureMethod: CaptureMethod.MANUAL };

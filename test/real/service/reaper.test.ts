@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
-import { startCluster } from "../../support/cluster.js";
-import { openPayments, paymentOf, refusalOf } from "../../support/payments-client.js";
-import { waitUntil } from "../../support/service-process.js";
+import { openPayments, paymentOf, refusalOf } from "../../support/payments/payments-client.js";
+import { startCluster } from "../../support/service/cluster.js";
+import { waitUntil } from "../../support/service/service-process.js";
 
 const REAP_LIMIT_MS = 40_000;
 

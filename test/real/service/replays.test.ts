@@ -14,15 +14,15 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { StatusSchema } from "../../../src/gen/google/rpc/status_pb.js";
 import { CaptureMethod, PaymentService } from "../../../src/gen/payonce/payments/v1/payments_pb.js";
 import { callUnary, type UnaryResult } from "../../../src/grpc/client.js";
-import { Code } from "../../../src/idempotency/code.js";
-import { STATUS_DETAILS_TRAILER } from "../../../src/idempotency/errors.js";
-import { KEY_METADATA } from "../../../src/idempotency/key.js";
+import { Code } from "../../../src/idempotency/answers/code.js";
+import { STATUS_DETAILS_TRAILER } from "../../../src/idempotency/answers/errors.js";
+import { KEY_METADATA } from "../../../src/idempotency/request/key.js";
 import { paymentIdOfKey } from "../../../src/payments/operation.js";
-import { type Cluster, startCluster } from "../../support/cluster.js";
-import { answerOf, eur, isReplayed, paymentOf } from "../../support/payments-client.js";
-import type { ServiceProcess } from "../../support/service-process.js";
-import { post } from "./http.js";
-import { openProcessor } from "./processor.js";
+import { answerOf, eur, isReplayed, paymentOf } from "../../support/payments/payments-client.js";
+import { type Cluster, startCluster } from "../../support/service/cluster.js";
+import { post } from "../../support/service/http.js";
+import { openProcessor } from "../../support/service/processor.js";
+import type { ServiceProcess } from "../../support/service/service-process.js";
 
 const { createPayment, capturePayment } = PaymentService.method;
 

@@ -2,14 +2,23 @@ import type { DescMessage } from "@bufbuild/protobuf";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { FaultAction } from "../../../src/gen/payonce/sandbox/v1/sandbox_pb.js";
 import type { UnaryResult } from "../../../src/grpc/client.js";
-import { Code } from "../../../src/idempotency/code.js";
-import { holdAt, installBreakpoints } from "../../slow/faults/processes/breakpoints.js";
-import { callEach } from "../../support/call-each.js";
-import { answerOf, openPayments, refusalOf, untilAnswered } from "../../support/payments-client.js";
-import { heldPayments, type Resolution, resolutions } from "../../support/resolution-table.js";
-import { waitUntil } from "../../support/service-process.js";
+import { Code } from "../../../src/idempotency/answers/code.js";
+import { callEach } from "../../support/calls/call-each.js";
+import { holdAt, installBreakpoints } from "../../support/faults/breakpoints.js";
+import {
+  heldPayments,
+  type Resolution,
+  resolutions,
+} from "../../support/operators/resolution-table.js";
+import {
+  answerOf,
+  openPayments,
+  refusalOf,
+  untilAnswered,
+} from "../../support/payments/payments-client.js";
+import { ALL_CALLS, processorKeyOfCall } from "../../support/service/processor.js";
+import { waitUntil } from "../../support/service/service-process.js";
 import { createPayment, type HeldCall, heldCall } from "./held-calls.js";
-import { ALL_CALLS, processorKeyOfCall } from "./processor.js";
 import { found, type Resolving, startResolving } from "./resolving.js";
 
 const METHOD = "CapturePayment";

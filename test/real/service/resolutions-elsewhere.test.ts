@@ -7,26 +7,30 @@ import {
   RecordState,
   type ResolveKeyRequestSchema,
 } from "../../../src/gen/payonce/idempotency/v1/inspection_pb.js";
-import { Code } from "../../../src/idempotency/code.js";
+import { Code } from "../../../src/idempotency/answers/code.js";
 import { EchoResponseSchema } from "../../fixtures/echo/gen/payonce/echo/v1/echo_pb.js";
 import {
   type ActingCall,
   type ActingServices,
   type Policy,
   startActingServices,
-} from "../../slow/faults/processor/acting-service.js";
-import { openPayments, type PaymentsClient, refusalOf } from "../../support/payments-client.js";
+} from "../../support/faults/acting-service.js";
 import {
   heldElsewhere,
   nextCalls,
   type Resolution,
   resolutions,
-} from "../../support/resolution-table.js";
+} from "../../support/operators/resolution-table.js";
+import {
+  openPayments,
+  type PaymentsClient,
+  refusalOf,
+} from "../../support/payments/payments-client.js";
 import {
   type ServiceProcess,
   startServiceProcess,
   waitUntil,
-} from "../../support/service-process.js";
+} from "../../support/service/service-process.js";
 import { expectTold } from "./resolving.js";
 
 /** After as many attempts a claim is held. */

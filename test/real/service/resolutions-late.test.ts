@@ -2,8 +2,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { durationFromMs } from "@bufbuild/protobuf/wkt";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { FaultAction } from "../../../src/gen/payonce/sandbox/v1/sandbox_pb.js";
-import { Code } from "../../../src/idempotency/code.js";
-import { holdAt, installBreakpoints } from "../../slow/faults/processes/breakpoints.js";
+import { Code } from "../../../src/idempotency/answers/code.js";
+import { holdAt, installBreakpoints } from "../../support/faults/breakpoints.js";
+import { PART, resolutions } from "../../support/operators/resolution-table.js";
 import {
   eur,
   isReplayed,
@@ -11,11 +12,10 @@ import {
   type PaymentsClient,
   refusalOf,
   untilAnswered,
-} from "../../support/payments-client.js";
-import { PART, resolutions } from "../../support/resolution-table.js";
-import { waitUntil } from "../../support/service-process.js";
+} from "../../support/payments/payments-client.js";
+import { ALL_CALLS, processorKeyOfCall } from "../../support/service/processor.js";
+import { waitUntil } from "../../support/service/service-process.js";
 import { createPayment } from "./held-calls.js";
-import { ALL_CALLS, processorKeyOfCall } from "./processor.js";
 import { found, type Resolving, startResolving } from "./resolving.js";
 
 const METHOD = "CapturePayment";

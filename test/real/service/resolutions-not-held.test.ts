@@ -1,14 +1,8 @@
 import { durationFromMs } from "@bufbuild/protobuf/wkt";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { FaultAction } from "../../../src/gen/payonce/sandbox/v1/sandbox_pb.js";
-import { Code } from "../../../src/idempotency/code.js";
-import { callEach } from "../../support/call-each.js";
-import {
-  openPayments,
-  type PaymentsClient,
-  refusalOf,
-  untilAnswered,
-} from "../../support/payments-client.js";
+import { Code } from "../../../src/idempotency/answers/code.js";
+import { callEach } from "../../support/calls/call-each.js";
 import {
   type NextCall,
   nextCalls,
@@ -17,10 +11,16 @@ import {
   type Resolution,
   type Row,
   resolutions,
-} from "../../support/resolution-table.js";
-import { waitUntil } from "../../support/service-process.js";
+} from "../../support/operators/resolution-table.js";
+import {
+  openPayments,
+  type PaymentsClient,
+  refusalOf,
+  untilAnswered,
+} from "../../support/payments/payments-client.js";
+import { ALL_CALLS, processorKeyOfCall } from "../../support/service/processor.js";
+import { waitUntil } from "../../support/service/service-process.js";
 import { type HeldCall, heldCall, sendOf } from "./held-calls.js";
-import { ALL_CALLS, processorKeyOfCall } from "./processor.js";
 import { expectTold, found, type Resolving, startResolving } from "./resolving.js";
 
 const METHOD = "CreatePayment";

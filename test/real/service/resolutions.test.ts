@@ -1,17 +1,17 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { FaultAction } from "../../../src/gen/payonce/sandbox/v1/sandbox_pb.js";
-import { Code } from "../../../src/idempotency/code.js";
-import { callEach } from "../../support/call-each.js";
-import { untilAnswered } from "../../support/payments-client.js";
+import { Code } from "../../../src/idempotency/answers/code.js";
+import { callEach } from "../../support/calls/call-each.js";
 import {
   type HeldRow,
   heldPayments,
   type NextCall,
   nextCalls,
   type PaymentLeft,
-} from "../../support/resolution-table.js";
+} from "../../support/operators/resolution-table.js";
+import { untilAnswered } from "../../support/payments/payments-client.js";
+import { ALL_CALLS, processorKeyOfCall } from "../../support/service/processor.js";
 import { createPaymentFor, type HeldCall, type HeldKind, heldCall, sendOf } from "./held-calls.js";
-import { ALL_CALLS, processorKeyOfCall } from "./processor.js";
 import { expectTold, found, type Resolving, startResolving } from "./resolving.js";
 
 /** All calls of this file are held at the same time. */

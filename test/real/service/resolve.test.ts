@@ -7,8 +7,7 @@ import {
 } from "../../../src/gen/payonce/idempotency/v1/inspection_pb.js";
 import { CaptureMethod, PaymentStatus } from "../../../src/gen/payonce/payments/v1/payments_pb.js";
 import { FaultAction } from "../../../src/gen/payonce/sandbox/v1/sandbox_pb.js";
-import { Code } from "../../../src/idempotency/code.js";
-import { type Cluster, startCluster } from "../../support/cluster.js";
+import { Code } from "../../../src/idempotency/answers/code.js";
 import {
   byKey,
   eur,
@@ -17,9 +16,14 @@ import {
   paymentOf,
   refusalOf,
   untilAnswered,
-} from "../../support/payments-client.js";
-import { waitUntil } from "../../support/service-process.js";
-import { openProcessor, type Processor, processorKeyOfCall } from "./processor.js";
+} from "../../support/payments/payments-client.js";
+import { type Cluster, startCluster } from "../../support/service/cluster.js";
+import {
+  openProcessor,
+  type Processor,
+  processorKeyOfCall,
+} from "../../support/service/processor.js";
+import { waitUntil } from "../../support/service/service-process.js";
 
 const SERVICE = "payonce.payments.v1.PaymentService";
 const PARKED_LIMIT_MS = 30_000;

@@ -7,14 +7,14 @@ import {
 } from "../../../src/gen/payonce/idempotency/v1/inspection_pb.js";
 import { PaymentStatus } from "../../../src/gen/payonce/payments/v1/payments_pb.js";
 import type { UnaryResult } from "../../../src/grpc/client.js";
-import { Code } from "../../../src/idempotency/code.js";
+import { Code } from "../../../src/idempotency/answers/code.js";
 import { createClientLog } from "../../invariants/client-log.js";
-import { expectAudit } from "../../support/audit.js";
-import { startCluster } from "../../support/cluster.js";
-import { isReplayed, openPayments, refusalOf } from "../../support/payments-client.js";
-import type { PaymentLeft, Told } from "../../support/resolution-table.js";
-import { waitUntil } from "../../support/service-process.js";
-import { openProcessor } from "./processor.js";
+import { expectAudit } from "../../support/operators/audit.js";
+import type { PaymentLeft, Told } from "../../support/operators/resolution-table.js";
+import { isReplayed, openPayments, refusalOf } from "../../support/payments/payments-client.js";
+import { startCluster } from "../../support/service/cluster.js";
+import { openProcessor } from "../../support/service/processor.js";
+import { waitUntil } from "../../support/service/service-process.js";
 
 const SERVICE = "payonce.payments.v1.PaymentService";
 
@@ -26,7 +26,7 @@ export type Method = "CreatePayment" | "CapturePayment" | "CancelPayment" | "Ref
 type Found = MessageInitShape<typeof ResolveKeyRequestSchema>["resolution"] & object;
 
 /** What an operator says of a payment's key. */
-export { resolutions as found } from "../../support/operator.js";
+export { resolutions as found } from "../../support/operators/operator.js";
 
 export type Resolving = Awaited<ReturnType<typeof startResolving>>;
 

@@ -17,29 +17,33 @@ import {
   PaymentStatus,
 } from "../../../src/gen/payonce/payments/v1/payments_pb.js";
 import { FaultAction } from "../../../src/gen/payonce/sandbox/v1/sandbox_pb.js";
-import { Code } from "../../../src/idempotency/code.js";
-import { type Cluster, startCluster } from "../../support/cluster.js";
-import { EVENTS_PATH, openEventStream } from "../../support/event-stream.js";
-import { beginGrpcCall, beginHttpCall } from "../../support/late-calls.js";
-import {
-  byKey,
-  openPayments,
-  paymentOf,
-  refusalOf,
-  untilAnswered,
-} from "../../support/payments-client.js";
-import { type ServiceProcess, waitUntil } from "../../support/service-process.js";
+import { Code } from "../../../src/idempotency/answers/code.js";
+import { EVENTS_PATH, openEventStream } from "../../support/calls/event-stream.js";
+import { beginGrpcCall, beginHttpCall } from "../../support/calls/late-calls.js";
 import {
   connectSilently,
   HTTP2_PREFACE,
   isRefused,
   type SilentPeer,
   startStoppedClient,
-} from "../../support/silent-peers.js";
-import { startTcpProxy } from "../../support/tcp-proxy.js";
+} from "../../support/calls/silent-peers.js";
+import { startTcpProxy } from "../../support/calls/tcp-proxy.js";
+import {
+  byKey,
+  openPayments,
+  paymentOf,
+  refusalOf,
+  untilAnswered,
+} from "../../support/payments/payments-client.js";
+import { type Cluster, startCluster } from "../../support/service/cluster.js";
+import {
+  openProcessor,
+  type Processor,
+  processorKeyOfCall,
+} from "../../support/service/processor.js";
+import { type ServiceProcess, waitUntil } from "../../support/service/service-process.js";
+import { beginWaitingPayment } from "../../support/service/waiting-payment.js";
 import { createAuthority } from "./certificates.js";
-import { openProcessor, type Processor, processorKeyOfCall } from "./processor.js";
-import { beginWaitingPayment } from "./waiting-payment.js";
 
 /** Nothing under way: what peers are given to hang up, and time for a busy machine. */
 const IDLE_STOP_LIMIT_MS = 2_000;

@@ -2,8 +2,8 @@ import { fileURLToPath } from "node:url";
 import { Redis } from "ioredis";
 import { afterEach, describe, expect, it } from "vitest";
 import { type StormOptions, storm } from "../../../src/server/storm/storm.js";
-import { expectAudit } from "../../support/audit.js";
-import { type Cluster, type ClusterOptions, startCluster } from "../../support/cluster.js";
+import { expectAudit } from "../../support/operators/audit.js";
+import { type Cluster, type ClusterOptions, startCluster } from "../../support/service/cluster.js";
 
 const CALLS = 1_000;
 const KEYS = 10;

@@ -1,7 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { PaymentStatus } from "../../../src/gen/payonce/payments/v1/payments_pb.js";
-import { Code } from "../../../src/idempotency/code.js";
-import { type Cluster, startCluster } from "../../support/cluster.js";
+import { Code } from "../../../src/idempotency/answers/code.js";
 import {
   answerOf,
   byKey,
@@ -11,9 +10,14 @@ import {
   paymentOf,
   refusalOf,
   untilAnswered,
-} from "../../support/payments-client.js";
-import { waitUntil } from "../../support/service-process.js";
-import { openProcessor, type Processor, processorKeyOfCall } from "./processor.js";
+} from "../../support/payments/payments-client.js";
+import { type Cluster, startCluster } from "../../support/service/cluster.js";
+import {
+  openProcessor,
+  type Processor,
+  processorKeyOfCall,
+} from "../../support/service/processor.js";
+import { waitUntil } from "../../support/service/service-process.js";
 
 const { CAPTURED, DECLINED, PROCESSING, UNKNOWN } = PaymentStatus;
 

@@ -3,9 +3,9 @@ import { Client, credentials, Metadata, type ServiceError } from "@grpc/grpc-js"
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ErrorInfoSchema } from "../../../src/gen/google/rpc/error_details_pb.js";
 import { StatusSchema } from "../../../src/gen/google/rpc/status_pb.js";
-import { Code } from "../../../src/idempotency/code.js";
-import { type Cluster, startCluster } from "../../support/cluster.js";
-import { post } from "./http.js";
+import { Code } from "../../../src/idempotency/answers/code.js";
+import { type Cluster, startCluster } from "../../support/service/cluster.js";
+import { post } from "../../support/service/http.js";
 
 const METHOD = "/payonce.payments.v1.PaymentService/CreatePayment";
 

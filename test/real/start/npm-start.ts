@@ -1,7 +1,7 @@
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { processIdentity } from "../../../src/dev-servers/processes.js";
-import { waitUntil } from "../../support/service-process.js";
+import { waitUntil } from "../../support/service/service-process.js";
 
 /** An install and a build come first, on a busy machine. */
 export const START_LIMIT_MS = 4 * 60_000;

@@ -8,10 +8,10 @@ import {
   PaymentStatus,
 } from "../../../src/gen/payonce/payments/v1/payments_pb.js";
 import { callUnary } from "../../../src/grpc/client.js";
-import { Code } from "../../../src/idempotency/code.js";
-import { KEY_METADATA } from "../../../src/idempotency/key.js";
-import { REPLAYED_ENTRY } from "../../../src/idempotency/reply.js";
-import { waitUntil } from "../../support/service-process.js";
+import { Code } from "../../../src/idempotency/answers/code.js";
+import { REPLAYED_ENTRY } from "../../../src/idempotency/answers/reply.js";
+import { KEY_METADATA } from "../../../src/idempotency/request/key.js";
+import { waitUntil } from "../../support/service/service-process.js";
 import { type Checkout, createCheckout, createPathWithoutRedis } from "./checkout.js";
 import { npmStart, START_LIMIT_MS, type StartedService } from "./npm-start.js";
 

@@ -2,7 +2,7 @@ import { status } from "@grpc/grpc-js";
 import type { Pool } from "pg";
 import pg from "pg";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { createExecutor } from "../../../src/idempotency/executor.js";
+import { createExecutor } from "../../../src/idempotency/execution/executor.js";
 import {
   createPostgresStore,
   idempotencyMigrations,
@@ -14,7 +14,7 @@ import { countingHandler, type EchoHandler, gate } from "../../fixtures/echo/han
 import type { RawAnswer } from "../../fixtures/echo/raw-client.js";
 import { errorOf } from "../../support/idempotency/replies.js";
 import { createDatabase, type TestDatabase } from "../../support/servers/postgres.js";
-import { waitUntil } from "../../support/service-process.js";
+import { waitUntil } from "../../support/service/service-process.js";
 
 /** Claims that are on their way at once, whatever may wait. */
 const LANES = 2;

@@ -2,10 +2,10 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Pool } from "pg";
 import pg from "pg";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { Run } from "../../../src/idempotency/attempt.js";
-import { Code } from "../../../src/idempotency/code.js";
-import { createExecutor } from "../../../src/idempotency/executor.js";
-import type { Reply } from "../../../src/idempotency/reply.js";
+import { Code } from "../../../src/idempotency/answers/code.js";
+import type { Reply } from "../../../src/idempotency/answers/reply.js";
+import type { Run } from "../../../src/idempotency/execution/attempt.js";
+import { createExecutor } from "../../../src/idempotency/execution/executor.js";
 import {
   createPostgresStore,
   idempotencyMigrations,
@@ -14,7 +14,7 @@ import {
 } from "../../../src/stores/postgres/index.js";
 import { callError, callOf, gate, holdPolicy, ok } from "../../support/idempotency/calls.js";
 import { createDatabase, type TestDatabase } from "../../support/servers/postgres.js";
-import { waitUntil } from "../../support/service-process.js";
+import { waitUntil } from "../../support/service/service-process.js";
 
 const BATCH = 100;
 

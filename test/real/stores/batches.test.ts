@@ -1,9 +1,9 @@
 import type { Pool } from "pg";
 import pg from "pg";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { okOutcome } from "../../../src/idempotency/outcome.js";
-import { scopeHash } from "../../../src/idempotency/scope.js";
-import type { Claim, ClaimRequest, ClaimResult } from "../../../src/idempotency/store.js";
+import { okOutcome } from "../../../src/idempotency/port/outcome.js";
+import { scopeHash } from "../../../src/idempotency/port/scope.js";
+import type { Claim, ClaimRequest, ClaimResult } from "../../../src/idempotency/port/store.js";
 import { claimParameters } from "../../../src/stores/postgres/claims.js";
 import {
   createPostgresStore,
@@ -14,8 +14,8 @@ import {
 } from "../../../src/stores/postgres/index.js";
 import { CLAIM } from "../../../src/stores/postgres/statements.js";
 import { createDatabase, type TestDatabase } from "../../support/servers/postgres.js";
-import { waitUntil } from "../../support/service-process.js";
-import { again, claimOf, newRequest } from "./contract.js";
+import { waitUntil } from "../../support/service/service-process.js";
+import { again, claimOf, newRequest } from "../../support/stores/contract.js";
 
 const BATCH = 100;
 const RETENTION_MS = 60_000;

@@ -1,6 +1,6 @@
 import pg, { type Pool } from "pg";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { okOutcome } from "../../../src/idempotency/outcome.js";
+import { okOutcome } from "../../../src/idempotency/port/outcome.js";
 import {
   createPostgresStore,
   type DeploymentEvent,
@@ -13,7 +13,7 @@ import {
 } from "../../../src/stores/postgres/index.js";
 import { createManualClock, type ManualClock } from "../../support/idempotency/manual-clock.js";
 import { createDatabase, type TestDatabase } from "../../support/servers/postgres.js";
-import { again, claimOf, newRequest } from "./contract.js";
+import { again, claimOf, newRequest } from "../../support/stores/contract.js";
 
 const INTERVAL_MS = 1_000;
 const MINUTE_MS = 60_000;

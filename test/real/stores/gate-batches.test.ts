@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Redis } from "ioredis";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { okOutcome } from "../../../src/idempotency/outcome.js";
-import type { ClaimRequest } from "../../../src/idempotency/store.js";
+import { okOutcome } from "../../../src/idempotency/port/outcome.js";
+import type { ClaimRequest } from "../../../src/idempotency/port/store.js";
 import {
   copyName,
   type GateUnderTest,
@@ -11,7 +11,7 @@ import {
   type RedisNodesUnderTest,
   startRedisNodesUnderTest,
 } from "../../support/idempotency/redis-gate.js";
-import { again, claimOf, newFingerprint, newRequest } from "./contract.js";
+import { again, claimOf, newFingerprint, newRequest } from "../../support/stores/contract.js";
 
 const RETENTION_MS = 60_000;
 

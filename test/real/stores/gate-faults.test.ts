@@ -3,9 +3,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { okOutcome } from "../../../src/idempotency/outcome.js";
-import type { ClaimRequest } from "../../../src/idempotency/store.js";
-import { compiledEntry } from "../../support/compile.js";
+import { okOutcome } from "../../../src/idempotency/port/outcome.js";
+import type { ClaimRequest } from "../../../src/idempotency/port/store.js";
 import {
   type GateUnderTest,
   gateOpener,
@@ -13,7 +12,8 @@ import {
   startRedisNodesUnderTest,
   timed,
 } from "../../support/idempotency/redis-gate.js";
-import { again, claimOf, newFingerprint, newRequest } from "./contract.js";
+import { compiledEntry } from "../../support/service/compile.js";
+import { again, claimOf, newFingerprint, newRequest } from "../../support/stores/contract.js";
 
 const RETENTION_MS = 60_000;
 

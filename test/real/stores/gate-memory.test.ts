@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { okOutcome } from "../../../src/idempotency/outcome.js";
-import type { ClaimRequest, ClaimResult } from "../../../src/idempotency/store.js";
+import { okOutcome } from "../../../src/idempotency/port/outcome.js";
+import type { ClaimRequest, ClaimResult } from "../../../src/idempotency/port/store.js";
 import { createMemoryStore } from "../../../src/stores/memory/index.js";
 import {
   copyName,
@@ -9,7 +9,7 @@ import {
   type RedisNodesUnderTest,
   startRedisNodesUnderTest,
 } from "../../support/idempotency/redis-gate.js";
-import { again, claimOf, newFingerprint, newRequest } from "./contract.js";
+import { again, claimOf, newFingerprint, newRequest } from "../../support/stores/contract.js";
 
 const RETENTION_MS = 60_000;
 const MEMORY = { memoryBytes: 1024 * 1024 };

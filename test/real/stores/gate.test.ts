@@ -1,9 +1,9 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { Code } from "../../../src/idempotency/code.js";
-import { type Outcome, okOutcome } from "../../../src/idempotency/outcome.js";
-import type { ClaimRequest, ClaimResult } from "../../../src/idempotency/store.js";
+import { Code } from "../../../src/idempotency/answers/code.js";
+import { type Outcome, okOutcome } from "../../../src/idempotency/port/outcome.js";
+import type { ClaimRequest, ClaimResult } from "../../../src/idempotency/port/store.js";
 import { createMemoryStore } from "../../../src/stores/memory/index.js";
 import { createCachedOutcomes } from "../../../src/stores/redis/cached-outcome.js";
 import { requestName } from "../../../src/stores/redis/names.js";
@@ -17,7 +17,7 @@ import {
   startRedisNodesUnderTest,
   timesToLive,
 } from "../../support/idempotency/redis-gate.js";
-import { again, claimOf, newFingerprint, newRequest } from "./contract.js";
+import { again, claimOf, newFingerprint, newRequest } from "../../support/stores/contract.js";
 
 const RETENTION_MS = 60_000;
 const LEASE_MS = 30_000;

@@ -1,8 +1,8 @@
 import pg from "pg";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { StoreOverloaded } from "../../../src/idempotency/errors.js";
-import { okOutcome } from "../../../src/idempotency/outcome.js";
-import type { ClaimRequest } from "../../../src/idempotency/store.js";
+import { StoreOverloaded } from "../../../src/idempotency/answers/errors.js";
+import { okOutcome } from "../../../src/idempotency/port/outcome.js";
+import type { ClaimRequest } from "../../../src/idempotency/port/store.js";
 import {
   createPostgresStore,
   idempotencyMigrations,
@@ -11,7 +11,7 @@ import {
   openDatabase,
 } from "../../../src/stores/postgres/index.js";
 import { createDatabase, type TestDatabase } from "../../support/servers/postgres.js";
-import { again, claimOf, newRequest } from "./contract.js";
+import { again, claimOf, newRequest } from "../../support/stores/contract.js";
 
 const MEBIBYTE = 1024 * 1024;
 const RETENTION_MS = 60_000;

@@ -1,6 +1,6 @@
 import pg from "pg";
 import { describe, expect, it } from "vitest";
-import { okOutcome } from "../../../src/idempotency/outcome.js";
+import { okOutcome } from "../../../src/idempotency/port/outcome.js";
 import {
   createPostgresStore,
   type DatabaseOptions,
@@ -9,7 +9,7 @@ import {
   openDatabase,
 } from "../../../src/stores/postgres/index.js";
 import { createDatabase } from "../../support/servers/postgres.js";
-import { claimOf, newRequest } from "./contract.js";
+import { claimOf, newRequest } from "../../support/stores/contract.js";
 
 const RETENTION_MS = 60_000;
 const RECORDS = 5_000;

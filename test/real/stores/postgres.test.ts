@@ -2,9 +2,9 @@ import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Pool } from "pg";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { okOutcome } from "../../../src/idempotency/outcome.js";
-import { inTurns } from "../../../src/idempotency/recovery-turns.js";
-import type { Claim, ClaimRequest } from "../../../src/idempotency/store.js";
+import { okOutcome } from "../../../src/idempotency/port/outcome.js";
+import type { Claim, ClaimRequest } from "../../../src/idempotency/port/store.js";
+import { inTurns } from "../../../src/idempotency/recovery/recovery-turns.js";
 import { claimParameters } from "../../../src/stores/postgres/claims.js";
 import {
   assertDurable,
@@ -17,7 +17,7 @@ import {
 } from "../../../src/stores/postgres/index.js";
 import { CLAIM } from "../../../src/stores/postgres/statements.js";
 import { createDatabase, type TestDatabase } from "../../support/servers/postgres.js";
-import { again, claimOf, newRequest } from "./contract.js";
+import { again, claimOf, newRequest } from "../../support/stores/contract.js";
 
 const RETENTION_MS = 60_000;
 const LONG_LEASE_MS = 30_000;

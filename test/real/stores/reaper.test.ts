@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Pool, PoolClient } from "pg";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { createExecutor } from "../../../src/idempotency/executor.js";
-import { startReaper } from "../../../src/idempotency/reaper.js";
+import { createExecutor } from "../../../src/idempotency/execution/executor.js";
+import { startReaper } from "../../../src/idempotency/recovery/reaper.js";
 import { mustExist } from "../../../src/payments/postgres/rows.js";
 import {
   createPostgresStore,
@@ -13,7 +13,7 @@ import {
 import { callOf, holdPolicy, ok } from "../../support/idempotency/calls.js";
 import { reasonOf } from "../../support/idempotency/replies.js";
 import { createDatabase, type TestDatabase } from "../../support/servers/postgres.js";
-import { waitUntil } from "../../support/service-process.js";
+import { waitUntil } from "../../support/service/service-process.js";
 
 const TOMBSTONES = 10_000;
 const REAP_LIMIT_MS = 30_000;

@@ -7,21 +7,21 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { systemClock } from "../../../src/idempotency/clock.js";
-import { okOutcome } from "../../../src/idempotency/outcome.js";
-import { scopeHash } from "../../../src/idempotency/scope.js";
-import type { ClaimRequest } from "../../../src/idempotency/store.js";
+import { okOutcome } from "../../../src/idempotency/port/outcome.js";
+import { scopeHash } from "../../../src/idempotency/port/scope.js";
+import type { ClaimRequest } from "../../../src/idempotency/port/store.js";
 import { createMemoryStore } from "../../../src/stores/memory/index.js";
 import { batchedLocks } from "../../../src/stores/redis/batched-locks.js";
 import { connectRedisNodes } from "../../../src/stores/redis/index.js";
 import { createNodeBatches } from "../../../src/stores/redis/node-batches.js";
-import { compiledEntry } from "../../support/compile.js";
 import {
   type GateUnderTest,
   gateOpener,
   type RedisNodesUnderTest,
   startRedisNodesUnderTest,
 } from "../../support/idempotency/redis-gate.js";
-import { again, claimOf, newRequest } from "./contract.js";
+import { compiledEntry } from "../../support/service/compile.js";
+import { again, claimOf, newRequest } from "../../support/stores/contract.js";
 
 // The other side is the redlock package itself, in a process of its own.
 

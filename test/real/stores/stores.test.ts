@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { Redis } from "ioredis";
 import { inject } from "vitest";
-import type { IdempotencyStore } from "../../../src/idempotency/store.js";
+import type { IdempotencyStore } from "../../../src/idempotency/port/store.js";
 import { createMemoryStore, memoryGate } from "../../../src/stores/memory/index.js";
 import {
   createPostgresStore,
@@ -18,7 +18,7 @@ import {
 } from "../../../src/stores/redis/index.js";
 import { redlockOver } from "../../support/idempotency/redis-gate.js";
 import { createDatabase } from "../../support/servers/postgres.js";
-import { type StoresUnderTest, storeContract } from "./contract.js";
+import { type StoresUnderTest, storeContract } from "../../support/stores/contract.js";
 
 const COPY_TTL_MS = 60_000;
 

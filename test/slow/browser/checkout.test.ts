@@ -1,9 +1,9 @@
 import { type Browser, chromium, type Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { post } from "../../real/service/http.js";
-import { openProcessor, type Processor } from "../../real/service/processor.js";
-import { type Cluster, startCluster } from "../../support/cluster.js";
-import { waitUntil } from "../../support/service-process.js";
+import { type Cluster, startCluster } from "../../support/service/cluster.js";
+import { post } from "../../support/service/http.js";
+import { openProcessor, type Processor } from "../../support/service/processor.js";
+import { waitUntil } from "../../support/service/service-process.js";
 import { findChromium } from "./chromium.js";
 import type { ShownAnswer } from "./page.js";
 import { type Loss, type Site, startSite } from "./site.js";

@@ -3,7 +3,7 @@ import * as http from "node:http";
 import { buffer } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
 import { rolldown } from "rolldown";
-import { KEY_METADATA } from "../../../src/idempotency/key.js";
+import { KEY_METADATA } from "../../../src/idempotency/request/key.js";
 
 const SCRIPT = fileURLToPath(new URL("./page.ts", import.meta.url));
 

@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import type { Code } from "../../../src/idempotency/code.js";
+import type { Code } from "../../../src/idempotency/answers/code.js";
 import type { Call } from "./driver.js";
 
 /** What the server does to one attempt. `clients/conformance/README.md` explains each. */

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
-import type { Code } from "../../../src/idempotency/code.js";
+import type { Code } from "../../../src/idempotency/answers/code.js";
 
 /** One line for a driver. `clients/conformance/README.md` explains the fields. */
 export interface Call {

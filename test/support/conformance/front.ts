@@ -14,14 +14,14 @@ import {
 import { ErrorInfoSchema, RetryInfoSchema } from "../../../src/gen/google/rpc/error_details_pb.js";
 import { StatusSchema } from "../../../src/gen/google/rpc/status_pb.js";
 import { PaymentService } from "../../../src/gen/payonce/payments/v1/payments_pb.js";
-import { Code } from "../../../src/idempotency/code.js";
+import { Code } from "../../../src/idempotency/answers/code.js";
 import {
   ERROR_DOMAIN,
   PUSHBACK_TRAILER,
   STATUS_DETAILS_TRAILER,
-} from "../../../src/idempotency/errors.js";
-import { KEY_METADATA } from "../../../src/idempotency/key.js";
-import { startTcpProxy } from "../tcp-proxy.js";
+} from "../../../src/idempotency/answers/errors.js";
+import { KEY_METADATA } from "../../../src/idempotency/request/key.js";
+import { startTcpProxy } from "../calls/tcp-proxy.js";
 import type { Attempt, ScriptedAnswer } from "./cases.js";
 
 /** An attempt as it came over the wire. */

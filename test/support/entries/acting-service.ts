@@ -8,12 +8,12 @@ import {
   idempotent,
   serviceImplementation,
 } from "../../../src/grpc/index.js";
-import type { CallContext } from "../../../src/idempotency/call.js";
-import { toCode } from "../../../src/idempotency/code.js";
-import { CallError, type ErrorDescription } from "../../../src/idempotency/errors.js";
-import { createExecutor } from "../../../src/idempotency/executor.js";
-import { repeatableMethods } from "../../../src/idempotency/methods.js";
-import { startRecovery } from "../../../src/idempotency/recovery.js";
+import { toCode } from "../../../src/idempotency/answers/code.js";
+import { CallError, type ErrorDescription } from "../../../src/idempotency/answers/errors.js";
+import type { CallContext } from "../../../src/idempotency/execution/call.js";
+import { createExecutor } from "../../../src/idempotency/execution/executor.js";
+import { startRecovery } from "../../../src/idempotency/recovery/recovery.js";
+import { repeatableMethods } from "../../../src/idempotency/request/methods.js";
 import {
   createPostgresStore,
   idempotencyMigrations,

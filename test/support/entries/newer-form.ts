@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
-import type { Fingerprint } from "../../../src/idempotency/fingerprint.js";
-import type { IdempotencyStore } from "../../../src/idempotency/store.js";
+import type { IdempotencyStore } from "../../../src/idempotency/port/store.js";
+import type { Fingerprint } from "../../../src/idempotency/request/fingerprint.js";
 
 /** A store as a build with another canonical form uses it. */
 export function withNewerForm<Transaction>(

@@ -1,6 +1,6 @@
 import type { PoolClient } from "pg";
-import { scopeHash } from "../../../src/idempotency/scope.js";
-import type { Claim, IdempotencyStore } from "../../../src/idempotency/store.js";
+import { scopeHash } from "../../../src/idempotency/port/scope.js";
+import type { Claim, IdempotencyStore } from "../../../src/idempotency/port/store.js";
 import { serveWith } from "./serve-with.js";
 
 // A service whose statements compare neither the fencing token nor the claim's

@@ -1,6 +1,6 @@
 import type { PoolClient } from "pg";
-import { scopeHash } from "../../../src/idempotency/scope.js";
-import type { Claim, IdempotencyStore } from "../../../src/idempotency/store.js";
+import { scopeHash } from "../../../src/idempotency/port/scope.js";
+import type { Claim, IdempotencyStore } from "../../../src/idempotency/port/store.js";
 import { operationIdOf } from "../../../src/payments/operation.js";
 import { readConfig } from "../../../src/server/config.js";
 import { openStoreOfRecord } from "../../../src/server/dependencies.js";

@@ -1,6 +1,6 @@
 import type { PoolClient } from "pg";
-import type { Scope } from "../../../src/idempotency/scope.js";
-import type { Claim, IdempotencyStore } from "../../../src/idempotency/store.js";
+import type { Scope } from "../../../src/idempotency/port/scope.js";
+import type { Claim, IdempotencyStore } from "../../../src/idempotency/port/store.js";
 import { serveWith } from "./serve-with.js";
 
 // A service whose database has lost the unique claim: every call has a record

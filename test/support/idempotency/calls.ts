@@ -1,11 +1,11 @@
 import { createHash, randomUUID } from "node:crypto";
-import type { Run } from "../../../src/idempotency/attempt.js";
-import type { ExecuteRequest } from "../../../src/idempotency/claiming.js";
-import { Code } from "../../../src/idempotency/code.js";
-import { CallError, type ErrorDescription } from "../../../src/idempotency/errors.js";
-import { okOutcome } from "../../../src/idempotency/outcome.js";
-import type { MethodPolicy } from "../../../src/idempotency/policy.js";
-import type { Completion, IdempotencyStore } from "../../../src/idempotency/store.js";
+import { Code } from "../../../src/idempotency/answers/code.js";
+import { CallError, type ErrorDescription } from "../../../src/idempotency/answers/errors.js";
+import type { Run } from "../../../src/idempotency/execution/attempt.js";
+import type { ExecuteRequest } from "../../../src/idempotency/execution/claiming.js";
+import { okOutcome } from "../../../src/idempotency/port/outcome.js";
+import type { Completion, IdempotencyStore } from "../../../src/idempotency/port/store.js";
+import type { MethodPolicy } from "../../../src/idempotency/request/policy.js";
 
 export const LEASE_MS = 15_000;
 export const RETENTION_MS = 3_600_000;

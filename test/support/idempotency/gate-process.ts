@@ -1,4 +1,4 @@
-import { createExecutor } from "../../../src/idempotency/executor.js";
+import { createExecutor } from "../../../src/idempotency/execution/executor.js";
 import { createMemoryStore } from "../../../src/stores/memory/index.js";
 import { connectRedisNodes, redisGate } from "../../../src/stores/redis/index.js";
 import { callOf, holdPolicy, ok } from "./calls.js";

@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { Redis } from "ioredis";
 import Redlock from "redlock";
-import { scopeHash } from "../../../src/idempotency/scope.js";
-import type { ClaimRequest, IdempotencyStore } from "../../../src/idempotency/store.js";
+import { scopeHash } from "../../../src/idempotency/port/scope.js";
+import type { ClaimRequest, IdempotencyStore } from "../../../src/idempotency/port/store.js";
 import { createMemoryStore } from "../../../src/stores/memory/index.js";
 import {
   connectRedisNodes,

@@ -2,8 +2,11 @@ import { fromBinary } from "@bufbuild/protobuf";
 import { anyUnpack, durationMs } from "@bufbuild/protobuf/wkt";
 import { ErrorInfoSchema, RetryInfoSchema } from "../../../src/gen/google/rpc/error_details_pb.js";
 import { StatusSchema } from "../../../src/gen/google/rpc/status_pb.js";
-import { PUSHBACK_TRAILER, STATUS_DETAILS_TRAILER } from "../../../src/idempotency/errors.js";
-import type { Reply } from "../../../src/idempotency/reply.js";
+import {
+  PUSHBACK_TRAILER,
+  STATUS_DETAILS_TRAILER,
+} from "../../../src/idempotency/answers/errors.js";
+import type { Reply } from "../../../src/idempotency/answers/reply.js";
 
 /** An error reply as a client reads it. */
 export interface ErrorView {

@@ -1,4 +1,4 @@
-import type { IdempotencyStore } from "../../../src/idempotency/store.js";
+import type { IdempotencyStore } from "../../../src/idempotency/port/store.js";
 
 const WATCHED = ["claim", "extend", "complete", "committed", "release", "suspend"] as const;
 type Watched = (typeof WATCHED)[number];

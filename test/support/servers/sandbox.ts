@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
-import { compiledEntry } from "../compile.js";
+import { compiledEntry } from "../service/compile.js";
 
 const CLI = fileURLToPath(new URL("../../../src/cli.ts", import.meta.url));
 

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { ServerInterceptingCall, type ServerInterceptor, status } from "@grpc/grpc-js";
 import { describe, expect, it } from "vitest";
 import { serviceImplementation } from "../../../../src/grpc/index.js";
-import { createExecutor } from "../../../../src/idempotency/executor.js";
+import { createExecutor } from "../../../../src/idempotency/execution/executor.js";
 import { createMemoryStore } from "../../../../src/stores/memory/index.js";
 import { EchoService } from "../../../fixtures/echo/gen/payonce/echo/v1/echo_pb.js";
 import { detailsOf, echo, echoed, serveEcho } from "../../../fixtures/echo/grpc.js";

@@ -1,8 +1,12 @@
 import { status } from "@grpc/grpc-js";
 import { describe, expect, it } from "vitest";
 import { toServiceError } from "../../../../src/grpc/index.js";
-import { type ErrorDescription, Final, NotExecuted } from "../../../../src/idempotency/errors.js";
-import { createExecutor } from "../../../../src/idempotency/executor.js";
+import {
+  type ErrorDescription,
+  Final,
+  NotExecuted,
+} from "../../../../src/idempotency/answers/errors.js";
+import { createExecutor } from "../../../../src/idempotency/execution/executor.js";
 import { createMemoryStore } from "../../../../src/stores/memory/index.js";
 import { echo, echoed, serveEcho } from "../../../fixtures/echo/grpc.js";
 import {

@@ -8,7 +8,12 @@ import {
 } from "@grpc/grpc-js";
 import { describe, expect, it } from "vitest";
 import { serviceImplementation, toServiceError } from "../../../../src/grpc/index.js";
-import { CallError, Final, NotExecuted, Parked } from "../../../../src/idempotency/errors.js";
+import {
+  CallError,
+  Final,
+  NotExecuted,
+  Parked,
+} from "../../../../src/idempotency/answers/errors.js";
 import { EchoService } from "../../../fixtures/echo/gen/payonce/echo/v1/echo_pb.js";
 import {
   detailsOf,

@@ -14,7 +14,7 @@ import {
   idempotent,
   serviceDefinition,
 } from "../../../../src/grpc/index.js";
-import { createExecutor } from "../../../../src/idempotency/executor.js";
+import { createExecutor } from "../../../../src/idempotency/execution/executor.js";
 import { createMemoryStore } from "../../../../src/stores/memory/index.js";
 import {
   EchoRequestSchema,

@@ -4,10 +4,13 @@ import { Client, credentials, Metadata } from "@grpc/grpc-js";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { PaymentService } from "../../../../src/gen/payonce/payments/v1/payments_pb.js";
 import { callUnary } from "../../../../src/grpc/client.js";
-import { Code } from "../../../../src/idempotency/code.js";
-import { KEY_METADATA } from "../../../../src/idempotency/key.js";
-import { processorKeyOfCall } from "../../../real/service/processor.js";
-import { beginWaitingPayment } from "../../../real/service/waiting-payment.js";
+import { Code } from "../../../../src/idempotency/answers/code.js";
+import { KEY_METADATA } from "../../../../src/idempotency/request/key.js";
+import {
+  type FaultCluster,
+  startFaultCluster,
+  tell,
+} from "../../../support/faults/fault-cluster.js";
 import {
   answerOf,
   byKey,
@@ -17,9 +20,10 @@ import {
   paymentOf,
   refusalOf,
   untilAnswered,
-} from "../../../support/payments-client.js";
-import { waitUntil } from "../../../support/service-process.js";
-import { type FaultCluster, startFaultCluster, tell } from "./fault-cluster.js";
+} from "../../../support/payments/payments-client.js";
+import { processorKeyOfCall } from "../../../support/service/processor.js";
+import { waitUntil } from "../../../support/service/service-process.js";
+import { beginWaitingPayment } from "../../../support/service/waiting-payment.js";
 
 const { createPayment } = PaymentService.method;
 

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Cluster } from "../../../support/cluster.js";
-import { waitUntil } from "../../../support/service-process.js";
+import type { Cluster } from "../../../support/service/cluster.js";
+import { waitUntil } from "../../../support/service/service-process.js";
 
 /** A service works for up to this long before it is killed. Milliseconds. */
 const MAX_LIFE_MS = 500;

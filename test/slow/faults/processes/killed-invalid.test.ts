@@ -8,18 +8,23 @@ import {
   CreatePaymentRequestSchema,
 } from "../../../../src/gen/payonce/payments/v1/payments_pb.js";
 import type { UnaryResult } from "../../../../src/grpc/client.js";
-import { Code } from "../../../../src/idempotency/code.js";
+import { Code } from "../../../../src/idempotency/answers/code.js";
 import type { OperationKind } from "../../../../src/payments/operation.js";
 import { createPostgresStore } from "../../../../src/stores/postgres/index.js";
+import { holdAt, installBreakpoints } from "../../../support/faults/breakpoints.js";
+import {
+  type FaultCluster,
+  LEASE_MS,
+  startFaultCluster,
+  tell,
+} from "../../../support/faults/fault-cluster.js";
 import {
   type PaymentsClient,
   paymentOf,
   refusalOf,
   untilAnswered,
-} from "../../../support/payments-client.js";
-import { waitUntil } from "../../../support/service-process.js";
-import { holdAt, installBreakpoints } from "./breakpoints.js";
-import { type FaultCluster, LEASE_MS, startFaultCluster, tell } from "./fault-cluster.js";
+} from "../../../support/payments/payments-client.js";
+import { waitUntil } from "../../../support/service/service-process.js";
 
 /** Until recovery has come, with its pauses, on a busy machine. */
 const RECOVERY_LIMIT_MS = 40_000;

@@ -1,17 +1,11 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { FaultAction } from "../../../../src/gen/payonce/sandbox/v1/sandbox_pb.js";
-import { processorKeyOfCall } from "../../../real/service/processor.js";
-import { beginWaitingPayment } from "../../../real/service/waiting-payment.js";
 import {
-  answerOf,
-  byKey,
-  isReplayed,
-  type PaymentsClient,
-  paymentOf,
-  untilAnswered,
-} from "../../../support/payments-client.js";
-import { type ServiceProcess, waitUntil } from "../../../support/service-process.js";
-import { type Hold, holdAt, installBreakpoints, type Point } from "./breakpoints.js";
+  type Hold,
+  holdAt,
+  installBreakpoints,
+  type Point,
+} from "../../../support/faults/breakpoints.js";
 import {
   type FaultCluster,
   LEASE_MS,
@@ -19,7 +13,18 @@ import {
   seconds,
   startFaultCluster,
   tell,
-} from "./fault-cluster.js";
+} from "../../../support/faults/fault-cluster.js";
+import {
+  answerOf,
+  byKey,
+  isReplayed,
+  type PaymentsClient,
+  paymentOf,
+  untilAnswered,
+} from "../../../support/payments/payments-client.js";
+import { processorKeyOfCall } from "../../../support/service/processor.js";
+import { type ServiceProcess, waitUntil } from "../../../support/service/service-process.js";
+import { beginWaitingPayment } from "../../../support/service/waiting-payment.js";
 
 /** The processor keeps an owner waiting for longer than it lives. */
 const PROCESSOR_DELAY_MS = 3_000;

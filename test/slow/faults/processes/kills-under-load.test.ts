@@ -1,14 +1,14 @@
 import { durationFromMs } from "@bufbuild/protobuf/wkt";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { FaultAction } from "../../../../src/gen/payonce/sandbox/v1/sandbox_pb.js";
-import { ALL_CALLS } from "../../../real/service/processor.js";
 import {
   type FaultCluster,
   KEEPING_ANSWERS,
   seconds,
   startFaultCluster,
   tell,
-} from "./fault-cluster.js";
+} from "../../../support/faults/fault-cluster.js";
+import { ALL_CALLS } from "../../../support/service/processor.js";
 import { killOwners } from "./kill-owners.js";
 import { loadDuring, loadText } from "./load.js";
 

@@ -1,5 +1,5 @@
 import { type StormReport, storm } from "../../../../src/server/storm/storm.js";
-import type { FaultCluster } from "./fault-cluster.js";
+import type { FaultCluster } from "../../../support/faults/fault-cluster.js";
 
 /** Callers of one storm: several for each key, on every service. */
 const CALLS = 30;

@@ -4,16 +4,20 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { CaptureMethod } from "../../../../src/gen/payonce/payments/v1/payments_pb.js";
 import { EffectType, FaultAction } from "../../../../src/gen/payonce/sandbox/v1/sandbox_pb.js";
 import type { UnaryResult } from "../../../../src/grpc/client.js";
-import { Code } from "../../../../src/idempotency/code.js";
-import { ALL_CALLS } from "../../../real/service/processor.js";
+import { Code } from "../../../../src/idempotency/answers/code.js";
+import {
+  type FaultCluster,
+  startFaultCluster,
+  tell,
+} from "../../../support/faults/fault-cluster.js";
 import {
   eur,
   type PaymentsClient,
   paymentOf,
   refusalOf,
   untilAnswered,
-} from "../../../support/payments-client.js";
-import { type FaultCluster, startFaultCluster, tell } from "./fault-cluster.js";
+} from "../../../support/payments/payments-client.js";
+import { ALL_CALLS } from "../../../support/service/processor.js";
 
 /** Each race is run on this many payments, one after the other. */
 const PAYMENTS = 20;

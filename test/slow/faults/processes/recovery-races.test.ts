@@ -2,18 +2,23 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { durationFromMs } from "@bufbuild/protobuf/wkt";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { FaultAction } from "../../../../src/gen/payonce/sandbox/v1/sandbox_pb.js";
-import { Code } from "../../../../src/idempotency/code.js";
+import { Code } from "../../../../src/idempotency/answers/code.js";
 import { createPostgresStore } from "../../../../src/stores/postgres/index.js";
-import { processorKeyOfCall } from "../../../real/service/processor.js";
+import {
+  type FaultCluster,
+  seconds,
+  startFaultCluster,
+  tell,
+} from "../../../support/faults/fault-cluster.js";
 import {
   answerOf,
   isReplayed,
   type PaymentsClient,
   paymentOf,
   refusalOf,
-} from "../../../support/payments-client.js";
-import { waitUntil } from "../../../support/service-process.js";
-import { type FaultCluster, seconds, startFaultCluster, tell } from "./fault-cluster.js";
+} from "../../../support/payments/payments-client.js";
+import { processorKeyOfCall } from "../../../support/service/processor.js";
+import { waitUntil } from "../../../support/service/service-process.js";
 
 /** Payments under way at the owner when it is killed. */
 const PAYMENTS = 20;

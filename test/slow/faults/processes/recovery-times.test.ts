@@ -2,9 +2,6 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { durationFromMs } from "@bufbuild/protobuf/wkt";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { FaultAction } from "../../../../src/gen/payonce/sandbox/v1/sandbox_pb.js";
-import { ALL_CALLS } from "../../../real/service/processor.js";
-import { paymentOf } from "../../../support/payments-client.js";
-import { waitUntil } from "../../../support/service-process.js";
 import {
   type FaultCluster,
   LEASE_MS,
@@ -12,7 +9,10 @@ import {
   seconds,
   startFaultCluster,
   tell,
-} from "./fault-cluster.js";
+} from "../../../support/faults/fault-cluster.js";
+import { paymentOf } from "../../../support/payments/payments-client.js";
+import { ALL_CALLS } from "../../../support/service/processor.js";
+import { waitUntil } from "../../../support/service/service-process.js";
 
 const KILLS = 100;
 

@@ -2,10 +2,15 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { durationFromMs } from "@bufbuild/protobuf/wkt";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { FaultAction } from "../../../../src/gen/payonce/sandbox/v1/sandbox_pb.js";
-import { ALL_CALLS } from "../../../real/service/processor.js";
-import { answerOf, isReplayed, paymentOf } from "../../../support/payments-client.js";
-import type { ServiceProcess } from "../../../support/service-process.js";
-import { type FaultCluster, KEEPING_ANSWERS, startFaultCluster, tell } from "./fault-cluster.js";
+import {
+  type FaultCluster,
+  KEEPING_ANSWERS,
+  startFaultCluster,
+  tell,
+} from "../../../support/faults/fault-cluster.js";
+import { answerOf, isReplayed, paymentOf } from "../../../support/payments/payments-client.js";
+import { ALL_CALLS } from "../../../support/service/processor.js";
+import type { ServiceProcess } from "../../../support/service/service-process.js";
 import { loadDuring, loadText } from "./load.js";
 
 /** A service takes calls for this long before it is stopped. */

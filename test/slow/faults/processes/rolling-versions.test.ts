@@ -5,11 +5,14 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { StoredOutcomeSchema } from "../../../../src/gen/payonce/idempotency/v1/outcome_pb.js";
 import { CreatePaymentRequestSchema } from "../../../../src/gen/payonce/payments/v1/payments_pb.js";
 import { FaultAction } from "../../../../src/gen/payonce/sandbox/v1/sandbox_pb.js";
-import { Code } from "../../../../src/idempotency/code.js";
-import { post } from "../../../real/service/http.js";
-import { ALL_CALLS } from "../../../real/service/processor.js";
-import { beginWaitingPayment } from "../../../real/service/waiting-payment.js";
-import { makeNextBuild, type NextBuild } from "../../../support/next-build.js";
+import { Code } from "../../../../src/idempotency/answers/code.js";
+import {
+  type FaultCluster,
+  LEASE_MS,
+  startFaultCluster,
+  tell,
+} from "../../../support/faults/fault-cluster.js";
+import { makeNextBuild, type NextBuild } from "../../../support/next-build/next-build.js";
 import {
   CALLERS,
   expectReplays,
@@ -18,11 +21,17 @@ import {
   pay,
   payingDuring,
   requestOf,
-} from "../../../support/next-build-callers.js";
-import { NEXT_BUILD, NOTE, noteIn, withNote } from "../../../support/next-build-note.js";
-import { isReplayed, type PaymentsClient, refusalOf } from "../../../support/payments-client.js";
-import { type ServiceProcess, waitUntil } from "../../../support/service-process.js";
-import { type FaultCluster, LEASE_MS, startFaultCluster, tell } from "./fault-cluster.js";
+} from "../../../support/next-build/next-build-callers.js";
+import { NEXT_BUILD, NOTE, noteIn, withNote } from "../../../support/next-build/next-build-note.js";
+import {
+  isReplayed,
+  type PaymentsClient,
+  refusalOf,
+} from "../../../support/payments/payments-client.js";
+import { post } from "../../../support/service/http.js";
+import { ALL_CALLS } from "../../../support/service/processor.js";
+import { type ServiceProcess, waitUntil } from "../../../support/service/service-process.js";
+import { beginWaitingPayment } from "../../../support/service/waiting-payment.js";
 
 /** Longer than a busy machine pauses: a claim that is taken over was left behind. */
 const PATIENT_LEASE_MS = 15_000;

@@ -1,12 +1,17 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import {
+  type FaultCluster,
+  KEEPING_ANSWERS,
+  startFaultCluster,
+  tell,
+} from "../../../support/faults/fault-cluster.js";
+import {
   answerOf,
   isReplayed,
   type PaymentsClient,
   paymentOf,
   untilAnswered,
-} from "../../../support/payments-client.js";
-import { type FaultCluster, KEEPING_ANSWERS, startFaultCluster, tell } from "./fault-cluster.js";
+} from "../../../support/payments/payments-client.js";
 
 const CALLS = 100;
 

@@ -1,19 +1,25 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { FaultAction } from "../../../../src/gen/payonce/sandbox/v1/sandbox_pb.js";
-import { Code } from "../../../../src/idempotency/code.js";
-import { processorKeyOfCall } from "../../../real/service/processor.js";
-import { beginWaitingPayment } from "../../../real/service/waiting-payment.js";
+import { Code } from "../../../../src/idempotency/answers/code.js";
+import { holdAt, installBreakpoints, type Point } from "../../../support/faults/breakpoints.js";
+import {
+  type FaultCluster,
+  LEASE_MS,
+  seconds,
+  startFaultCluster,
+  tell,
+} from "../../../support/faults/fault-cluster.js";
 import {
   answerOf,
   isReplayed,
   type PaymentsClient,
   paymentOf,
   refusalOf,
-} from "../../../support/payments-client.js";
-import type { ServiceProcess } from "../../../support/service-process.js";
-import { holdAt, installBreakpoints, type Point } from "./breakpoints.js";
-import { type FaultCluster, LEASE_MS, seconds, startFaultCluster, tell } from "./fault-cluster.js";
+} from "../../../support/payments/payments-client.js";
+import { processorKeyOfCall } from "../../../support/service/processor.js";
+import type { ServiceProcess } from "../../../support/service/service-process.js";
+import { beginWaitingPayment } from "../../../support/service/waiting-payment.js";
 
 /** Over by the time the owner wakes up, so that it finds the processor's reply. */
 const PROCESSOR_DELAY_MS = LEASE_MS;

@@ -2,19 +2,24 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { status } from "@grpc/grpc-js";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { FaultAction } from "../../../../src/gen/payonce/sandbox/v1/sandbox_pb.js";
-import { Code } from "../../../../src/idempotency/code.js";
-import { post } from "../../../real/service/http.js";
-import { ALL_CALLS, processorKeyOfCall } from "../../../real/service/processor.js";
-import { EVENTS_PATH, openEventStream } from "../../../support/event-stream.js";
-import { paymentOf, refusalOf } from "../../../support/payments-client.js";
-import { waitUntil } from "../../../support/service-process.js";
+import { Code } from "../../../../src/idempotency/answers/code.js";
+import { EVENTS_PATH, openEventStream } from "../../../support/calls/event-stream.js";
 import {
   connectSilently,
   HTTP2_PREFACE,
   isRefused,
   startStoppedClient,
-} from "../../../support/silent-peers.js";
-import { type FaultCluster, seconds, startFaultCluster, tell } from "./fault-cluster.js";
+} from "../../../support/calls/silent-peers.js";
+import {
+  type FaultCluster,
+  seconds,
+  startFaultCluster,
+  tell,
+} from "../../../support/faults/fault-cluster.js";
+import { paymentOf, refusalOf } from "../../../support/payments/payments-client.js";
+import { post } from "../../../support/service/http.js";
+import { ALL_CALLS, processorKeyOfCall } from "../../../support/service/processor.js";
+import { waitUntil } from "../../../support/service/service-process.js";
 
 const SHUTDOWN_TIMEOUT_MS = 5_000;
 

@@ -1,9 +1,14 @@
 import { durationFromMs } from "@bufbuild/protobuf/wkt";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { FaultAction } from "../../../../src/gen/payonce/sandbox/v1/sandbox_pb.js";
-import { Code } from "../../../../src/idempotency/code.js";
-import { processorKeyOfCall } from "../../../real/service/processor.js";
-import { resolve, untilHeld } from "../../../support/operator.js";
+import { Code } from "../../../../src/idempotency/answers/code.js";
+import {
+  type FaultCluster,
+  seconds,
+  startFaultCluster,
+  tell,
+} from "../../../support/faults/fault-cluster.js";
+import { resolve, untilHeld } from "../../../support/operators/operator.js";
 import {
   answerOf,
   isReplayed,
@@ -11,8 +16,8 @@ import {
   paymentOf,
   refusalOf,
   untilAnswered,
-} from "../../../support/payments-client.js";
-import { type FaultCluster, seconds, startFaultCluster, tell } from "../processes/fault-cluster.js";
+} from "../../../support/payments/payments-client.js";
+import { processorKeyOfCall } from "../../../support/service/processor.js";
 
 const PROCESSOR_TIMEOUT_MS = 700;
 

@@ -1,14 +1,17 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { Code } from "../../../../src/idempotency/code.js";
+import { Code } from "../../../../src/idempotency/answers/code.js";
+import {
+  type ActingServices,
+  startActingServices,
+} from "../../../support/faults/acting-service.js";
+import { tell } from "../../../support/faults/fault-cluster.js";
 import {
   answerOf,
   isReplayed,
   refusalOf,
   untilAnswered,
-} from "../../../support/payments-client.js";
-import { tell } from "../processes/fault-cluster.js";
-import { type ActingServices, startActingServices } from "./acting-service.js";
+} from "../../../support/payments/payments-client.js";
 
 /** Recovery would have come several times by then. */
 const RECOVERY_MS = 2_500;

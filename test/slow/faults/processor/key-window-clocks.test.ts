@@ -2,24 +2,27 @@ import pg from "pg";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { FaultAction } from "../../../../src/gen/payonce/sandbox/v1/sandbox_pb.js";
 import { paymentIdOfKey } from "../../../../src/payments/operation.js";
-import {
-  ALL_CALLS,
-  openProcessor,
-  type Processor,
-  processorKeyOfCall,
-} from "../../../real/service/processor.js";
-import { expectAudit } from "../../../support/audit.js";
 import { clockShimAvailable } from "../../../support/clock-shim/clock-shim.js";
-import { type Cluster, startCluster } from "../../../support/cluster.js";
+import { tell } from "../../../support/faults/fault-cluster.js";
+import {
+  type ShiftedPostgres,
+  startShiftedPostgres,
+} from "../../../support/faults/shifted-postgres.js";
+import { expectAudit } from "../../../support/operators/audit.js";
 import {
   openPayments,
   type PaymentsClient,
   paymentOf,
   refusalOf,
-} from "../../../support/payments-client.js";
-import { waitUntil } from "../../../support/service-process.js";
-import { tell } from "../processes/fault-cluster.js";
-import { type ShiftedPostgres, startShiftedPostgres } from "../servers/shifted-postgres.js";
+} from "../../../support/payments/payments-client.js";
+import { type Cluster, startCluster } from "../../../support/service/cluster.js";
+import {
+  ALL_CALLS,
+  openProcessor,
+  type Processor,
+  processorKeyOfCall,
+} from "../../../support/service/processor.js";
+import { waitUntil } from "../../../support/service/service-process.js";
 
 const WINDOW_MS = 4_000;
 

@@ -4,13 +4,21 @@ import { CaptureMethod } from "../../../../src/gen/payonce/payments/v1/payments_
 import { FaultAction } from "../../../../src/gen/payonce/sandbox/v1/sandbox_pb.js";
 import type { UnaryResult } from "../../../../src/grpc/client.js";
 import { paymentIdOfKey } from "../../../../src/payments/operation.js";
-import { ALL_CALLS, processorKeyOfCall } from "../../../real/service/processor.js";
-import { type PaymentsClient, paymentOf, refusalOf } from "../../../support/payments-client.js";
-import { waitUntil } from "../../../support/service-process.js";
-import { startTcpProxy, type TcpProxy } from "../../../support/tcp-proxy.js";
-import { holdAt, installBreakpoints, type Point } from "../processes/breakpoints.js";
-import { type FaultCluster, startFaultCluster, tell } from "../processes/fault-cluster.js";
-import { portOf } from "../servers/own-postgres.js";
+import { startTcpProxy, type TcpProxy } from "../../../support/calls/tcp-proxy.js";
+import { holdAt, installBreakpoints, type Point } from "../../../support/faults/breakpoints.js";
+import {
+  type FaultCluster,
+  startFaultCluster,
+  tell,
+} from "../../../support/faults/fault-cluster.js";
+import { portOf } from "../../../support/faults/own-postgres.js";
+import {
+  type PaymentsClient,
+  paymentOf,
+  refusalOf,
+} from "../../../support/payments/payments-client.js";
+import { ALL_CALLS, processorKeyOfCall } from "../../../support/service/processor.js";
+import { waitUntil } from "../../../support/service/service-process.js";
 
 const WINDOW_MS = 8_000;
 const CALL_MS = 2_000;

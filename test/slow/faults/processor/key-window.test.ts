@@ -2,12 +2,20 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { RecordState } from "../../../../src/gen/payonce/idempotency/v1/inspection_pb.js";
 import { FaultAction } from "../../../../src/gen/payonce/sandbox/v1/sandbox_pb.js";
-import { Code } from "../../../../src/idempotency/code.js";
+import { Code } from "../../../../src/idempotency/answers/code.js";
 import { paymentIdOfKey } from "../../../../src/payments/operation.js";
-import { processorKeyOfCall } from "../../../real/service/processor.js";
-import { type PaymentsClient, paymentOf, refusalOf } from "../../../support/payments-client.js";
-import { waitUntil } from "../../../support/service-process.js";
-import { type FaultCluster, startFaultCluster, tell } from "../processes/fault-cluster.js";
+import {
+  type FaultCluster,
+  startFaultCluster,
+  tell,
+} from "../../../support/faults/fault-cluster.js";
+import {
+  type PaymentsClient,
+  paymentOf,
+  refusalOf,
+} from "../../../support/payments/payments-client.js";
+import { processorKeyOfCall } from "../../../support/service/processor.js";
+import { waitUntil } from "../../../support/service/service-process.js";
 
 /** A processor that forgets soon. */
 const WINDOW_MS = 2_000;

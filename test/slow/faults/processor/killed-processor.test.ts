@@ -6,20 +6,28 @@ import { durationFromMs } from "@bufbuild/protobuf/wkt";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { FaultAction } from "../../../../src/gen/payonce/sandbox/v1/sandbox_pb.js";
 import {
-  openProcessor,
-  type Processor,
-  processorKeyOfCall,
-} from "../../../real/service/processor.js";
-import { expectAudit } from "../../../support/audit.js";
+  type FaultCluster,
+  seconds,
+  startFaultCluster,
+  tell,
+} from "../../../support/faults/fault-cluster.js";
+import {
+  type RestartableSandbox,
+  startRestartableSandbox,
+} from "../../../support/faults/restartable-sandbox.js";
+import { expectAudit } from "../../../support/operators/audit.js";
 import {
   answerOf,
   type PaymentsClient,
   paymentOf,
   untilAnswered,
-} from "../../../support/payments-client.js";
-import { waitUntil } from "../../../support/service-process.js";
-import { type FaultCluster, seconds, startFaultCluster, tell } from "../processes/fault-cluster.js";
-import { type RestartableSandbox, startRestartableSandbox } from "./restartable-sandbox.js";
+} from "../../../support/payments/payments-client.js";
+import {
+  openProcessor,
+  type Processor,
+  processorKeyOfCall,
+} from "../../../support/service/processor.js";
+import { waitUntil } from "../../../support/service/service-process.js";
 
 const KILLS = 5;
 const DOWN_MS = 300;

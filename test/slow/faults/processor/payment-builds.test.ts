@@ -1,8 +1,12 @@
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { FaultAction } from "../../../../src/gen/payonce/sandbox/v1/sandbox_pb.js";
-import { Code } from "../../../../src/idempotency/code.js";
-import { beginWaitingPayment } from "../../../real/service/waiting-payment.js";
+import { Code } from "../../../../src/idempotency/answers/code.js";
+import {
+  type FaultCluster,
+  startFaultCluster,
+  tell,
+} from "../../../support/faults/fault-cluster.js";
 import {
   answerOf,
   isReplayed,
@@ -10,8 +14,8 @@ import {
   paymentOf,
   refusalOf,
   untilAnswered,
-} from "../../../support/payments-client.js";
-import { type FaultCluster, startFaultCluster, tell } from "../processes/fault-cluster.js";
+} from "../../../support/payments/payments-client.js";
+import { beginWaitingPayment } from "../../../support/service/waiting-payment.js";
 
 const NEWER_BUILD = fileURLToPath(
   new URL("../../../support/entries/newer-build.ts", import.meta.url),

@@ -1,21 +1,25 @@
 import { Redis } from "ioredis";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { PUSHBACK_TRAILER } from "../../../../src/idempotency/errors.js";
-import { scopeHash } from "../../../../src/idempotency/scope.js";
+import { PUSHBACK_TRAILER } from "../../../../src/idempotency/answers/errors.js";
+import { scopeHash } from "../../../../src/idempotency/port/scope.js";
 import {
   type GoldenOutcome,
   goldenDrawnCopy,
   goldenOutcomes,
 } from "../../../fixtures/outcomes/golden.js";
 import {
+  type FaultCluster,
+  startFaultCluster,
+  tell,
+} from "../../../support/faults/fault-cluster.js";
+import { countDecisions } from "../../../support/faults/gate-metrics.js";
+import {
   answerOf,
   isReplayed,
   type PaymentsClient,
   paymentOf,
-} from "../../../support/payments-client.js";
-import type { ServiceProcess } from "../../../support/service-process.js";
-import { type FaultCluster, startFaultCluster, tell } from "../processes/fault-cluster.js";
-import { countDecisions } from "../servers/gate-metrics.js";
+} from "../../../support/payments/payments-client.js";
+import type { ServiceProcess } from "../../../support/service/service-process.js";
 
 const OPERATION = "payonce.payments.v1.PaymentService/CreatePayment";
 

@@ -3,19 +3,19 @@ import { setMaxListeners } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Pool } from "pg";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { createExecutor } from "../../../../src/idempotency/executor.js";
-import { okOutcome } from "../../../../src/idempotency/outcome.js";
-import { type Recovery, startRecovery } from "../../../../src/idempotency/recovery.js";
-import type { ClaimRequest } from "../../../../src/idempotency/store.js";
+import { createExecutor } from "../../../../src/idempotency/execution/executor.js";
+import { okOutcome } from "../../../../src/idempotency/port/outcome.js";
+import type { ClaimRequest } from "../../../../src/idempotency/port/store.js";
+import { type Recovery, startRecovery } from "../../../../src/idempotency/recovery/recovery.js";
 import {
   createPostgresStore,
   idempotencyMigrations,
   migrate,
   openDatabase,
 } from "../../../../src/stores/postgres/index.js";
-import { newRequest } from "../../../real/stores/contract.js";
 import { rerunPolicy } from "../../../support/idempotency/calls.js";
 import { createDatabase, type TestDatabase } from "../../../support/servers/postgres.js";
+import { newRequest } from "../../../support/stores/contract.js";
 
 const STUCK_KEYS = 10_000;
 const LEASE_MS = 2_000;

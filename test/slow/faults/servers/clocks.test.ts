@@ -6,22 +6,29 @@ import { durationFromMs } from "@bufbuild/protobuf/wkt";
 import { Redis } from "ioredis";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { FaultAction } from "../../../../src/gen/payonce/sandbox/v1/sandbox_pb.js";
-import { processorKeyOfCall } from "../../../real/service/processor.js";
 import {
   clockShimAvailable,
   createShiftedClock,
   type ShiftedClock,
 } from "../../../support/clock-shim/clock-shim.js";
 import {
+  type FaultCluster,
+  startFaultCluster,
+  tell,
+} from "../../../support/faults/fault-cluster.js";
+import { countDecisions } from "../../../support/faults/gate-metrics.js";
+import {
+  type ShiftedRedisNode,
+  startShiftedRedisNode,
+} from "../../../support/faults/shifted-redis.js";
+import {
   answerOf,
   isReplayed,
   paymentOf,
   untilAnswered,
-} from "../../../support/payments-client.js";
-import { waitUntil } from "../../../support/service-process.js";
-import { type FaultCluster, startFaultCluster, tell } from "../processes/fault-cluster.js";
-import { countDecisions } from "./gate-metrics.js";
-import { type ShiftedRedisNode, startShiftedRedisNode } from "./shifted-redis.js";
+} from "../../../support/payments/payments-client.js";
+import { processorKeyOfCall } from "../../../support/service/processor.js";
+import { waitUntil } from "../../../support/service/service-process.js";
 import { expectOnceDuring } from "./under-load.js";
 
 /** How far clocks jump: much longer than any lock or lease. Seconds. */

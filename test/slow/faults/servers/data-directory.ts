@@ -6,10 +6,10 @@ import { clusterIn, ENDING_STEPS } from "../../../../src/dev-servers/postgres-cl
 import { findPostgresPrograms } from "../../../../src/dev-servers/postgres-package.js";
 import { findPostgresUser } from "../../../../src/dev-servers/postgres-user.js";
 import { startServerProcess } from "../../../../src/dev-servers/server-process.js";
+import { type OwnPostgres, withPort } from "../../../support/faults/own-postgres.js";
 import { copyFiles } from "../../../support/servers/copy-files.js";
 import { guard } from "../../../support/servers/guard.js";
 import { onDatabase } from "../../../support/servers/on-database.js";
-import { type OwnPostgres, withPort } from "./own-postgres.js";
 
 const START_LIMIT_MS = 60_000;
 

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import pg from "pg";
 import { clusterIn } from "../../../../src/dev-servers/postgres-cluster.js";
 import { findPostgresUser, run as runToEnd } from "../../../../src/dev-servers/postgres-user.js";
-import type { OwnPostgres } from "./own-postgres.js";
+import type { OwnPostgres } from "../../../support/faults/own-postgres.js";
 
 /** Room for a new cluster (40 MB), our database and two more segments of Postgres's log (16 MB each). */
 const DISK_BYTES = 96 * 1024 * 1024;

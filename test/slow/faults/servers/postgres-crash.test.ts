@@ -1,17 +1,22 @@
 import pg from "pg";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { processorKeyOfCall } from "../../../real/service/processor.js";
-import { expectAudit } from "../../../support/audit.js";
+import { holdAt, installBreakpoints, type Point } from "../../../support/faults/breakpoints.js";
+import {
+  type FaultCluster,
+  seconds,
+  startFaultCluster,
+  tell,
+} from "../../../support/faults/fault-cluster.js";
+import { type OwnPostgres, startOwnPostgres } from "../../../support/faults/own-postgres.js";
+import { expectAudit } from "../../../support/operators/audit.js";
 import {
   answerOf,
   isReplayed,
   type PaymentsClient,
   paymentOf,
   untilAnswered,
-} from "../../../support/payments-client.js";
-import { holdAt, installBreakpoints, type Point } from "../processes/breakpoints.js";
-import { type FaultCluster, seconds, startFaultCluster, tell } from "../processes/fault-cluster.js";
-import { type OwnPostgres, startOwnPostgres } from "./own-postgres.js";
+} from "../../../support/payments/payments-client.js";
+import { processorKeyOfCall } from "../../../support/service/processor.js";
 import { expectOnceDuring } from "./under-load.js";
 
 let cluster: FaultCluster;

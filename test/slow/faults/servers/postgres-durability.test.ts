@@ -1,8 +1,14 @@
 import { durationFromMs } from "@bufbuild/protobuf/wkt";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { FaultAction } from "../../../../src/gen/payonce/sandbox/v1/sandbox_pb.js";
-import { Code } from "../../../../src/idempotency/code.js";
-import { expectAudit } from "../../../support/audit.js";
+import { Code } from "../../../../src/idempotency/answers/code.js";
+import {
+  type FaultCluster,
+  startFaultCluster,
+  tell,
+} from "../../../support/faults/fault-cluster.js";
+import { startOwnPostgres } from "../../../support/faults/own-postgres.js";
+import { expectAudit } from "../../../support/operators/audit.js";
 import {
   answerOf,
   isReplayed,
@@ -10,12 +16,10 @@ import {
   paymentOf,
   refusalOf,
   untilAnswered,
-} from "../../../support/payments-client.js";
+} from "../../../support/payments/payments-client.js";
 import { onDatabase } from "../../../support/servers/on-database.js";
-import { type ServiceProcess, waitUntil } from "../../../support/service-process.js";
-import { type FaultCluster, startFaultCluster, tell } from "../processes/fault-cluster.js";
+import { type ServiceProcess, waitUntil } from "../../../support/service/service-process.js";
 import { copyData, type ServerOnCopy, startOnCopy } from "./data-directory.js";
-import { startOwnPostgres } from "./own-postgres.js";
 
 /** Far above the second within which a service looks at the settings, on a busy machine. */
 const NOTICE_LIMIT_MS = 20_000;

@@ -1,19 +1,28 @@
 import pg from "pg";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createClientLog } from "../../../invariants/client-log.js";
-import { expectAudit } from "../../../support/audit.js";
-import { callEach, MANY_CALLS_LIMIT_MS } from "../../../support/call-each.js";
+import { callEach, MANY_CALLS_LIMIT_MS } from "../../../support/calls/call-each.js";
+import {
+  type FaultCluster,
+  seconds,
+  startFaultCluster,
+  tell,
+} from "../../../support/faults/fault-cluster.js";
+import { countDecisions } from "../../../support/faults/gate-metrics.js";
+import {
+  type OwnPostgres,
+  portOf,
+  startOwnPostgres,
+} from "../../../support/faults/own-postgres.js";
+import { expectAudit } from "../../../support/operators/audit.js";
 import {
   answerOf,
   isReplayed,
   type PaymentsClient,
   paymentOf,
   untilAnswered,
-} from "../../../support/payments-client.js";
-import { type ServiceProcess, waitUntil } from "../../../support/service-process.js";
-import { type FaultCluster, seconds, startFaultCluster, tell } from "../processes/fault-cluster.js";
-import { countDecisions } from "./gate-metrics.js";
-import { type OwnPostgres, portOf, startOwnPostgres } from "./own-postgres.js";
+} from "../../../support/payments/payments-client.js";
+import { type ServiceProcess, waitUntil } from "../../../support/service/service-process.js";
 import { type Standby, startStandby } from "./standby.js";
 import { expectOnceDuring } from "./under-load.js";
 

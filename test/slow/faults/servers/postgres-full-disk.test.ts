@@ -1,22 +1,27 @@
 import pg from "pg";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { ClientCall } from "../../../../src/audit/client-call.js";
-import { Code } from "../../../../src/idempotency/code.js";
+import { Code } from "../../../../src/idempotency/answers/code.js";
 import { paymentIdOfKey } from "../../../../src/payments/operation.js";
-import { processorKeyOfCall } from "../../../real/service/processor.js";
-import { expectAudit } from "../../../support/audit.js";
-import { callEach, MANY_CALLS_LIMIT_MS } from "../../../support/call-each.js";
+import { callEach, MANY_CALLS_LIMIT_MS } from "../../../support/calls/call-each.js";
+import {
+  type FaultCluster,
+  seconds,
+  startFaultCluster,
+  tell,
+} from "../../../support/faults/fault-cluster.js";
+import { type OwnPostgres, startOwnPostgres } from "../../../support/faults/own-postgres.js";
+import { expectAudit } from "../../../support/operators/audit.js";
 import {
   answerOf,
   isReplayed,
   type PaymentsClient,
   paymentOf,
   untilAnswered,
-} from "../../../support/payments-client.js";
-import { waitUntil } from "../../../support/service-process.js";
-import { type FaultCluster, seconds, startFaultCluster, tell } from "../processes/fault-cluster.js";
+} from "../../../support/payments/payments-client.js";
+import { processorKeyOfCall } from "../../../support/service/processor.js";
+import { waitUntil } from "../../../support/service/service-process.js";
 import { makeDisk } from "./full-disk.js";
-import { type OwnPostgres, startOwnPostgres } from "./own-postgres.js";
 
 /** Payments that are answered before the disk is full, that are being charged then, that begin then, and later. */
 const PAID = 20;

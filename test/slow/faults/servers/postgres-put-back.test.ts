@@ -11,9 +11,9 @@ import {
   openDatabase,
   watchDeployment,
 } from "../../../../src/stores/postgres/index.js";
+import { type OwnPostgres, startOwnPostgres } from "../../../support/faults/own-postgres.js";
 import { copyFiles } from "../../../support/servers/copy-files.js";
 import { copyData } from "./data-directory.js";
-import { type OwnPostgres, startOwnPostgres } from "./own-postgres.js";
 
 /** Far above the second within which the database is looked at, on a busy machine. */
 const NOTICE = { timeout: 20_000 };

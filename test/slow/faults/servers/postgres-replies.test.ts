@@ -2,18 +2,22 @@ import type { DescMessage } from "@bufbuild/protobuf";
 import { durationFromMs } from "@bufbuild/protobuf/wkt";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { FaultAction } from "../../../../src/gen/payonce/sandbox/v1/sandbox_pb.js";
-import { processorKeyOfCall } from "../../../real/service/processor.js";
+import { startTcpProxy, type TcpProxy } from "../../../support/calls/tcp-proxy.js";
+import {
+  type FaultCluster,
+  startFaultCluster,
+  tell,
+} from "../../../support/faults/fault-cluster.js";
+import { portOf, withPort } from "../../../support/faults/own-postgres.js";
 import {
   answerOf,
   isReplayed,
   type PaymentsClient,
   paymentOf,
   untilAnswered,
-} from "../../../support/payments-client.js";
-import { waitUntil } from "../../../support/service-process.js";
-import { startTcpProxy, type TcpProxy } from "../../../support/tcp-proxy.js";
-import { type FaultCluster, startFaultCluster, tell } from "../processes/fault-cluster.js";
-import { portOf, withPort } from "./own-postgres.js";
+} from "../../../support/payments/payments-client.js";
+import { processorKeyOfCall } from "../../../support/service/processor.js";
+import { waitUntil } from "../../../support/service/service-process.js";
 
 // What the driver sends: a query message (its type, its length, its text), or
 // the name of a prepared statement. https://www.postgresql.org/docs/current/protocol-message-formats.html

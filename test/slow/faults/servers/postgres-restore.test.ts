@@ -3,18 +3,17 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { CaptureMethod } from "../../../../src/gen/payonce/payments/v1/payments_pb.js";
 import { paymentIdOfKey } from "../../../../src/payments/operation.js";
 import { createClientLog, type Writes } from "../../../invariants/client-log.js";
-import { payonce } from "../../../real/service/command-line.js";
-import { openProcessor, type Processor } from "../../../real/service/processor.js";
-import { expectAudit } from "../../../support/audit.js";
-import { callEach, MANY_CALLS_LIMIT_MS } from "../../../support/call-each.js";
-import { type Cluster, startCluster } from "../../../support/cluster.js";
+import { callEach, MANY_CALLS_LIMIT_MS } from "../../../support/calls/call-each.js";
+import { tell } from "../../../support/faults/fault-cluster.js";
+import { countDecisions } from "../../../support/faults/gate-metrics.js";
+import { expectAudit } from "../../../support/operators/audit.js";
 import {
   answerOf,
   isReplayed,
   openPayments,
   paymentOf,
   untilAnswered,
-} from "../../../support/payments-client.js";
+} from "../../../support/payments/payments-client.js";
 import {
   copyDatabase,
   dropDatabase,
@@ -22,9 +21,10 @@ import {
   loadDump,
 } from "../../../support/servers/copy-database.js";
 import { startPostgresUnderTest } from "../../../support/servers/postgres.js";
-import type { ServiceProcess } from "../../../support/service-process.js";
-import { tell } from "../processes/fault-cluster.js";
-import { countDecisions } from "./gate-metrics.js";
+import { type Cluster, startCluster } from "../../../support/service/cluster.js";
+import { payonce } from "../../../support/service/command-line.js";
+import { openProcessor, type Processor } from "../../../support/service/processor.js";
+import type { ServiceProcess } from "../../../support/service/service-process.js";
 
 /** In the backup: payments, some of them to be captured later. */
 const EARLY = numbered("early", 80);

@@ -1,17 +1,18 @@
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { clusterIn } from "../../../../src/dev-servers/postgres-cluster.js";
-import { openProcessor, type Processor } from "../../../real/service/processor.js";
-import { expectAudit } from "../../../support/audit.js";
-import { callEach, MANY_CALLS_LIMIT_MS } from "../../../support/call-each.js";
-import { type Cluster, startCluster } from "../../../support/cluster.js";
+import { callEach, MANY_CALLS_LIMIT_MS } from "../../../support/calls/call-each.js";
+import { tell } from "../../../support/faults/fault-cluster.js";
+import { countDecisions } from "../../../support/faults/gate-metrics.js";
+import { type OwnPostgres, startOwnPostgres } from "../../../support/faults/own-postgres.js";
+import { expectAudit } from "../../../support/operators/audit.js";
 import {
   isReplayed,
   openPayments,
   type PaymentsClient,
   paymentOf,
   untilAnswered,
-} from "../../../support/payments-client.js";
+} from "../../../support/payments/payments-client.js";
 import {
   copyDatabase,
   dropDatabase,
@@ -20,11 +21,10 @@ import {
 } from "../../../support/servers/copy-database.js";
 import { copyFiles } from "../../../support/servers/copy-files.js";
 import { onDatabase } from "../../../support/servers/on-database.js";
-import { type ServiceProcess, waitUntil } from "../../../support/service-process.js";
-import { tell } from "../processes/fault-cluster.js";
+import { type Cluster, startCluster } from "../../../support/service/cluster.js";
+import { openProcessor, type Processor } from "../../../support/service/processor.js";
+import { type ServiceProcess, waitUntil } from "../../../support/service/service-process.js";
 import { copyData, type ServerOnCopy, startOnCopy } from "./data-directory.js";
-import { countDecisions } from "./gate-metrics.js";
-import { type OwnPostgres, startOwnPostgres } from "./own-postgres.js";
 
 /** In the backup, beside a payment to warm up. */
 const EARLY = numbered("early");

@@ -1,7 +1,12 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { Code } from "../../../../src/idempotency/code.js";
+import { Code } from "../../../../src/idempotency/answers/code.js";
+import {
+  type FaultCluster,
+  startFaultCluster,
+  tell,
+} from "../../../support/faults/fault-cluster.js";
 import {
   answerOf,
   isReplayed,
@@ -9,9 +14,8 @@ import {
   paymentOf,
   refusalOf,
   untilAnswered,
-} from "../../../support/payments-client.js";
-import { waitUntil } from "../../../support/service-process.js";
-import { type FaultCluster, startFaultCluster, tell } from "../processes/fault-cluster.js";
+} from "../../../support/payments/payments-client.js";
+import { waitUntil } from "../../../support/service/service-process.js";
 import { expectOnceDuring } from "./under-load.js";
 
 const TERMINATION_INTERVAL_MS = 150;

@@ -1,10 +1,14 @@
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type PaymentsClient, paymentOf } from "../../../support/payments-client.js";
-import { type ServiceProcess, waitUntil } from "../../../support/service-process.js";
-import { startTcpProxy, type TcpProxy } from "../../../support/tcp-proxy.js";
-import { type FaultCluster, startFaultCluster, tell } from "../processes/fault-cluster.js";
-import { countDecisions } from "./gate-metrics.js";
+import { startTcpProxy, type TcpProxy } from "../../../support/calls/tcp-proxy.js";
+import {
+  type FaultCluster,
+  startFaultCluster,
+  tell,
+} from "../../../support/faults/fault-cluster.js";
+import { countDecisions } from "../../../support/faults/gate-metrics.js";
+import { type PaymentsClient, paymentOf } from "../../../support/payments/payments-client.js";
+import { type ServiceProcess, waitUntil } from "../../../support/service/service-process.js";
 import { expectOnceDuring } from "./under-load.js";
 
 /** Longer than a command's timeout, the gate's stepping aside and the silence that ends a connection. */

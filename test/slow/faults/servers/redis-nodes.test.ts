@@ -3,17 +3,21 @@ import { durationFromMs } from "@bufbuild/protobuf/wkt";
 import { Redis } from "ioredis";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { FaultAction } from "../../../../src/gen/payonce/sandbox/v1/sandbox_pb.js";
-import { processorKeyOfCall } from "../../../real/service/processor.js";
+import { holdAt, installBreakpoints, type Point } from "../../../support/faults/breakpoints.js";
+import {
+  type FaultCluster,
+  startFaultCluster,
+  tell,
+} from "../../../support/faults/fault-cluster.js";
 import {
   answerOf,
   isReplayed,
   type PaymentsClient,
   paymentOf,
   untilAnswered,
-} from "../../../support/payments-client.js";
-import { type ServiceProcess, waitUntil } from "../../../support/service-process.js";
-import { holdAt, installBreakpoints, type Point } from "../processes/breakpoints.js";
-import { type FaultCluster, startFaultCluster, tell } from "../processes/fault-cluster.js";
+} from "../../../support/payments/payments-client.js";
+import { processorKeyOfCall } from "../../../support/service/processor.js";
+import { type ServiceProcess, waitUntil } from "../../../support/service/service-process.js";
 import { expectOnceDuring } from "./under-load.js";
 
 /** Longer than a command's timeout and the time that the gate steps aside for. */

@@ -1,5 +1,5 @@
 import { describe } from "vitest";
-import { useServiceEnv } from "../../../support/cluster.js";
+import { useServiceEnv } from "../../../support/service/cluster.js";
 
 // Redis nodes that fail, beside services that lock with the redlock package.
 

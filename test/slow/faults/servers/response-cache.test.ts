@@ -3,22 +3,26 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Redis } from "ioredis";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { okOutcome } from "../../../../src/idempotency/outcome.js";
-import { scopeHash } from "../../../../src/idempotency/scope.js";
+import { okOutcome } from "../../../../src/idempotency/port/outcome.js";
+import { scopeHash } from "../../../../src/idempotency/port/scope.js";
 import { tokenHash } from "../../../../src/server/tokens.js";
 import { readDeployment } from "../../../../src/stores/postgres/index.js";
 import { createCachedOutcomes } from "../../../../src/stores/redis/cached-outcome.js";
-import { payonce } from "../../../real/service/command-line.js";
+import {
+  type FaultCluster,
+  startFaultCluster,
+  tell,
+} from "../../../support/faults/fault-cluster.js";
+import { countDecisions } from "../../../support/faults/gate-metrics.js";
 import {
   answerOf,
   isReplayed,
   openPayments,
   type PaymentsClient,
   paymentOf,
-} from "../../../support/payments-client.js";
-import type { ServiceProcess } from "../../../support/service-process.js";
-import { type FaultCluster, startFaultCluster, tell } from "../processes/fault-cluster.js";
-import { countDecisions } from "./gate-metrics.js";
+} from "../../../support/payments/payments-client.js";
+import { payonce } from "../../../support/service/command-line.js";
+import type { ServiceProcess } from "../../../support/service/service-process.js";
 
 const OPERATION = "payonce.payments.v1.PaymentService/CreatePayment";
 const TENANTS = ["acme", "globex"] as const;

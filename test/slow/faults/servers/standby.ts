@@ -1,8 +1,8 @@
+import { startTcpProxy, type TcpProxy } from "../../../support/calls/tcp-proxy.js";
+import { type OwnPostgres, portOf } from "../../../support/faults/own-postgres.js";
 import { onDatabase } from "../../../support/servers/on-database.js";
-import { waitUntil } from "../../../support/service-process.js";
-import { startTcpProxy, type TcpProxy } from "../../../support/tcp-proxy.js";
+import { waitUntil } from "../../../support/service/service-process.js";
 import { copyData, startOnCopy } from "./data-directory.js";
-import { type OwnPostgres, portOf } from "./own-postgres.js";
 
 /** Until a standby has got what it waits for, on a busy machine. */
 const REPLICATION_LIMIT_MS = 30_000;

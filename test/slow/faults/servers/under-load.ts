@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect } from "vitest";
 import { type StormReport, storm } from "../../../../src/server/storm/storm.js";
-import { type FaultCluster, seconds, tell } from "../processes/fault-cluster.js";
+import { type FaultCluster, seconds, tell } from "../../../support/faults/fault-cluster.js";
 
 /**
  * Storms at once. Small ones, so that new keys begin at every moment; and few,

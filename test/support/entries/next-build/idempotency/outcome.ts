@@ -1,9 +1,9 @@
 import { toBinary } from "@bufbuild/protobuf";
 import { StoredOutcomeSchema } from "../../../../../src/gen/payonce/idempotency/v1/outcome_pb.js";
-import { type Outcome, toStoredOutcome } from "../../../../../src/idempotency/outcome.js";
-import { fillNote } from "../../../next-build-note.js";
+import { type Outcome, toStoredOutcome } from "../../../../../src/idempotency/port/outcome.js";
+import { fillNote } from "../../../next-build/next-build-note.js";
 
-export * from "../../../../../src/idempotency/outcome.js";
+export * from "../../../../../src/idempotency/port/outcome.js";
 
 export function encodeOutcome(outcome: Outcome): Uint8Array {
   return toBinary(StoredOutcomeSchema, fillNote(StoredOutcomeSchema, toStoredOutcome(outcome)));

@@ -5,7 +5,7 @@ import {
 } from "../../../../../src/gen/payonce/payments/v1/payments_pb.js";
 import { paymentMessage as olderMessage } from "../../../../../src/payments/messages.js";
 import type { Payment } from "../../../../../src/payments/payment.js";
-import { fillNote } from "../../../next-build-note.js";
+import { fillNote } from "../../../next-build/next-build-note.js";
 
 export * from "../../../../../src/payments/messages.js";
 

@@ -1,5 +1,5 @@
 import { paymentMigrations as olderMigrations } from "../../../../../../src/payments/postgres/migrations.js";
-import { NOTE } from "../../../../next-build-note.js";
+import { NOTE } from "../../../../next-build/next-build-note.js";
 
 export const paymentMigrations: typeof olderMigrations = [
   ...olderMigrations,
