@@ -48,7 +48,7 @@ export async function isRefused(address: string): Promise<boolean> {
   }
 }
 
-const STOPPED_CLIENT = fileURLToPath(new URL("entries/stopped-client.ts", import.meta.url));
+const STOPPED_CLIENT = fileURLToPath(new URL("../entries/stopped-client.ts", import.meta.url));
 
 /** A gRPC client in a process of its own, which is stopped (SIGSTOP) once it has sent its call. */
 export async function startStoppedClient(

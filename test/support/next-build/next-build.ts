@@ -9,7 +9,7 @@ import { generateNextSchema } from "./next-build-schema.js";
 const SOURCE = fileURLToPath(new URL("../../../src", import.meta.url));
 /** Within the project, so that the program finds the packages. */
 const CACHE = fileURLToPath(new URL("../../../.cache", import.meta.url));
-const REPLACEMENTS = fileURLToPath(new URL("entries/next-build", import.meta.url));
+const REPLACEMENTS = fileURLToPath(new URL("../entries/next-build", import.meta.url));
 
 export interface NextBuild {
   /** The program, for `startServiceProcess`. */

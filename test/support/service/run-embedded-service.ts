@@ -59,7 +59,9 @@ export async function runService(dataDir: string, kind: ServerKind): Promise<Ser
 }
 
 export async function spawnService(dataDir: string, kind: ServerKind) {
-  const entry = await compiledEntry(fileURLToPath(new URL("service.ts", import.meta.url)));
+  const entry = await compiledEntry(
+    fileURLToPath(new URL("../entries/embedded-service.ts", import.meta.url)),
+  );
   const child = spawn(process.execPath, [entry, dataDir, kind], {
     stdio: ["ignore", "pipe", "pipe"],
     detached: true,
