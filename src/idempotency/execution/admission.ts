@@ -19,13 +19,6 @@ const INCREASE = 1.2;
 /** How many calls of one tenant may be at work before it is known how many can be: a few tenths of a second of work. */
 const FIRST_LIMIT = 1_000;
 
-/**
- * Of one tenant, where others call too: a batch of the database, and one that
- * gathers meanwhile. A burst of more would hold up the others' calls before the
- * first interval is over.
- */
-const SHARED_LIMIT = 128;
-
 /** After how long to come again where about as many are taken as refused. Milliseconds. */
 const RETRY_DELAY_MS = 1_000;
 
@@ -97,9 +90,6 @@ export function createAdmission({
   let refused = 0;
   let retryDelayMs = RETRY_DELAY_MS;
   let changedAtMs = clock.nowMs();
-  let lastTenant: string | undefined;
-  /** Until then more than one tenant counts as calling. */
-  let sharedUntilMs = Number.NEGATIVE_INFINITY;
   let congestedAtMs = Number.NEGATIVE_INFINITY;
   let fastestEverMs = Number.POSITIVE_INFINITY;
   /** How many calls have ended since the limit changed, and how long they took together. */
@@ -130,29 +120,17 @@ export function createAdmission({
     totalMs = 0;
   }
 
-  /** How many calls of a tenant may be at work now. */
-  function limitNow(): number {
-    return isAdaptive && clock.nowMs() < sharedUntilMs ? Math.min(limit, SHARED_LIMIT) : limit;
-  }
-
-  function noteTenant(tenant: string): void {
-    if (tenant !== lastTenant) {
-      sharedUntilMs = lastTenant === undefined ? sharedUntilMs : clock.nowMs() + CALM_MS;
-      lastTenant = tenant;
-    }
-  }
-
   function refuses(tenant: string): boolean {
     const calls = callsOf.total();
     const isFull =
       calls >= maxCalls || (calls >= maxCalls - reserved && callsOf.get(tenant) >= reserved);
-    const isRefused = isFull || workingOf.get(tenant) >= limitNow();
+    const isRefused = isFull || workingOf.get(tenant) >= limit;
     refused += isRefused ? 1 : 0;
     return isRefused;
   }
 
   return {
-    isTight: () => workingOf.total() >= limitNow() || callsOf.total() >= maxCalls - reserved,
+    isTight: () => workingOf.total() >= limit || callsOf.total() >= maxCalls - reserved,
     refuses,
     enter(tenant) {
       if (refuses(tenant)) {
@@ -160,7 +138,6 @@ export function createAdmission({
       }
       taken += 1;
       tenants.add(tenant);
-      noteTenant(tenant);
       callsOf.add(tenant, 1);
       workingOf.add(tenant, 1);
       return true;
