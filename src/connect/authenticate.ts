@@ -34,7 +34,8 @@ export function callerOf(context: HandlerContext, authenticate?: Authenticate): 
     return context.values.get(callerKey) ?? DEFAULT_CALLER;
   }
   const identification = authenticate(context);
-  if (identification.kind === "refused") {
+  // Asked so that what is neither, from a program without types, lets nobody in.
+  if (identification.kind !== "caller") {
     throw connectErrorOf(refusedReply(identification.error));
   }
   return identification.caller;

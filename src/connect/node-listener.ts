@@ -95,38 +95,38 @@ export function connectNodeListener({
     request: IncomingMessage,
   ): UniversalServerRequest {
     const received = isByQuery(handler, arrived) ? withBody(arrived) : arrived;
-    const { body, header } = received;
-    return received.method === "POST" && isStream(body)
-      ? {
-          ...received,
-          header: readableHeaders(header),
-          body: gated(
-            () => requestGate?.(contextOf(received, handler)),
-            guardedBody(
-              received,
-              counted(body, () => onReceiving?.(request)),
-              {
-                desc: handler.method.input,
-                maxBytes: maxRequestBytes,
-                jsonOptions: routerOptions.jsonOptions,
-              },
-            ),
-          ),
-        }
-      : received;
+    const { body } = received;
+    if (received.method !== "POST" || !isStream(body)) {
+      return received;
+    }
+    const header = readableHeaders(received.header);
+    try {
+      requestGate?.(contextOf(received, handler));
+    } catch (error) {
+      // How long it would be is nobody's concern: a protocol might refuse that first, or make room for it.
+      header.delete("content-length");
+      return { ...received, header, body: failing(error) };
+    }
+    return {
+      ...received,
+      header,
+      body: guardedBody(
+        received,
+        counted(body, () => onReceiving?.(request)),
+        {
+          desc: handler.method.input,
+          maxBytes: maxRequestBytes,
+          jsonOptions: routerOptions.jsonOptions,
+        },
+      ),
+    };
   }
 }
 
-/**
- * A body that asks a gate before it reads anything. Its protocol answers with
- * what the gate throws, as with all that is wrong with a body.
- */
-async function* gated(
-  gate: () => void,
-  body: AsyncIterable<Uint8Array>,
-): AsyncIterable<Uint8Array> {
-  gate();
-  yield* body;
+/** A body that cannot be read. Its protocol answers with the error, as with all that is wrong with a body. */
+// biome-ignore lint/correctness/useYield: it never gets so far
+async function* failing(error: unknown): AsyncIterable<Uint8Array> {
+  throw error;
 }
 
 /** Makes the context of a call for the gate: the handler's own is made where nobody can reach it. */

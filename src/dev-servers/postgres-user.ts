@@ -38,8 +38,11 @@ export async function findPostgresUser(options: FindPostgresUserOptions): Promis
   if (userInfo().uid !== 0) {
     return { command: (file, args) => ({ file, args }), own: async () => {} };
   }
-  const account = await findAccount(options.accounts ?? ACCOUNTS);
   const owner = await ownerOf(options.data);
+  if (owner !== undefined && owner.uid !== 0 && (await canReach(ordinaryUser(owner), options))) {
+    return ordinaryUser(owner);
+  }
+  const account = await findAccount(options.accounts ?? ACCOUNTS);
   for (const user of candidates(owner, account)) {
     if (await canReach(user, options)) {
       return user;

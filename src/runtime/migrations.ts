@@ -1,5 +1,4 @@
-import { readdirSync, readFileSync } from "node:fs";
-import { basename } from "node:path";
+import { readFileSync } from "node:fs";
 
 /** One step of a schema, applied once and never edited afterwards. */
 export interface Migration {
@@ -7,11 +6,20 @@ export interface Migration {
   readonly sql: string;
 }
 
-/** Reads the `.sql` files of a folder, in the order of their names, as a set of migrations. */
-export function readMigrations(set: string, folder: URL): readonly Migration[] {
-  const files = readdirSync(folder).filter((file) => file.endsWith(".sql"));
-  return files.sort().map((file) => ({
-    name: `${set}/${basename(file, ".sql")}`,
-    sql: readFileSync(new URL(file, folder), "utf8"),
+/**
+ * The `.sql` files of a folder as a set of migrations, in their order. A file is
+ * read once its statements are asked for: a program that imports the set needs
+ * no files as long as it applies none.
+ */
+export function migrationsIn(
+  set: string,
+  folder: URL,
+  names: readonly string[],
+): readonly Migration[] {
+  return names.map((name) => ({
+    name: `${set}/${name}`,
+    get sql() {
+      return readFileSync(new URL(`${name}.sql`, folder), "utf8");
+    },
   }));
 }

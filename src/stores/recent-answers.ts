@@ -47,7 +47,8 @@ export function createRecentAnswers({
   maxBytes = DEFAULT_MAX_BYTES,
 }: RecentAnswersOptions): RecentAnswers {
   const answers = new LRUCache<string, Kept>({
-    maxSize: Math.max(maxBytes, 1), // one byte holds no answer
+    // One byte holds no answer.
+    maxSize: Math.min(Math.max(Math.floor(maxBytes), 1), Number.MAX_SAFE_INTEGER),
     sizeCalculation: ({ sizeBytes }) => sizeBytes,
   });
   let keptFor = namespace();

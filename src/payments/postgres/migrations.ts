@@ -1,7 +1,8 @@
-import { readMigrations } from "../../runtime/migrations.js";
+import { migrationsIn } from "../../runtime/migrations.js";
 
 /** The tables of payments. */
-export const paymentMigrations = readMigrations(
+export const paymentMigrations = migrationsIn(
   "payments",
   new URL("./migrations/", import.meta.url),
+  ["0001-payments", "0002-events-in-the-order-of-their-ids", "0003-the-request-of-an-operation"],
 );

@@ -18,6 +18,7 @@ const commands: readonly Command[] = [serve, sandbox, migrate, storm, inspect, a
 export function commandLine(): Command {
   const program = new Command("payonce")
     .usage("<command> [flags]")
+    .enablePositionalOptions() // what follows a command is that command's
     .version(JSON.parse(readFileSync(MANIFEST, "utf8")).version)
     .addHelpText("after", "\npayonce <command> --help lists its flags");
   for (const command of commands) {

@@ -18,8 +18,10 @@ export function migrate(pool: Pool, migrations: readonly Migration[]): Promise<r
     await client.query("SELECT pg_advisory_xact_lock($1)", [MIGRATION_LOCK]);
     await client.query(`CREATE TABLE IF NOT EXISTS schema_migrations (
       name text PRIMARY KEY, apply_time timestamptz NOT NULL DEFAULT clock_timestamp())`);
-    // Older builds kept none, and go on beside this one.
-    await client.query("ALTER TABLE schema_migrations ADD COLUMN IF NOT EXISTS checksum text");
+    if (!(await hasChecksums(client))) {
+      // Older builds kept none, and go on beside this one.
+      await client.query("ALTER TABLE schema_migrations ADD COLUMN checksum text");
+    }
     const checksums = await appliedChecksums(client);
     const edited = migrations.find(
       (migration) =>
@@ -34,12 +36,14 @@ export function migrate(pool: Pool, migrations: readonly Migration[]): Promise<r
     for (const { sql } of pending) {
       await client.query(sql);
     }
-    await client.query(
-      `INSERT INTO schema_migrations (name, checksum) SELECT * FROM unnest($1::text[], $2::text[])
-       ON CONFLICT (name) DO UPDATE SET checksum = excluded.checksum
-       WHERE schema_migrations.checksum IS NULL`,
-      [migrations.map(({ name }) => name), migrations.map(checksumOf)],
-    );
+    const unnoted = migrations.filter(({ name }) => (checksums.get(name) ?? null) === null);
+    if (unnoted.length > 0) {
+      await client.query(
+        `INSERT INTO schema_migrations (name, checksum) SELECT * FROM unnest($1::text[], $2::text[])
+         ON CONFLICT (name) DO UPDATE SET checksum = excluded.checksum`,
+        [unnoted.map(({ name }) => name), unnoted.map(checksumOf)],
+      );
+    }
     return pending.map(({ name }) => name);
   });
 }
@@ -59,6 +63,18 @@ export async function pendingMigrations(
 async function appliedNames(pool: Pool): Promise<ReadonlySet<string>> {
   const { rows } = await pool.query<{ name: string }>("SELECT name FROM schema_migrations");
   return new Set(rows.map(({ name }) => name));
+}
+
+/**
+ * Looks before the table is altered: that wants a lock which a backup under way
+ * does not give, and the table's owner, also where there is nothing to alter.
+ */
+async function hasChecksums(client: PoolClient): Promise<boolean> {
+  const { rowCount } = await client.query(
+    `SELECT FROM pg_attribute
+     WHERE attrelid = 'schema_migrations'::regclass AND attname = 'checksum' AND NOT attisdropped`,
+  );
+  return rowCount === 1;
 }
 
 async function appliedChecksums(client: PoolClient): Promise<ReadonlyMap<string, string | null>> {

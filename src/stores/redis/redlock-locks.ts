@@ -147,8 +147,14 @@ class MarkedLock implements KeptLock, HeldLock {
     if (this.#isMarked) {
       this.mark();
     }
-    const extending = this.#held.extend(ttlMs).catch(() => undefined); // the lease counts, not the lock
-    this.#held = (await inTime(this.#on.clock, extending)) ?? this.#held;
+    // What fails costs nothing: the lease counts, not the lock. What comes late still counts for the next time.
+    const extending = this.#held.extend(ttlMs).then(
+      (extended) => {
+        this.#held = extended;
+      },
+      () => {},
+    );
+    await inTime(this.#on.clock, extending);
   }
 
   async release(): Promise<void> {
@@ -167,10 +173,7 @@ function giveBack(lock: RedlockLock): void {
 }
 
 /** What comes in the time that a node has; undefined where it comes later. */
-function inTime<Result>(
-  clock: Clock,
-  coming: Promise<Result | undefined>,
-): Promise<Result | undefined> {
+function inTime<Result>(clock: Clock, coming: Promise<Result>): Promise<Result | undefined> {
   return new Promise((resolve) => {
     const cancel = clock.setTimer(NODE_TIMEOUT_MS, () => resolve(undefined));
     void coming.then((result) => {

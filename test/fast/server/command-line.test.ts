@@ -43,6 +43,7 @@ describe("the command line", () => {
       ["inspect", "--state", "odd"],
       "--state accepts executing, held, completed, expired, released",
     ],
+    [["audit", "--version"], "unknown option '--version'"],
     [["inspect", "--target", "x"], "--target accepts host:port, such as 127.0.0.1:50051"],
     [
       ["inspect", "--tls-key-file", "k"],

@@ -201,6 +201,21 @@ describe("who calls", () => {
     );
     expect(await post("Act", "{ not JSON", KEY)).toMatchObject(refused);
     expect(await post("Act", "{ not JSON", { "x-tenant": "acme" })).toMatchObject({ status: 400 });
+    // Larger than any request may be, which is nobody's concern who is refused.
+    expect(await post("Act", { text: "x".repeat(100_000) }, KEY)).toMatchObject(refused);
+  });
+
+  it("lets nobody in by an answer that is neither a caller nor a refusal", async () => {
+    // As a program without types may give: the form of a refusal before it had a kind.
+    const untyped = () => ({ code: 16, reason: "CALLER_UNAUTHENTICATED" }) as unknown;
+    const { post } = await serveEchoOverHttp(
+      { act: () => ({}) },
+      {
+        authenticate: untyped as typeof authenticate,
+        requestGate: authenticationGate(untyped as typeof authenticate),
+      },
+    );
+    expect((await post("Act", {}, KEY)).status).toBeGreaterThanOrEqual(400);
   });
 });
 

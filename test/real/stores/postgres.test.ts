@@ -128,6 +128,24 @@ describe("the schema", () => {
     );
   });
 
+  it("that is up to date waits for no backup under way", async () => {
+    await onEmptyDatabase((url) =>
+      withPool(url, async (own) => {
+        await migrate(own, idempotencyMigrations);
+        const backup = await own.connect();
+        try {
+          await backup.query("BEGIN; LOCK TABLE schema_migrations IN ACCESS SHARE MODE");
+          const startedAtMs = performance.now();
+          expect(await migrate(own, idempotencyMigrations)).toEqual([]);
+          expect(performance.now() - startedAtMs).toBeLessThan(5_000);
+        } finally {
+          await backup.query("ROLLBACK");
+          backup.release();
+        }
+      }),
+    );
+  });
+
   it("is as it was after a migration that fails", async () => {
     await onEmptyDatabase((url) =>
       withPool(url, async (own) => {
