@@ -47,7 +47,7 @@ export interface ExecutorOptions<Transaction> {
   readonly maxCallBytes?: number;
   readonly clock?: Clock;
   readonly newClaimId?: () => string;
-  /** Told of everything worth a log line or a metric. Must not throw. */
+  /** Is told of everything worth a log line or a metric. Must not throw. */
   readonly onEvent?: (event: ExecutorEvent) => void;
 }
 

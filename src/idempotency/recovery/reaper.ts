@@ -18,7 +18,7 @@ export interface ReaperOptions {
   /** The number of answers that are trimmed at once. Default 500. */
   readonly batchSize?: number;
   readonly clock?: Clock;
-  /** Told of everything worth a log line or a metric. Must not throw. */
+  /** Is told of everything worth a log line or a metric. Must not throw. */
   readonly onEvent?: (event: ReaperEvent) => void;
 }
 

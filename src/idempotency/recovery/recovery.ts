@@ -34,7 +34,7 @@ export interface RecoveryOptions<Transaction> {
   /** The most calls that are recovered at once. Default 256. */
   readonly maxRunning?: number;
   readonly clock?: Clock;
-  /** Told of everything worth a log line or a metric. Must not throw. */
+  /** Is told of everything worth a log line or a metric. Must not throw. */
   readonly onEvent?: (event: RecoveryEvent) => void;
 }
 

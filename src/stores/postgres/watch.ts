@@ -42,7 +42,7 @@ export interface WatchOptions {
   /** The time between two looks. Milliseconds. Default 1,000 (1 s). */
   readonly intervalMs?: number;
   readonly clock?: Clock;
-  /** Told of everything worth a log line. Must not throw. */
+  /** Is told of everything worth a log line. Must not throw. */
   readonly onEvent?: (event: DeploymentEvent) => void;
 }
 
