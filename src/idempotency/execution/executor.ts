@@ -23,7 +23,7 @@ const MAX_EXECUTION_MS = 60_000;
 export const MAX_CALLS = 10_000;
 
 /**
- * What calls under way may hold: their requests, and their answers until these
+ * The most that calls under way may hold: their requests, and their answers until these
  * are stored. As many requests as there may be calls, of 25 KiB each; decoded, a
  * byte is in memory a few times, which fits into a heap of Node's usual size. Bytes.
  */

@@ -45,7 +45,7 @@ export function validatorOf(
   return validators && (functionOf(validators, method) as Validate | undefined);
 }
 
-// What typed handlers look like once a descriptor has chosen one by name.
+// The types of handlers once a descriptor has chosen one by name.
 type Response = Record<string, unknown>;
 export type UnaryHandler = (request: Message, context: CallContext) => Promise<Response>;
 export type StreamHandler = (request: Message, context: CallContext) => AsyncIterable<Response>;

@@ -166,7 +166,7 @@ function giveBack(lock: RedlockLock): void {
   lock.release().catch(() => {}); // it expires by itself
 }
 
-/** What comes in the time that a node has; undefined where it comes later. */
+/** Passes on what comes in the time that a node has; undefined where it comes later. */
 function inTime<Result>(
   clock: Clock,
   coming: Promise<Result | undefined>,
