@@ -246,7 +246,7 @@ Unknown(w) ==
 Finish(w) ==
   /\ Replied(w)
   /\ CASE ~Owns(w) -> Leaves(w) /\ NoFault /\ UNCHANGED <<record, operation, answers, lateWrite>>
-       [] Owns(w) /\ operation # "begun" ->  \* finishOperation finds no row
+       [] Owns(w) /\ operation # "begun" ->  \* the finish finds no row    
             Hands(w, "suspend") /\ NoFault /\ UNCHANGED <<record, operation, answers, lateWrite>>
        [] Owns(w) /\ operation = "begun" ->
             LET answer == Answer(DecisionFor(w), w) IN
