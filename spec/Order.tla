@@ -46,7 +46,7 @@ Is(write, state) == store' = [store EXCEPT ![write] = state]
 Now(write) == [write |-> write, restores |-> restores]
 
 -----------------------------------------------------------------------------
-(* admission.ts: the payment as the store knows it admits the write. *)
+(* payments/admission.ts: the payment as the store knows it admits the write. *)
 Admitted(write) == IF write = "create" THEN TRUE ELSE store[Before(write)] = "done"
 
 (* There is a payment, and its creation is under way: PAYMENT_BUSY, nothing *)

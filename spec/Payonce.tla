@@ -143,7 +143,7 @@ Replay(w) ==
   /\ UNCHANGED <<record, operation, lastToken, calls, journal, denied, lateWrite>>
 
 -----------------------------------------------------------------------------
-(* The lease: the store's clock, attempt.ts. *)
+(* The lease: the store's clock, idempotency/execution/attempt.ts. *)
 
 (* It runs out when nobody extends it; where its owner would, that is a fault: *)
 (* the owner sleeps, or cannot reach the store.                                *)
@@ -176,7 +176,7 @@ GiveUp(w) ==
   /\ UNCHANGED <<operation, lastToken, calls, journal, answers, denied>>
 
 -----------------------------------------------------------------------------
-(* The handler: perform.ts and postgres/steps.ts. *)
+(* The handler: payments/perform.ts and postgres/steps.ts. *)
 
 (* The transaction of `begin`, after assertOwner. *)
 Begin(w) ==
@@ -246,7 +246,7 @@ Unknown(w) ==
 Finish(w) ==
   /\ Replied(w)
   /\ CASE ~Owns(w) -> Leaves(w) /\ NoFault /\ UNCHANGED <<record, operation, answers, lateWrite>>
-       [] Owns(w) /\ operation # "begun" ->  \* finishOperation finds no row
+       [] Owns(w) /\ operation # "begun" ->  \* the finish finds no row    
             Hands(w, "suspend") /\ NoFault /\ UNCHANGED <<record, operation, answers, lateWrite>>
        [] Owns(w) /\ operation = "begun" ->
             LET answer == Answer(DecisionFor(w), w) IN
@@ -275,7 +275,7 @@ AnswerEarly(w) ==
   /\ UNCHANGED <<record, operation, lastToken, worker, calls, journal, denied, lateWrite>>
 
 -----------------------------------------------------------------------------
-(* The executor: settle in executor.ts. *)
+(* The executor: settle in idempotency/execution/settling.ts. *)
 
 (* store.complete. It also finds what this claim has completed before. *)
 Complete(w) ==

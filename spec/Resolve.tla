@@ -136,7 +136,7 @@ Replay(request) ==
   /\ UNCHANGED <<record, operation, reserved, lastToken, worker, calls, journal, denied, lateWrite>>
 
 -----------------------------------------------------------------------------
-(* The handler: perform.ts, postgres/begin.ts and postgres/finish.ts. *)
+(* The handler: payments/perform.ts, postgres/begin.ts and postgres/finish.ts. *)
 
 Begins(w, request, key) ==
   /\ operation' = [state |-> "begun", request |-> request, key |-> key]
@@ -254,7 +254,7 @@ Finish(w) ==
   /\ UNCHANGED <<lastToken, calls, journal, denied>>
 
 -----------------------------------------------------------------------------
-(* The executor: settle in executor.ts. *)
+(* The executor: settle in idempotency/execution/settling.ts. *)
 
 (* store.complete *)
 Complete(w) ==

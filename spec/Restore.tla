@@ -100,7 +100,7 @@ Answered(answer) ==
   /\ asked' = TRUE
 
 -----------------------------------------------------------------------------
-(* Calls: executor.ts, and what it asks of the store. *)
+(* Calls: idempotency/execution/executor.ts, and what it asks of the store. *)
 
 BecomesOwner(w) ==
   /\ drawn' = [drawn EXCEPT !.id = @ + 1]

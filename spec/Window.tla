@@ -95,7 +95,7 @@ KeyWindow ==
   Remembers - (IF KeepsCall THEN CallTakes ELSE 0) - (IF KeepsMargin THEN Margin ELSE 0)
 
 -----------------------------------------------------------------------------
-(* Owners: perform.ts and postgres/begin.ts. *)
+(* Owners: payments/perform.ts and postgres/begin.ts. *)
 
 Goes(o, phase) ==
   owner' = [owner EXCEPT ![o] =

@@ -13,7 +13,7 @@ export interface AuditReport {
 export interface AuditResult {
   readonly id: InvariantId;
   readonly title: string;
-  /** How many items were looked at; absent where the facts decide nothing. */
+  /** The number of items that were looked at; absent where the facts decide nothing. */
   readonly checked?: number;
   readonly violations: readonly Violation[];
 }

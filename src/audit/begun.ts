@@ -2,12 +2,12 @@ import type { Operation } from "../payments/operation.js";
 import type { AuditedRecord, Facts } from "./facts.js";
 import { type IndexedFacts, nameOf } from "./index-facts.js";
 
-/** Whether the operation has begun, and has no end yet. */
+/** Returns true if the operation has begun, and has no end yet. */
 export function isBegun({ state }: Operation): boolean {
   return state === "pending" || state === "unknown";
 }
 
-/** Whether nothing may be sent for the operation any more. */
+/** Returns true if nothing may be sent for the operation any more. */
 export function isPastWindow(
   { now, keyWindowMs }: Pick<Facts, "now" | "keyWindowMs">,
   { beginTime }: Operation,

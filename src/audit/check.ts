@@ -9,13 +9,13 @@ export interface Check {
   readonly id: InvariantId;
   /** The invariant, as a sentence. */
   readonly title: string;
-  /** Whether nothing of it can be decided without the calls of clients. */
+  /** True if the invariant can be decided only with the log of clients' calls. */
   readonly needsCalls: boolean;
   readonly check: (facts: IndexedFacts) => Finding;
 }
 
 export interface Finding {
-  /** How many items were looked at. */
+  /** The number of items that were looked at. */
   readonly checked: number;
   readonly violations: readonly Violation[];
 }

@@ -7,7 +7,7 @@ export interface ClientCall {
   readonly scope: Scope;
   /** The canonical fingerprint of the request, in hexadecimal: equal for equal requests. */
   readonly request: string;
-  /** When the call began, on one clock for all calls of a log. Milliseconds. */
+  /** The time at which the call began, on one clock for all calls of a log. Milliseconds. */
   readonly startMs: number;
   readonly endMs: number;
   readonly code: Code;

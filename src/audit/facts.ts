@@ -16,7 +16,7 @@ export interface AuditLimits {
    * recovery interval. Milliseconds.
    */
   readonly boundMs: number;
-  /** How long the processor remembers a key. Milliseconds. */
+  /** The time for which the processor remembers a key. Milliseconds. */
   readonly keyWindowMs: number;
   /** After how many attempts without an outcome a key is held. */
   readonly maxAttempts: number;

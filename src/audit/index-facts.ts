@@ -13,7 +13,7 @@ export interface PaymentKey {
   readonly scope: Scope;
   readonly kind: OperationKind;
   readonly operation: Operation | undefined;
-  /** Whether the stored answer is an OK. */
+  /** True if the stored answer is an OK. */
   readonly isAcknowledged: boolean;
   /** The payment that a stored OK tells of. */
   readonly answered: PaymentMessage | undefined;

@@ -9,7 +9,7 @@ const CALL_TIMEOUT_MS = 30_000;
 
 export interface Journal {
   readonly effects: readonly Effect[];
-  /** How many calls for an effect the processor has got since it started. */
+  /** The number of calls for an effect that the processor has got since it started. */
   readonly calls: bigint;
 }
 

@@ -14,7 +14,7 @@ import type { RecordRow } from "../stores/postgres/records.js";
 import type { AuditedEntry, AuditedEvent, AuditedPayment, AuditedRecord } from "./facts.js";
 import { paymentOperations } from "./payment-methods.js";
 
-// What the audit reads of each table. The constraints of the tables vouch for
+// The columns that the audit reads of each table. The constraints of the tables vouch for
 // the closed sets; pg gives bigint as text.
 
 /** A table that is read in the order of its primary key: the tenant and one more column. */

@@ -4,23 +4,23 @@ import { type Caller, DEFAULT_CALLER, type Identification } from "../idempotency
 import { connectErrorOf } from "./errors.js";
 
 /**
- * Finds out who calls, or why nobody may, from the request's headers and from
- * what the adapter's `contextValues` knows of the connection, such as a
- * client's certificate.
+ * Finds the caller, or the error with which the call is refused. It reads the
+ * request's headers, and what the adapter's `contextValues` has of the
+ * connection, such as a client's certificate.
  */
 export type Authenticate = (context: HandlerContext) => Identification;
 
 /** The caller that the gate has let in. */
 const callerKey = createContextKey<Caller | undefined>(undefined);
 
-/** Is asked about each call before its request is read. @throws ConnectError to refuse it. */
+/** Is asked about each call before its request is read. It throws a ConnectError to refuse the call. */
 export type RequestGate = (context: HandlerContext) => void;
 
 /**
- * The `requestGate` that refuses callers before their request is read, for
+ * Makes a `requestGate` that refuses callers before their request is read, for
  * `connectNodeListener`, or for the router of Connect 2.2 or later. `idempotent`
  * refuses the same ones, only later; without an `authenticate` of its own it
- * takes the gate's word, so that no tenant is lost between the two.
+ * takes the caller that the gate has found, so both see the same tenant.
  */
 export function authenticationGate(authenticate: Authenticate): RequestGate {
   return (context) => {

@@ -44,7 +44,7 @@ export function assertAwaited({ signal, timeoutMs }: HandlerContext): void {
 }
 
 /**
- * What `work` comes to, if it does so before the deadline. What it comes to
+ * Passes on what `work` comes to, if it does so before the deadline. What it comes to
  * later is dropped. Rejects with the error that the caller then gets: `passed`.
  */
 export function untilDeadline<Result>(

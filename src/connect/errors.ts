@@ -17,9 +17,9 @@ const knownDetails = createRegistry(file_google_rpc_error_details);
 const madeHere = new WeakSet<ConnectError>();
 
 /**
- * What a Connect handler throws for an error, with its details. The error it
- * came from is the `cause`, for `idempotent` and for logs; the text of one that
- * is not a `CallError` is not sent.
+ * Makes the error, with status details, that a Connect handler throws for what was
+ * thrown. The error it came from is the `cause`, for `idempotent` and for logs; the
+ * text of one that is not a `CallError` is not sent.
  */
 export function toConnectError(thrown: unknown): ConnectError {
   const error = connectErrorOf(firstReply(failureOutcome(thrown)));

@@ -103,7 +103,7 @@ function jsonProblem(error: unknown): string {
     : `the request has no field ${JSON.stringify(unknown)}`;
 }
 
-/** How long a caller waits, in the form of each protocol. */
+/** The headers that say how long a caller waits, in the form of each protocol. */
 const TIMEOUTS: readonly {
   readonly header: string;
   readonly form: RegExp;

@@ -40,10 +40,10 @@ import { appendEntries, toEntries } from "./metadata.js";
 
 export interface IdempotentOptions<Transaction> {
   readonly executor: Executor<Transaction>;
-  /** Who calls, or why nobody may. Without it every caller is the tenant `default`. */
+  /** Finds the caller, or the error with which the call is refused. Without it every caller is the tenant `default`. */
   readonly authenticate?: Authenticate;
   readonly defaults?: PolicyDefaults;
-  /** Find requests that are not valid before anything is claimed for them. */
+  /** Functions that find requests that are not valid, before anything is claimed for them. */
   readonly validators?: ServiceValidators<DescService> | undefined;
 }
 

@@ -9,7 +9,7 @@ import {
 import { callContext } from "../idempotency/execution/request-context.js";
 import { toConnectError } from "./errors.js";
 
-/** Binds typed handlers to Connect. What a handler throws becomes its status. */
+/** Binds typed handlers to Connect. An error that a handler throws becomes the status of its call. */
 export function serviceImplementation<Service extends DescService, Transaction>(
   service: Service,
   handlers: ServiceHandlers<Service, Transaction>,

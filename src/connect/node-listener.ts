@@ -23,11 +23,11 @@ export interface NodeListenerOptions
   extends Pick<ConnectNodeAdapterOptions, "contextValues" | "routes"> {
   readonly router: Omit<ConnectNodeAdapterOptions, "contextValues" | "routes">;
   readonly requestGate?: RequestGate;
-  /** How large a request may be, also once it is decompressed. Bytes. */
+  /** The largest size of a request, also once it is decompressed. Bytes. */
   readonly maxRequestBytes: number;
-  /** Told of a request whose body is to be read; the result, of its parts and its end. */
+  /** Is called for a request whose body is about to be read. The object that it returns hears of the body's parts and its end. */
   readonly onReceiving?: (request: IncomingMessage) => ReceivedBody;
-  /** Told of a handler that fails to answer at all. */
+  /** Is called where a handler fails to answer at all. */
   readonly onFailure: (error: unknown) => void;
 }
 
@@ -36,7 +36,10 @@ export interface ReceivedBody {
   end(): void;
 }
 
-/** `connectNodeAdapter`, whose requests are looked through before they are decoded. */
+/**
+ * Makes a listener for Node's HTTP servers, as `connectNodeAdapter` does; it
+ * looks each request through before the request is decoded.
+ */
 export function connectNodeListener({
   routes,
   contextValues,

@@ -3,7 +3,7 @@ import { MethodOptions_IdempotencyLevel } from "@bufbuild/protobuf/wkt";
 import type { UniversalHandler, UniversalServerRequest } from "@connectrpc/connect/protocol";
 import { RequestInvalid } from "../idempotency/request/request-limits.js";
 
-/** Whether Connect lets a method be called by GET, its message in the query. */
+/** Returns true if Connect lets a method be called by GET, its message in the query. */
 export function isByQuery({ method }: UniversalHandler, request: UniversalServerRequest): boolean {
   return (
     request.method === "GET" &&

@@ -10,7 +10,7 @@ const REQUEST_LIMIT_BYTES = 4 * 1024 * 1024;
 const LONGEST_TIMEOUT_MS = 24 * 3_600_000;
 
 /**
- * What a router should be given beside its routes. The size of a response has
+ * Options that a router should be given beside its routes. The size of a response has
  * no limit: an answer that was stored must also be sent.
  */
 export const ROUTER_OPTIONS = {

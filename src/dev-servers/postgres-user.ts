@@ -10,7 +10,7 @@ const execute = promisify(execFile);
 /** Accounts without privileges, the best first: Postgres's own, and one that every Debian has. */
 const ACCOUNTS: readonly string[] = ["postgres", "nobody"];
 
-/** How Postgres's programs run, and whose the database's files are. */
+/** The account under which Postgres's programs run, and which owns the database's files. */
 export interface PostgresUser {
   /** For a sentence, where it is not the user of this process. */
   readonly name?: string;

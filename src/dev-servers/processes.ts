@@ -5,7 +5,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 /** Linux tells about processes in files; elsewhere `ps` is asked. */
 const hasProcFiles = existsSync("/proc/self/stat");
 
-/** How often the end of a process is looked for: quick beside a shutdown, cheap beside a busy machine. */
+/** The time between two looks for the end of a process: short beside a shutdown, cheap on a busy machine. Milliseconds. */
 const POLL_INTERVAL_MS = 25;
 
 /**
@@ -27,7 +27,7 @@ export function processArguments(pid: number): readonly string[] {
 
 export interface EndingStep {
   readonly signal: NodeJS.Signals;
-  /** How long the process has to end after this signal. */
+  /** The time that the process has to end after this signal. Milliseconds. */
   readonly waitMs: number;
 }
 

@@ -34,7 +34,7 @@ async function faultAccess(listen: Address, tokenFile: string | undefined): Prom
   return { kind: isLoopback(listen.host) ? "anybody" : "nobody" };
 }
 
-// What a header can carry, and nobody can guess.
+// A token that a header can carry, and nobody can guess.
 const TOKEN = /^[a-z0-9._~+/-]{16,}=*$/i;
 
 async function readToken(path: string): Promise<string> {

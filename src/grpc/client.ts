@@ -28,7 +28,7 @@ export interface UnaryCall<Input extends DescMessage, Output extends DescMessage
   readonly method: DescMethodUnary<Input, Output>;
   readonly request: MessageInitShape<Input>;
   readonly metadata?: Metadata;
-  /** How long the call may take. Milliseconds. */
+  /** The longest time for which the call may take. Milliseconds. */
   readonly timeoutMs?: number;
 }
 

@@ -56,9 +56,9 @@ export function idempotent(
   options: {
     readonly definition?: ServiceDefinition;
     readonly defaults?: PolicyDefaults;
-    /** Find requests that are not valid before anything is claimed for them. */
+    /** Functions that find requests that are not valid, before anything is claimed for them. */
     readonly validators?: ServiceValidators<DescService>;
-    /** How large a request may be. Default: what the server accepts at all. Bytes. */
+    /** The largest size of a request. Bytes. Default: what the server accepts at all. */
     readonly maxRequestBytes?: number;
   } = {},
 ): ServiceDefinition {

@@ -7,9 +7,9 @@ import { toMetadata } from "./metadata.js";
 const thrownErrors = new WeakMap<Metadata, unknown>();
 
 /**
- * What a grpc-js handler hands to its callback for an error, with status
- * details. Through it the interceptor learns what was thrown, so that `Final`
- * and `NotExecuted` keep their meaning. The text of an error that is not a
+ * Makes the error, with status details, that a grpc-js handler hands to its
+ * callback for what was thrown. Through it the interceptor learns what that was,
+ * so that `Final` and `NotExecuted` keep their meaning. The text of an error that is not a
  * `CallError` stays on the server.
  */
 export function toServiceError(thrown: unknown): ServiceError {

@@ -16,8 +16,8 @@ import { callContext } from "../idempotency/execution/request-context.js";
 import { toServiceError } from "./errors.js";
 
 /**
- * Binds typed handlers to grpc-js. What a handler throws becomes its status:
- * grpc-js by itself would leave the caller of a rejected handler waiting.
+ * Binds typed handlers to grpc-js. An error that a handler throws becomes the status
+ * of its call: grpc-js by itself would leave the caller of a rejected handler waiting.
  */
 export function serviceImplementation<Service extends DescService, Transaction>(
   service: Service,

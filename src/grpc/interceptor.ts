@@ -41,7 +41,7 @@ type Status = Parameters<ServerInterceptingCallInterface["sendStatus"]>[0];
 
 export interface IdempotencyInterceptorOptions<Transaction> {
   readonly executor: Executor<Transaction>;
-  /** Who calls, or why nobody may. Without it every caller is the tenant `default`. */
+  /** Finds the caller, or the error with which the call is refused. Without it every caller is the tenant `default`. */
   readonly authenticate?: (
     metadata: Metadata,
     call: ServerInterceptingCallInterface,
@@ -55,8 +55,8 @@ export interface IdempotencyInterceptorOptions<Transaction> {
 }
 
 /**
- * Executes the calls of every service that `idempotent` has wrapped once for
- * each key. Calls of a service that it has not wrapped are refused with
+ * Makes the interceptor that executes the calls of every service that
+ * `idempotent` has wrapped once for each key. Calls of a service that it has not wrapped are refused with
  * UNIMPLEMENTED, unless the service is named to pass through.
  */
 export function idempotencyInterceptor<Transaction = never>(
@@ -77,7 +77,7 @@ export function idempotencyInterceptor<Transaction = never>(
 
 const ANYBODY: Identification = { kind: "caller", caller: DEFAULT_CALLER };
 
-/** Who calls, or the reply to a caller who is refused. */
+/** The caller, or the reply to a caller who is refused. */
 type Admitted =
   | { readonly kind: "caller"; readonly caller: Caller }
   | { readonly kind: "refused"; readonly reply: Reply };

@@ -6,7 +6,7 @@ import { sendReply } from "./send-reply.js";
 
 type Status = Parameters<ServerInterceptingCallInterface["sendStatus"]>[0];
 
-// What grpc-js answers by itself while it reads a request. Its codes mean something
+// The errors that grpc-js answers by itself while it reads a request. Its codes mean something
 // else by the contract: an outcome that nobody knows, or a call to be repeated.
 const UNREADABLE: ReadonlyMap<number, string> = new Map([
   [Code.RESOURCE_EXHAUSTED, "the request is larger than the server accepts"],

@@ -2,7 +2,7 @@ import type { Reason } from "../idempotency/answers/reasons.js";
 import type { ChangeIntent } from "./operation.js";
 import type { Payment } from "./payment.js";
 
-/** Whether an operation may begin on a payment as it is now. */
+/** Says whether an operation may begin on a payment as it is now. */
 export type Admission =
   /** The operation may begin, for this amount. */
   | { readonly kind: "admitted"; readonly minorUnits: bigint }

@@ -13,9 +13,9 @@ export type ProcessorAnswer =
   | { readonly kind: "unknown"; readonly isFinal: boolean; readonly cause: unknown };
 
 export interface Asking {
-  /** Whether nothing was ever sent under the operation's key before. */
+  /** True if nothing was ever sent under the operation's key before. */
   readonly isFirstSending: boolean;
-  /** Whether the request left the amount to the state of the payment. */
+  /** Returns true if the request left the amount to the state of the payment. */
   readonly isAmountImplied: () => boolean;
 }
 

@@ -6,7 +6,7 @@ const DIGIT_GROUPS = /(?<![\p{L}\p{N}])\p{Nd}+(?:[\p{Zs}\p{Pd}.]\p{Nd}+)*(?![\p{
 
 const SEPARATOR = /[\p{Zs}\p{Pd}.]/u;
 
-/** How the digits of a card are printed: lengths of groups. */
+/** The groups in which the digits of a card are printed, by their lengths. */
 const PRINTED: readonly (readonly number[])[] = [
   [4, 4, 4, 4],
   [4, 4, 4, 4, 3],
@@ -15,7 +15,7 @@ const PRINTED: readonly (readonly number[])[] = [
 ];
 
 /**
- * How the numbers of each issuer begin and how long they are (ISO/IEC 7812).
+ * The numbers of each issuer, by how they begin and how long they are (ISO/IEC 7812).
  * One in ten of all numbers passes the check digit; the beginning is what keeps
  * timestamps and most numbers of orders apart.
  */
@@ -31,7 +31,7 @@ const ISSUED: readonly RegExp[] = [
   /^220[0-4]\d{12,15}$/, // Mir
 ];
 
-/** Whether a text holds what can only be a card number: grouped as on a card or not at all. */
+/** Returns true if a text holds what can only be a card number: grouped as on a card or not at all. */
 export function holdsCardNumber(text: string): boolean {
   // Full-width digits and the like become plain ones.
   for (const [run] of text.normalize("NFKC").matchAll(DIGIT_GROUPS)) {

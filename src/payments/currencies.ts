@@ -18,7 +18,7 @@ const activeCurrencies: ReadonlySet<string> = new Set(
   VND VUV WST XAF XCD XCG XOF XPF YER ZAR ZMW ZWG`.split(/\s+/),
 );
 
-/** Whether payments can be made in a currency: upper case, such as `EUR`. */
+/** Returns true if payments can be made in a currency: upper case, such as `EUR`. */
 export function isActiveCurrency(currencyCode: string): boolean {
   return activeCurrencies.has(currencyCode);
 }

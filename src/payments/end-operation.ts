@@ -7,7 +7,7 @@ import { NOT_EXECUTED, reserveAnew, settle } from "./state.js";
 /** An operation that has ended, and its payment as that leaves it. */
 export interface Ended extends Operated {
   readonly operation: FinishedOperation;
-  /** Whether the payment made a transition. */
+  /** True if the payment made a transition. */
   readonly moved: boolean;
 }
 

@@ -2,7 +2,7 @@ import { CallError, Final, NotExecuted, refusal } from "../idempotency/answers/e
 import type { Reason } from "../idempotency/answers/reasons.js";
 
 /**
- * When a payment that is busy is worth another try: about as long as a card
+ * The time after which a payment that is busy is worth another try: about as long as a card
  * processor takes to answer the operation in the way.
  */
 const BUSY_RETRY_DELAY_MS = 250;

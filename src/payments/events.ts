@@ -26,7 +26,7 @@ import { untilSettled } from "./settle.js";
 /** Events read at once: with the largest payments that are accepted, a few MB. */
 const PAGE_SIZE = 100;
 
-/** How often an open stream looks for new events: soon for people, cheap for the database. */
+/** The time between two looks of an open stream for new events: short for people, cheap for the database. Milliseconds. */
 const POLL_INTERVAL_MS = 250;
 
 /**
@@ -35,7 +35,7 @@ const POLL_INTERVAL_MS = 250;
  */
 const MAX_STREAMS_PER_TENANT = 100;
 
-/** When to try again past the bound: a stream that has gone is noticed at once. */
+/** The time after which to try again past the bound: a stream that has gone is noticed at once. Milliseconds. */
 const OVERLOAD_RETRY_DELAY_MS = 1_000;
 
 /**
@@ -121,7 +121,7 @@ async function nextEvents(
 }
 
 /**
- * Where to resume. A restore loses events, and gives their numbers to others;
+ * Finds the position to resume from. A restore loses events, and gives their numbers to others;
  * who has seen one of them would miss what follows. Its digest tells, and the
  * caller is refused: it resumes after an older event, or reads all of them.
  */

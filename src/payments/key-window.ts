@@ -13,7 +13,7 @@ export const readMoment: ReadMoment = () => ({
   wallMs: Date.now(),
 });
 
-/** How long ago an operation began, as it was read. */
+/** The age of an operation, as it was read. */
 export interface Age {
   readonly begunAgoMs: number;
   /** Taken before it was read, so that nothing between counts for less. */
@@ -23,28 +23,28 @@ export interface Age {
 /** The time in which an operation may be sent to the processor under its key. */
 export interface KeyWindow {
   /**
-   * Whether an operation may be sent now. To be asked right before each sending,
+   * Returns true if an operation may be sent now. To be asked right before each sending,
    * since whoever asks may have slept since it read the operation.
    */
   isOpen(operation: Age): boolean;
-  /** How long the processor remembers a key. Milliseconds. */
+  /** The time for which the processor remembers a key. Milliseconds. */
   readonly windowMs: number;
-  /** How long after its sending a call may still arrive. Milliseconds. */
+  /** The longest time after its sending at which a call may still arrive. Milliseconds. */
   readonly longestCallMs: number;
   readonly readMoment: ReadMoment;
 }
 
 /**
- * What clocks that are right may still differ by, as a part of the window: their
+ * The difference that clocks may have although they are right, as a part of the window: their
  * rates, and what lies between reading a clock and acting on it. Of 24 hours it
  * is half an hour.
  */
 export const CLOCK_MARGIN = 1 / 50;
 
 export interface KeyWindowOptions {
-  /** How long the processor remembers a key. Infinity where nothing is sent. Milliseconds. */
+  /** The time for which the processor remembers a key. Infinity where nothing is sent. Milliseconds. */
   readonly windowMs: number;
-  /** How long after its sending a call may still arrive. Milliseconds. */
+  /** The longest time after its sending at which a call may still arrive. Milliseconds. */
   readonly longestCallMs: number;
   readonly readMoment?: ReadMoment;
 }
@@ -73,7 +73,7 @@ export function createKeyWindow({
   };
 }
 
-/** How long after its beginning an operation may be sent; not more than 0 where it never may. */
+/** Returns the time after its beginning for which an operation may be sent; 0 or less where it never may. Milliseconds. */
 export function sendableMs({
   windowMs,
   longestCallMs,
@@ -88,7 +88,7 @@ function elapsedMs(from: Moment, to: Moment): number {
   return Math.max(to.monotonicMs - from.monotonicMs, to.wallMs - from.wallMs);
 }
 
-/** How long ago an operation began, by the database's clock or by this process's, whichever says more. */
+/** Returns the time since an operation began, by the database's clock or by this process's, whichever says more. Milliseconds. */
 export function ageOf(
   beginTime: Date,
   { byDatabaseMs, wallMs }: { readonly byDatabaseMs: number } & Pick<Moment, "wallMs">,
@@ -97,7 +97,7 @@ export function ageOf(
 }
 
 /**
- * When an operation began, or may begin anew, to be stored: the earlier one of the database's time
+ * Returns the time to be stored at which an operation began, or began anew: the earlier one of the database's time
  * and this process's. Its age is then the greater one of what both say, so that
  * a clock alone that is behind, such as a promoted standby's, makes nothing younger.
  */

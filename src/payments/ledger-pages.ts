@@ -5,7 +5,7 @@ import { type LedgerFilter, listLedgerEntries, takeTransactionId } from "./postg
 import { read } from "./postgres/read.js";
 import { type SettleOptions, untilSettled } from "./settle.js";
 
-/** How long a page waits for transactions under way; ours last no longer. Milliseconds. */
+/** The longest time for which a page waits for transactions under way; ours last no longer. Milliseconds. */
 const SETTLE_LIMIT_MS = 5_000;
 
 /**

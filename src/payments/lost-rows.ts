@@ -7,7 +7,7 @@ const RETRY_DELAY_MS = 1_000;
 
 /** The rows that the database may have lost when it was put back to an earlier state. */
 export interface LostRows {
-  /** Whether the processor may still know of operations that the database has lost, as far as is known. */
+  /** Returns true if the processor may still know of operations that the database has lost, as far as is known. */
   arePossible(): boolean;
   /**
    * The same, as the database itself says now: one that was put back a moment
@@ -37,7 +37,7 @@ export interface LostRowsOptions {
   readonly processor: Pick<Processor, "lookUp">;
   readonly keyWindow: Pick<KeyWindow, "windowMs" | "longestCallMs">;
   /**
-   * How long ago the database was put back to an earlier state, as it may have
+   * Returns the time since the database was put back to an earlier state, as it may have
    * been. Milliseconds; undefined where it never was.
    */
   readonly restoredAgoMs: () => number | undefined;

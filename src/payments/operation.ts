@@ -40,13 +40,13 @@ export interface Operation {
   /** Empty unless it ended without an effect. */
   readonly declineCode: string;
   readonly beginTime: Date;
-  /** When it ended. */
+  /** The time at which it ended. */
   readonly finishTime?: Date;
   /** The request that it began for. Absent in what older builds began. */
   readonly fingerprint?: Fingerprint;
 }
 
-/** Whether the processor has answered, for good. */
+/** Returns true if the processor has answered, for good. */
 export function isAnswered({ state }: Operation): boolean {
   return state === "approved" || state === "declined";
 }
@@ -70,7 +70,7 @@ export function paymentIdOfKey(tenant: string, key: string): string {
   return paymentIdOf({ tenant, operation: CREATE_PAYMENT, key });
 }
 
-/** Whether some call could have created a payment with this id. */
+/** Returns true if some call could have created a payment with this id. */
 export function isPaymentId(id: string): boolean {
   return /^pay_[0-9a-f]{40}$/.test(id);
 }

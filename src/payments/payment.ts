@@ -26,7 +26,7 @@ export interface PaymentTerms {
   readonly metadata: Readonly<Record<string, string>>;
 }
 
-/** What operations change. */
+/** The part of a payment that operations change. */
 export interface PaymentState {
   readonly status: PaymentStatus;
   /** 1 when created, one more with each transition. */

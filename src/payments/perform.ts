@@ -101,7 +101,7 @@ async function begin(
   }
 }
 
-/** Whether a request asks for all that remains, which may be less once it comes again. */
+/** Returns true if a request asks for all that remains, which may be less once it comes again. */
 function isAmountImplied(intent: Intent): boolean {
   return (intent.kind === "capture" || intent.kind === "refund") && intent.amount === undefined;
 }

@@ -40,7 +40,7 @@ import {
 export interface Dependencies extends Pick<Performing, "processor" | "keyWindow"> {
   readonly pool: Pool;
   /**
-   * How long ago the database was put back to an earlier state, as it may have
+   * Returns the time since the database was put back to an earlier state, as it may have
    * been. Milliseconds; undefined where it never was. Default: never.
    */
   readonly restoredAgoMs?: () => number | undefined;

@@ -8,7 +8,7 @@ export interface SettleOptions {
   readonly clock: Clock;
   /** Nobody waits any more. */
   readonly signal: AbortSignal;
-  /** How long to wait at most. Milliseconds; default: as long as somebody waits. */
+  /** The longest time to wait. Milliseconds; default: as long as somebody waits. */
   readonly limitMs?: number;
 }
 

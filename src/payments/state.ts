@@ -14,7 +14,7 @@ const edges: Record<PaymentStatus, readonly PaymentStatus[]> = {
   CANCELED: [],
 };
 
-/** Whether a payment may go from one status to another. */
+/** Returns true if a payment may go from one status to another. */
 export function isEdge(from: PaymentStatus, to: PaymentStatus): boolean {
   return edges[from].includes(to);
 }

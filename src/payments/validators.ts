@@ -15,7 +15,7 @@ import { invalid } from "./errors.js";
 import { readCancel, readCapture, readCreate, readRefund } from "./requests.js";
 
 /**
- * What is wrong with requests that write. Their handlers ask the same, once
+ * Find what is wrong with requests that write. Their handlers ask the same, once
  * more, under the claim; but for card numbers, since a call that has begun is
  * carried on, whatever it holds.
  */

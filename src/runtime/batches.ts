@@ -15,7 +15,7 @@ export function settled<Result>(compute: () => Result): Settled<Result> {
 }
 
 /**
- * How an item is run: with those it was gathered with; by itself, because these
+ * The way in which an item is run: with those it was gathered with; by itself, because these
  * have failed or because of its size; once more, because it has to wait.
  */
 export type Turn = "together" | "alone" | "patiently";
@@ -38,24 +38,24 @@ export interface BatchesOptions<Item, Result> {
   readonly run: (items: readonly Item[], turn: Turn) => Promise<readonly Settled<Result>[]>;
   /** Names the subject of an item, such as a key. No two items with one subject are under way at once. */
   readonly subjectOf: (item: Item) => string;
-  /** How many batches may be under way at once. */
+  /** The most batches that may be under way at once. */
   readonly lanes: number;
   readonly maxBatchSize: number;
   /** The size of an item. Default: 0, for items too small to count. Bytes. */
   readonly sizeOf?: (item: Item) => number;
   /**
-   * How many bytes the items of a batch may have together. An item that has more
+   * The most bytes that the items of a batch may have together. An item that has more
    * by itself is sent alone, beside the lanes and after other large items. Default: any number.
    */
   readonly maxBatchBytes?: number;
-  /** How many items may wait. Past it a call of `add` rejects at once. */
+  /** The most items that may wait. Past it a call of `add` rejects at once. */
   readonly maxWaiting: number;
   /**
-   * How many bytes the items without a result may have together; past it a call
+   * The most bytes that the items without a result may have together; past it a call
    * of `add` rejects at once. A single item may have any number. Default: any number.
    */
   readonly maxWaitingBytes?: number;
-  /** Whether an item may succeed alone in a batch that failed with this error. Default: never. */
+  /** Returns true if an item may succeed alone in a batch that failed with this error. Default: never. */
   readonly mayRepeat?: (error: unknown) => boolean;
   /**
    * For an item that failed alone because it has to wait: how many more turns it
@@ -78,9 +78,9 @@ export interface BatchesOptions<Item, Result> {
    * batch takes, the parties take turns. Default: the first that came goes first.
    */
   readonly partyOf?: (item: Item) => string;
-  /** Whether an item that waits still has to be sent, as when its caller still waits. Default: it has. */
+  /** Returns true if an item that waits still has to be sent, as when its caller still waits. Default: always. */
   readonly isWanted?: (item: Item) => boolean;
-  /** How long an item may wait; past it, it is rejected. Default: any time. Milliseconds. */
+  /** The longest time for which an item may wait; past it, it is rejected. Default: any time. Milliseconds. */
   readonly maxWaitMs?: number;
   /** Calls back soon, after what has just arrived. Default `setImmediate`. */
   readonly soon?: (callback: () => void) => void;
@@ -91,7 +91,7 @@ interface Waiting<Item, Result> {
   readonly subject: string;
   readonly sizeBytes: number;
   readonly addedAtMs: number;
-  /** How many turns it gets for having to wait. */
+  /** The number of turns that it still gets for having to wait. */
   turnsLeft: number;
   readonly resolve: (result: Result) => void;
   readonly reject: (error: unknown) => void;

@@ -1,5 +1,5 @@
 /**
- * How many characters a text has: Unicode code points, as Postgres and most
+ * Counts the characters of a text: Unicode code points, as Postgres and most
  * languages count. The `length` of a string here counts an emoji twice.
  */
 export function countCharacters(text: string): number {

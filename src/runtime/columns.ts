@@ -11,7 +11,7 @@ export function columns<Item>(items: readonly Item[], ...made: readonly Column<I
   return made.map((column) => column(items));
 }
 
-/** How one value of a type is written. No value is NULL. */
+/** The binary form of one value of a type. No value is NULL. */
 interface ElementType<Value> {
   /** The type's number in pg_type. */
   readonly oid: number;

@@ -17,9 +17,9 @@ export interface Connections {
 
 export interface ConnectionLimits {
   readonly max: number;
-  /** How many connections one address may have. */
+  /** The most connections that one address may have. */
   readonly maxPerPeer: number;
-  /** How long a connection may be open before its first request. Without it, for good. */
+  /** The longest time for which a connection may be open before its first request. Milliseconds. Without it, for good. */
   readonly silentMs?: number;
 }
 

@@ -3,7 +3,7 @@ import { isLockTimeout, mayBeOneRow } from "./row-errors.js";
 
 const MEBIBYTE = 1024 * 1024;
 
-/** How items that share statements of the database are gathered. */
+/** The options by which items that share statements of the database are gathered. */
 const databaseBatches = {
   /** Two, so that a batch that waits for another's row does not hold up the next one. */
   lanes: 2,
@@ -18,7 +18,7 @@ const databaseBatches = {
   mayRepeat: mayBeOneRow,
 } as const satisfies Partial<BatchesOptions<unknown, unknown>>;
 
-/** How many items may wait whose callers own nothing yet: past it they are refused as overloaded. */
+/** The options for items whose callers own nothing yet: past the bounds they are refused as overloaded. */
 export const refusableBatches = {
   ...databaseBatches,
   /** The most calls that a process has under way, and several seconds of work. */
@@ -43,7 +43,7 @@ export const ownersBatches = {
 } as const satisfies Partial<BatchesOptions<unknown, unknown>>;
 
 /**
- * How long an item waits for a lock: what another process has inserted and not
+ * The longest time for which an item waits for a lock: what another process has inserted and not
  * committed, or a row whose lock a stopped one holds, must not hold up the
  * others. Milliseconds.
  */

@@ -1,7 +1,7 @@
 /** A queue whose items are worked on one after another, or a few at once. */
 export interface Line<Entry> {
   add(entries: readonly Entry[]): void;
-  /** How many nobody works on yet. */
+  /** Returns the number of items that nobody works on yet. */
   waiting(): number;
 }
 

@@ -1,13 +1,13 @@
 import { createHash } from "node:crypto";
 
-// What the schemas promise. The bound keeps one page within one gRPC message.
+// The sizes that the schemas promise. The bound keeps one page within one gRPC message.
 const DEFAULT_PAGE_SIZE = 50;
 const MAX_PAGE_SIZE = 1_000;
 
 /** One page of a list (https://google.aip.dev/158). */
 export interface Page<Cursor> {
   readonly size: number;
-  /** Where the previous page ended. Absent: the first page. */
+  /** The place at which the previous page ended. Absent: the first page. */
   readonly cursor?: Cursor;
 }
 

@@ -13,12 +13,12 @@ const CAUSED_BY_A_ROW = /^(22...|23...|40001|40P01|42501|44...|54...|55P03|P0001
 
 const LOCK_NOT_AVAILABLE = "55P03";
 
-/** Whether the rows of a batch that failed may be tried one by one. */
+/** Returns true if the rows of a batch that failed may be tried one by one. */
 export function mayBeOneRow(error: unknown): boolean {
   return error instanceof pg.DatabaseError && CAUSED_BY_A_ROW.test(error.code ?? "");
 }
 
-/** Whether a lock was not there within `lock_timeout`. */
+/** Returns true if a lock was not there within `lock_timeout`. */
 export function isLockTimeout(error: unknown): boolean {
   return error instanceof pg.DatabaseError && error.code === LOCK_NOT_AVAILABLE;
 }

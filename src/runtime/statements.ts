@@ -6,9 +6,9 @@ export interface Statement {
   readonly name: string;
   readonly text: string;
   readonly values: readonly unknown[];
-  /** How many rows it is meant for. One for none is not sent. */
+  /** The number of rows that the statement is meant for. One for none is not sent. */
   readonly rows: number;
-  /** Whether it fails unless it touches them all. */
+  /** True if the statement fails unless it touches all of its rows. */
   readonly touchesAll?: boolean;
 }
 

@@ -1,4 +1,4 @@
-/** Whether the work ended within the limit. Rejects as the work does; what it does later is nobody's concern. */
+/** Resolves with true if the work ended within the limit. Rejects as the work does; what it does later does not matter. */
 export async function within(work: Promise<unknown>, limitMs: number): Promise<boolean> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<false>((resolve) => {

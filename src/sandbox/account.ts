@@ -10,7 +10,7 @@ export interface Account {
   readonly voided: boolean;
 }
 
-/** Why the payment's state does not allow an effect. */
+/** The reason why a payment's state does not allow an effect. */
 export type AccountDecline =
   | "not_authorized"
   | "already_voided"
@@ -20,8 +20,8 @@ export type AccountDecline =
   | "amount_exceeds_captured";
 
 /**
- * Whether a payment's state allows an effect. A second authorization is
- * allowed: to a processor it is one more charge, and a caller that did not
+ * Finds the reason why a payment's state does not allow an effect; undefined where
+ * it does. A second authorization is allowed: to a processor it is one more charge, and a caller that did not
  * mean it must find it in the journal.
  */
 export function findDecline(

@@ -10,7 +10,7 @@ export type Interruption =
   /** Leaves the call open until the client gives up. */
   | { readonly kind: "never" };
 
-/** How one call is served. */
+/** The way in which one call is served. */
 export interface Behaviour {
   /** The key is forgotten first, with all that it was answered. */
   readonly forgetsKey?: true;
@@ -28,7 +28,7 @@ const SLOW_DELAY_MS = 3_000;
 const UNREACHABLE_CALLS = 2;
 
 /**
- * How a payment method wants a call served whose key is not decided yet.
+ * Returns the way in which a payment method wants a call served whose key is not decided yet.
  *
  * @param calls how many calls the key has had, this one included
  */

@@ -1,7 +1,7 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import { Code, ConnectError } from "@connectrpc/connect";
 
-/** Who may arm faults. */
+/** The callers who may arm faults. */
 export type FaultAccess =
   | { readonly kind: "anybody" }
   /** Whoever sends this bearer token. */

@@ -11,9 +11,9 @@ export interface ArmedFaults {
    * @throws ConnectError INVALID_ARGUMENT that names the field; nothing is replaced then.
    */
   arm(faults: readonly Fault[]): void;
-  /** How the fault changes a call for an effect. */
+  /** Returns the way in which the fault changes a call for an effect. */
   meetEffect(call: FaultTarget): Behaviour;
-  /** Whether a lookup is to find nothing. */
+  /** Returns true if a lookup is to find nothing. */
   meetLookup(call: FaultTarget): boolean;
 }
 

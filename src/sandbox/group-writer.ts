@@ -1,6 +1,6 @@
 /** Writes items in the order they came, many per write where they come together. */
 export interface GroupWriter<Item> {
-  /** Whether one more item may wait. */
+  /** Returns true if one more item may wait. */
   hasRoom(): boolean;
   /** Resolves once the item, and every one before it, is written. */
   append(item: Item): Promise<void>;

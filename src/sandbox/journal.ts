@@ -6,9 +6,9 @@ import { declineFromLine, declineToLine, effectFromLine, effectToLine } from "./
 import { openLineFile } from "./line-file.js";
 import type { DeclinedRequest, Verdict } from "./verdict.js";
 
-/** Where verdicts are kept. */
+/** Keeps verdicts. */
 export interface Journal {
-  /** Whether one more verdict may wait to be written. */
+  /** Returns true if one more verdict may wait to be written. */
   hasRoom(): boolean;
   /** Resolves once the verdict, and every one before it, is on disk. */
   append(verdict: Verdict): Promise<void>;

@@ -26,7 +26,7 @@ export interface SandboxOptions {
   readonly listen: { readonly host: string; readonly port: number };
   /** Holds the journal. Created if missing; serves one process at a time. */
   readonly dataDir: string;
-  /** Who may arm faults; anybody unless given. */
+  /** The callers who may arm faults; anybody unless given. */
   readonly faults?: FaultAccess;
   readonly log?: (line: string) => void;
 }
@@ -50,7 +50,7 @@ export interface Sandbox {
 // All requests are a few short fields; SetFaults with every entry in use stays below 1 MiB.
 const REQUEST_LIMIT_BYTES = 1024 * 1024;
 
-// What is not dropped at close waits for one disk sync at most.
+// A call that is not dropped at close waits for one disk sync at most.
 const SYNC_LIMIT_MS = 2_000;
 
 // For a client to receive its last answer and to hang up; one that does not is cut off.

@@ -23,7 +23,7 @@ import { requestOf, type Verdict } from "./verdict.js";
 export interface ServiceOptions {
   readonly processor: Processor;
   readonly faults: ArmedFaults;
-  /** Who may arm faults. */
+  /** The callers who may arm faults. */
   readonly faultAccess: FaultAccess;
   /** Finds the transport of a call. */
   readonly toCall: (context: HandlerContext) => InterruptedCall;

@@ -12,7 +12,7 @@ import {
   reflectionVersions,
 } from "../grpc/reflection/answer.js";
 
-/** What tools such as grpcurl ask a server about itself: its health, and the schema of a service. */
+/** Adds the services that tools such as grpcurl ask about a server: its health, and the schema of a service. */
 export function addToolServices(
   router: ConnectRouter,
   { service, shutdown }: { readonly service: DescService; readonly shutdown: AbortSignal },

@@ -29,18 +29,18 @@ import type { Logger } from "./log.js";
 import type { Metrics } from "./metrics.js";
 import type { Shutdown } from "./shutdown.js";
 
-/** How many nodes the service starts for itself: one may fail. */
+/** The number of nodes that the service starts for itself: one may fail. */
 const OWN_REDIS_NODES = 3;
 
 const MEBIBYTE = 1024 * 1024;
 
 /**
- * How long an owner waits for a connection. Longer than a duplicate: giving up
+ * The time for which an owner waits for a connection. Longer than a duplicate: giving up
  * leaves an outcome unknown, and finding it out costs more than the wait.
  */
 const OWNERS_WAIT_MS = 30_000;
 
-/** How many connections reads have: a flood of reads takes no more of the database. */
+/** The most connections that reads have: a flood of reads takes no more of the database. */
 const READ_CONNECTIONS = 4;
 
 /** The schema of the whole service. */
@@ -66,7 +66,7 @@ export interface Database {
   readonly payments: Pool;
   /** The pool of reads. */
   readonly reads: Pool;
-  /** Which deployment it is, and whether it keeps what it confirms. */
+  /** Knows which deployment the database is, and whether it keeps what it confirms. */
   readonly watch: DeploymentWatch;
 }
 

@@ -27,8 +27,8 @@ const PASSED_THROUGH = [
 ];
 
 /**
- * How many times as long as a request a connection may take to begin its first
- * one. Twice, so that a busy process does not close what it has yet to read.
+ * The time that a connection may take to begin its first request, as a multiple
+ * of the time for a whole one. Twice, so that a busy process does not close what it has yet to read.
  */
 const SILENT_TIMEOUTS = 2;
 

@@ -24,7 +24,7 @@ export interface StreamGuard {
   readonly shed: Shedder;
 }
 
-/** When to try again after a refusal for memory's sake. Milliseconds. */
+/** The time after which to try again after a refusal for memory's sake. Milliseconds. */
 const RETRY_DELAY_MS = 1_000;
 
 const refusals: Record<GivenUp, ErrorDescription> = {

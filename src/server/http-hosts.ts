@@ -29,7 +29,7 @@ export function createHostCheck({
     ...(httpAllowedHosts ?? []),
   ]);
 
-  /** Why a request is refused, or undefined where it is not. */
+  /** Returns why a request is refused, or undefined where it is not. */
   return ({ host = "", origin }: IncomingHttpHeaders): string | undefined => {
     const name = hostName(`http://${host}`);
     if (checksHost && !(name !== undefined && (allowed.has(name) || isIP(name) !== 0))) {
@@ -45,7 +45,7 @@ export function createHostCheck({
 
 const LOOPBACK = ["localhost", "127.0.0.1", "::1"];
 
-// What was sent is not repeated: a page may read its own answer.
+// The text does not repeat what was sent: a page may read its own answer.
 function refusal(header: "Host" | "Origin"): string {
   return `the request's ${header} is not one that this service answers to; HTTP_ALLOWED_HOSTS names more`;
 }

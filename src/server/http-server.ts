@@ -27,7 +27,7 @@ import { createUnfinishedRequests, type UnfinishedRequests } from "./unfinished-
 const certificateKey = createContextKey<Credentials["certificate"]>(undefined);
 const peerKey = createContextKey<string | undefined>(undefined);
 
-/** How often Node looks for requests that are late, at least. Milliseconds. */
+/** The longest time between two looks of Node for requests that are late. Milliseconds. */
 const LONGEST_CHECKING_MS = 5_000;
 
 /** Serves the services over Connect, gRPC-Web and JSON, beside /healthz and /metrics. */

@@ -42,7 +42,7 @@ export function verifiedCertificate(socket: unknown): ClientCertificate | undefi
 export interface AuthenticatorOptions {
   /** Absent: bearer tokens mean nothing here. */
   readonly tokens?: Tokens | undefined;
-  /** Whether the common name of a client's certificate names its tenant. */
+  /** Says whether the common name of a client's certificate names its tenant. */
   readonly clientCertificates: "trusted" | "ignored";
   /** The caller that everybody counts as where neither kind of credential is configured. */
   readonly anybody?: Caller;
@@ -158,7 +158,7 @@ function callerByToken(tokens: Tokens, authorization: string): Identification {
     : identified({ ...caller, identity: `token ${hash.slice(0, SHOWN_DIGITS)}` });
 }
 
-/** How many digits of a token's hash a log shows: enough to find its line in the tokens file. */
+/** The number of digits of a token's hash that a log shows: enough to find its line in the tokens file. */
 const SHOWN_DIGITS = 12;
 
 // A unit that is no role is a department, as in most certificates. Of two roles

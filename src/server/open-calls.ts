@@ -23,7 +23,7 @@ export interface OpenCalls {
   stop(): void;
   /** Resolves once no call is under way. Streams do not count: they never end by themselves. */
   drained(): Promise<void>;
-  /** How many are under way. */
+  /** Returns the numbers of calls and streams that are under way. */
   count(): { readonly calls: number; readonly streams: number };
 }
 
@@ -37,9 +37,9 @@ const STREAM_ENDED =
   "this server is stopping; open the stream again, after the id of the last event that it sent";
 
 export interface OpenCallsOptions {
-  /** How many calls may be under way. Default 256. */
+  /** The most calls that may be under way. Default 256. */
   readonly maxCalls?: number;
-  /** How many streams may be open. Default 1,000. */
+  /** The most streams that may be open. Default 1,000. */
   readonly maxStreams?: number;
 }
 

@@ -1,7 +1,7 @@
 import type { Logger } from "./log.js";
 import { createPace } from "./pace.js";
 
-/** How often a line is written while it lasts. Milliseconds. */
+/** The time between two lines while it lasts. Milliseconds. */
 const INTERVAL_MS = 10_000;
 
 export interface OverloadLogOptions {

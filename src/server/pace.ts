@@ -1,5 +1,5 @@
 export interface PaceOptions {
-  /** How often a line may be written. Milliseconds. */
+  /** The least time between two lines. Milliseconds. */
   readonly intervalMs: number;
   /** Milliseconds of a clock that never goes back. */
   readonly now: () => number;

@@ -51,7 +51,7 @@ export interface ResolverOptions<Transaction> {
 export interface HeldPayments<Transaction> {
   /** The payment service's methods, by operation, over a processor that has decided so. */
   methods(decision: ProcessorDecision): ReadonlyMap<string, RepeatableMethod<Transaction>>;
-  /** Whether the processor has answered the call. */
+  /** Resolves with true if the processor has answered the call. */
   hasResult(scope: Scope): Promise<boolean>;
   /** See `endAsNotExecuted`. */
   endAsNotExecuted(

@@ -16,7 +16,7 @@ import type { Tls } from "./tls.js";
 export const MAX_REQUEST_BYTES = 384 * 1024;
 
 /**
- * What one connection, and what all of a port together, may hold of requests
+ * The most bytes that one connection, and all of a port together, may hold of requests
  * that are not complete. The first is more than forty of the largest requests at
  * once; both are small beside what a process takes anyway.
  */

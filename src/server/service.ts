@@ -49,8 +49,8 @@ import { certificateWarnings, readTls } from "./tls.js";
 import { parseTokens } from "./tokens.js";
 
 /**
- * How long a payment may be worked on before fewer are taken: ten times what it
- * takes on a quiet machine, and little of what callers wait.
+ * The mean time for which payments may be worked on before fewer are taken: ten
+ * times what one takes on a quiet machine, and little of what callers wait.
  */
 const MAX_WORK_MS = 400;
 
@@ -67,7 +67,7 @@ export interface ServiceOptions {
   readonly resolver?: (options: ResolverOptions<PoolClient>) => ResolveHeld;
 }
 
-/** How a service has ended. Past the limit, calls are handed on, and connections cut. */
+/** The end of a service. Past the limit, calls are handed on, and connections cut. */
 export type Closed = "drained" | "left behind";
 
 export interface Service {

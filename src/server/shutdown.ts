@@ -1,6 +1,6 @@
 import { within } from "../runtime/within.js";
 
-/** How much of the limit each closing leaves to those after it, so that none is skipped. Milliseconds. */
+/** The part of the limit that each closing leaves to those after it, so that none is skipped. Milliseconds. */
 const KEPT_BACK_MS = 3_000;
 
 /** Where less than that is left, each closing may take this part of it. */

@@ -3,7 +3,7 @@ import { within } from "../runtime/within.js";
 import type { OpenCalls } from "./open-calls.js";
 import type { ListeningServer } from "./served-services.js";
 
-/** How much of the limit is kept back to hand on the calls that are left, and to answer them. Milliseconds. */
+/** The part of the limit that is kept back to hand on the calls that are left, and to answer them. Milliseconds. */
 const HAND_OVER_MS = 1_500;
 
 /** At least this part of a short time is for the calls under way. */
@@ -13,7 +13,7 @@ const CALLS_SHARE = 1 / 2;
 const WAIT_SHARE = 3 / 4;
 
 /**
- * How long a peer may take to receive its last answer and to hang up, once no
+ * The longest time for which a peer may take to receive its last answer and to hang up, once no
  * call is under way: some round trips. One that does not is closed.
  */
 const LINGER_MS = 500;

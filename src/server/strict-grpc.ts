@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from "node:http2";
 import { KEY_METADATA } from "../idempotency/request/key.js";
 
-// What gRPC over HTTP/2 asks of a request, and grpc-js does not look at
+// These are the rules of gRPC over HTTP/2 for a request that grpc-js does not look at
 // (PROTOCOL-HTTP2.md of gRPC, "Requests"). A peer that breaks the rules is no
 // gRPC client, or there is a proxy on the way that rewrites calls.
 

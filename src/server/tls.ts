@@ -11,7 +11,7 @@ export interface Tls {
   readonly clients?: {
     /** The authorities whose signature on a client's certificate is trusted. */
     readonly ca: Buffer;
-    /** Whether one may connect without a certificate, to be identified in another way. */
+    /** Says whether a client may connect without a certificate, to be identified in another way. */
     readonly certificate: "required" | "optional";
   };
 }
@@ -30,7 +30,7 @@ export function tlsOptions({ cert, key, clients }: Tls): TlsOptions {
   };
 }
 
-/** Whether the client has presented a certificate that nobody trusted has signed. */
+/** Returns true if the client has presented a certificate that nobody trusted has signed. */
 export function isForged(socket: TLSSocket): boolean {
   // Of a socket that has broken off there is no certificate to be had.
   return !socket.authorized && socket.getPeerCertificate()?.raw !== undefined;
@@ -67,7 +67,7 @@ export async function readTls(
 
 const DAY_MS = 86_400_000;
 
-/** How long before its end a certificate should have been replaced, so that a failed renewal leaves time. */
+/** The time before its end at which a certificate should have been replaced, so that a failed renewal leaves time. Days. */
 const SOON_DAYS = 14;
 
 /** Warnings about the time in which the server's certificate is valid, for the log. */

@@ -3,11 +3,11 @@ import { createPace } from "./pace.js";
 
 type Level = "debug" | "info" | "warn";
 
-/** How often a line of one level may be written. Milliseconds. */
+/** The least time between two lines of one level. Milliseconds. */
 const INTERVAL_MS = 1_000;
 
 /**
- * What grpc-js is known to say, up to where its text begins to depend on a peer,
+ * The lines that grpc-js is known to write, up to where their text begins to depend on a peer,
  * a header or a setting. A header's value can be a secret, and is never written.
  */
 const KNOWN: readonly (readonly [beginning: string, message: string])[] = [

@@ -1,13 +1,13 @@
 export interface UnfinishedLimits {
-  /** How much of requests that are not complete one connection may hold. Bytes. */
+  /** The most that one connection may hold of requests that are not complete. Bytes. */
   readonly maxBytesPerConnection: number;
-  /** How much all connections together may hold. Bytes. */
+  /** The most that all connections together may hold. Bytes. */
   readonly maxBytes: number;
-  /** How long a request may take to be complete. Milliseconds. */
+  /** The longest time for which a request may take to be complete. Milliseconds. */
   readonly timeoutMs: number;
 }
 
-/** Why a request is given up: it takes too long, or holds memory that others need. */
+/** The reason why a request is given up: it takes too long, or holds memory that others need. */
 export type GivenUp = "late" | "too_much";
 
 /** A request that has begun and is not complete. */
@@ -39,7 +39,7 @@ interface Held {
   bytes: number;
 }
 
-/** How often late requests are looked for, as a part of the time that they have. */
+/** The number of looks for late requests within the time that they have. */
 const LOOKS_PER_TIMEOUT = 4;
 
 /**

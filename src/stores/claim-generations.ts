@@ -4,7 +4,7 @@ import type { Claim, IdempotencyStore } from "../idempotency/port/store.js";
 export interface ClaimGenerations<Transaction> {
   readonly store: IdempotencyStore<Transaction>;
   /**
-   * Whether the database is still the one that a claim was asked of. If not, its
+   * Returns true if the database is still the one that a claim was asked of. If not, its
    * answer may be in the old one alone, on a connection that has outlived a
    * failover; then no copy of it may be found under the new one's name.
    */

@@ -6,7 +6,7 @@ import type { Claim } from "../idempotency/port/store.js";
 import { type Fingerprint, sameRequest } from "../idempotency/request/fingerprint.js";
 import { scopeKey } from "./scope-key.js";
 
-/** How much all answers of a process may take together by default. Bytes. */
+/** The most that all answers of a process may take together by default. Bytes. */
 const DEFAULT_MAX_BYTES = 32 * 1024 * 1024;
 
 /** The size of the objects that hold an answer, besides its key and its bytes. Measured. */

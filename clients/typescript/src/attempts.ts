@@ -3,7 +3,7 @@ import type { Environment, RetrySettings } from "./options.js";
 import { decide, delayMs, type Ending } from "./retry.js";
 
 export interface Attempts<Answer> {
-  /** Sends the call once. Never rejects: an error is an answer too. */
+  /** Sends the call once. Never rejects: an error counts as an answer. */
   readonly send: () => Promise<Answer>;
   readonly endingOf: (answer: Answer) => Ending;
   readonly settings: RetrySettings;
@@ -15,7 +15,7 @@ export interface Attempts<Answer> {
 }
 
 export interface Attempted<Answer> {
-  /** How many were sent. */
+  /** The number of attempts that were sent. */
   readonly attempts: number;
   /** The last attempt's; absent if the caller cancelled while none was under way. */
   readonly answer?: Answer;

@@ -4,7 +4,7 @@ const GRPC_HEADER = "grpc-timeout";
 /** Connect's transports write gRPC timeouts in milliseconds, whose unit is `m`. */
 const GRPC_MILLISECONDS = /^(\d+)m$/;
 
-/** How long a call may take: what the transport wrote into its header. Infinite without. */
+/** Reads the time that a call may take, as the transport wrote it into its header. Milliseconds; infinite without. */
 export function readTimeout(header: Headers): number {
   const text =
     header.get(CONNECT_HEADER) ?? GRPC_MILLISECONDS.exec(header.get(GRPC_HEADER) ?? "")?.[1];

@@ -25,8 +25,8 @@ import type { Ending } from "./retry.js";
 import { retryDelayMs } from "./status-details.js";
 
 /**
- * The report of one call. Pass context values with a call, and read it from
- * them once the call has ended, whether with a response or with an error:
+ * The key, among context values, of the report of one call. Pass context values
+ * with a call, and read the report from them once the call has ended, whether with a response or with an error:
  *
  * ```ts
  * const contextValues = createContextValues();
@@ -45,12 +45,12 @@ type Answer =
   | { readonly kind: "error"; readonly error: unknown };
 
 /**
- * Gives every call that needs one an idempotency key, and retries it without
- * ever becoming a second call. For the transports of connect-node and
- * connect-web, whichever protocol they speak. Put interceptors that must see
+ * Makes an interceptor that gives every call that needs one an idempotency key, and
+ * retries it under that key, so that it never becomes a second call. It works with
+ * the transports of connect-node and connect-web, whichever protocol they speak. Put interceptors that must see
  * each attempt, such as one that renews a token, after it.
  *
- * @param environment for tests
+ * @param environment The clock and the randomness of retries; tests replace them.
  * @throws RangeError if an option has a value that it does not accept.
  */
 export function connectInterceptor(
@@ -116,7 +116,7 @@ function endingOf(answer: Answer): Ending {
     return { code: Code.OK };
   }
   if (answer.error instanceof TypeError) {
-    // What fetch throws for every connection that breaks or cannot be made.
+    // fetch throws it for every connection that breaks or cannot be made.
     return { code: Code.UNAVAILABLE };
   }
   const error = ConnectError.from(answer.error);

@@ -17,10 +17,10 @@ const RETRY: Next = "retry_same_key";
 const UNKNOWN = "OUTCOME_UNKNOWN";
 
 /**
- * Whether an error of a call ends what the caller wanted: the service itself
- * says that no retry helps. A connection that broke, a deadline that passed, an
- * outcome that is not known, or an error without `ErrorInfo` of this domain
- * says nothing of the kind. Reads errors of Connect and of grpc-js.
+ * Returns true if the service itself says, by an error, that no retry of the call
+ * helps. Returns false for a connection that broke, a deadline that passed, an
+ * outcome that is not known, credentials that were refused, and an error without
+ * `ErrorInfo` of this domain. Reads errors of Connect and of grpc-js.
  */
 export function isDefinite(error: unknown): boolean {
   const info = errorInfoOf(error);
@@ -33,8 +33,9 @@ export function isDefinite(error: unknown): boolean {
 }
 
 /**
- * What the service says of an error: its `reason`, and in its `metadata` what
- * comes `next`. Reads errors of Connect and of grpc-js; undefined for any other.
+ * Returns what the service says of an error: its `reason`, and in its `metadata`
+ * under `next` what to do, such as `retry_same_key`. Reads errors of Connect and of
+ * grpc-js; undefined for any other.
  */
 export function errorInfoOf(error: unknown): ErrorInfo | undefined {
   if (error instanceof ConnectError) {

@@ -8,7 +8,7 @@ const INTENT = ".json";
 const SETTLED = ".settled";
 
 /**
- * A store in a folder of its own, for the processes of one machine. Each intent
+ * Makes a store of intents in a folder of its own, for the processes of one machine. Each intent
  * is a file that is written whole or not at all, and stays; a second, empty one
  * beside it says that it is settled. Needs a file system with hard links. Files
  * of settled intents may be deleted, both of a pair, once the service has

@@ -16,14 +16,15 @@ import {
   systemEnvironment,
 } from "./options.js";
 
-/** Which calls of grpc-js need a key: those that either of the two names. At least one must be given. */
+/** Says which calls of grpc-js need a key: those that either of the two names. At least one must be given. */
 export interface KeyedCalls {
   /** The methods of these services that need a key by their idempotency options. */
   readonly services?: readonly DescService[];
   /**
-   * Where no descriptors are at hand: asked with the method's name, such as
-   * `acme.v1.Orders/PlaceOrder`. A key must then be in the metadata, because
-   * nothing says which of the request's fields may carry it.
+   * Returns true for a method that needs a key, where no descriptors are at hand.
+   * It gets the method's name, such as `acme.v1.Orders/PlaceOrder`. A key of the
+   * caller's own must then be in the metadata, because nothing says which of the
+   * request's fields may carry it.
    */
   readonly needsKey?: (method: string) => boolean;
 }
@@ -43,7 +44,7 @@ interface ReportedCallOptions extends CallOptions {
 }
 
 /**
- * Options for one call whose report goes to `onReport`, just before the call ends:
+ * Makes the options of one call whose report goes to `onReport`, just before the call ends:
  *
  * ```ts
  * payments.createPayment(request, withReport(({ key }) => log(key), { deadline }), callback);
@@ -58,10 +59,11 @@ export function withReport(
 }
 
 /**
- * Gives every call of grpc-js that needs one an idempotency key, and retries
- * it without ever becoming a second call. Takes part in unary calls only.
+ * Makes an interceptor that gives every call of grpc-js that needs one an
+ * idempotency key, and retries it under that key, so that it never becomes a second
+ * call. It takes part in unary calls only.
  *
- * @param environment for tests
+ * @param environment The clock and the randomness of retries; tests replace them.
  * @throws RangeError if an option has a value that it does not accept.
  */
 export function grpcInterceptor(

@@ -1,24 +1,24 @@
 import { isDefinite } from "./definite.js";
 
-/** Something that is wanted once, whatever happens to the process that wants it. */
+/** A call that a caller wants once, whatever happens to the caller's process: its name, key and request. */
 export interface Intent {
-  /** The caller's own name for it, such as `order-4711/charge`. */
+  /** The caller's own name for the intent, such as `order-4711/charge`. */
   readonly name: string;
   /** The key that every call for it carries. */
   readonly key: string;
-  /** Serialized, and kept because a key is good only for the request it was first sent with. */
+  /** The serialized request. It is kept, because a key is good only for the request that it was first sent with. */
   readonly request: Uint8Array;
   readonly createTime: Date;
 }
 
-/** Where intents outlive their process. Several processes may use one store. */
+/** Keeps intents beyond the life of a process. Several processes may use one store. */
 export interface IntentStore {
   /**
-   * Saves the intent unless one of its name is there. Resolves with the one
+   * Saves the intent unless there is one of that name. Resolves with the one
    * that is saved under the name, once it is safe from a crash.
    */
   save(intent: Intent): Promise<Intent>;
-  /** Marks it as answered. Does nothing if it is so already. */
+  /** Marks the intent as answered. Does nothing if it is marked already. */
   settle(name: string): Promise<void>;
   /** The intents that are saved and not settled, the oldest first, at most `limit`. */
   unfinished(limit: number): Promise<readonly Intent[]>;
@@ -27,7 +27,7 @@ export interface IntentStore {
 /** Intents with names, whose keys survive a crash. */
 export interface DurableIntents {
   /**
-   * Resolves once the intent is saved: only then send its call. The same name
+   * Saves the intent. Send its call only after this has resolved. The same name
    * gets the same intent ever after, with the first key and the first request,
    * in this process or in any other with the same store.
    */
@@ -54,12 +54,12 @@ export interface DurableIntentsOptions {
   readonly newKey?: (name: string) => string;
 }
 
-/** How many intents are read at once: they fit into memory whatever their requests. Read again once these are settled. */
+/** The number of intents that are read at once: so many fit into memory. Read again once these are settled. */
 const UNFINISHED_LIMIT = 1_000;
 
 /**
- * Keys that are saved before they are first sent, so that a caller that is
- * killed at any moment goes on under the same key.
+ * Makes intents whose keys are saved before they are first sent, so that a caller
+ * that is killed at any moment goes on under the same key.
  */
 export function durableIntents({
   store,

@@ -1,5 +1,5 @@
-// What the server shares with its callers. For the packages of this project
-// alone, which are released together: any release may change it.
+// The parts that the server shares with its callers. Only the packages of this project
+// may import them, which are released together: any release may change them.
 export { runAttempts } from "./attempts.js";
 export { type Clock, sleep, systemClock } from "./clock.js";
 export { Code, toCode } from "./code.js";

@@ -31,8 +31,8 @@ export function keyedMethod(method: DescMethod): KeyedMethod | undefined {
 }
 
 /**
- * Whether a service's methods need keys at all. A client meets services of any
- * kind: one that declares no policy is not repeated, as nothing says that its
+ * Returns true if a service's methods need keys at all. A client meets services of
+ * any kind: calls of one that declares no policy are not repeated, as nothing says that its
  * server would execute a repeated call once.
  */
 function isProtected(service: DescService): boolean {

@@ -22,5 +22,5 @@ export const STATUS_DETAILS_TRAILER = "grpc-status-details-bin";
  */
 export const PUSHBACK_TRAILER = "grpc-retry-pushback-ms";
 
-/** What a caller can do about an error: `metadata.next` of its `ErrorInfo`. */
+/** The advice to a caller about an error: `metadata.next` of its `ErrorInfo`. */
 export type Next = "retry_same_key" | "fix_request" | "look_up";

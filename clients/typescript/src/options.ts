@@ -6,9 +6,9 @@ export interface CallReport {
   readonly method: string;
   /** The key that every attempt carried. The same call can be sent again under it at any time. */
   readonly key: string;
-  /** How many attempts were sent, the first included. */
+  /** The number of attempts that were sent, the first included. */
   readonly attempts: number;
-  /** Whether the answer was given before, to an earlier attempt or call under this key. */
+  /** True if the answer was given before, to an earlier attempt or call under this key. */
   readonly replayed: boolean;
 }
 
@@ -20,24 +20,24 @@ export interface KeylessCall {
   readonly request: unknown;
 }
 
-/** When a call is retried. */
+/** The number of a call's retries, and the delays before them. */
 export interface RetrySettings {
   /** The most attempts of one call, the first included. Default 10. */
   readonly maxAttempts: number;
-  /** The longest backoff before the first retry without a delay from the server. Default 100. */
+  /** The longest backoff before the first retry without a delay from the server; it doubles with each retry. Milliseconds. Default 100. */
   readonly initialBackoffMs: number;
-  /** The longest backoff before any retry without a delay from the server. Default 5000. */
+  /** The longest backoff before any retry without a delay from the server. Milliseconds. Default 5000. */
   readonly maxBackoffMs: number;
 }
 
 /** The options of both interceptors. */
 export interface ClientOptions extends Partial<RetrySettings> {
   /**
-   * The key of a call that carries none; asked once for a call. Default: a UUIDv4.
-   * What it throws becomes the call's error.
+   * Makes the key of a call that carries none, once for a call. Default: a UUIDv4.
+   * An error that it throws becomes the call's error.
    */
   readonly newKey?: (call: KeylessCall) => string;
-  /** Told of every call that needs a key, just before the call ends. Must not throw. */
+  /** Is called for every call that needs a key, just before the call ends. Must not throw. */
   readonly onReport?: (report: CallReport) => void;
 }
 

@@ -1,7 +1,7 @@
 import type { Intent, IntentStore } from "./intents.js";
 
 /**
- * The table of the Postgres store: run it once, or put it among your own
+ * The SQL that makes the table of the Postgres store of intents: run it once, or put it among your own
  * migrations. Rows of settled intents may be deleted once the service has
  * forgotten their keys.
  */
@@ -40,13 +40,13 @@ export interface IntentRow {
   readonly create_time: Date;
 }
 
-/** What the store needs of a database's client: the `query` of a pool of `pg`, or one like it. */
+/** The part of a database's client that the store needs: the `query` of a pool of `pg`, or one like it. */
 export interface IntentQueries {
   query(text: string, values: unknown[]): Promise<{ readonly rows: readonly IntentRow[] }>;
 }
 
 /**
- * A store in a table of your own database, for any number of processes. Give it
+ * Makes a store of intents in a table of your own database, for any number of processes. Give it
  * a pool: in a transaction that is still open, nothing is saved yet.
  */
 export function postgresIntentStore(pool: IntentQueries): IntentStore {

@@ -6,7 +6,7 @@ export interface ReadableEntries {
 }
 
 /**
- * Whether an answer was given before: looks for `idempotency-replayed` in the
+ * Returns true if an answer was given before: looks for `idempotency-replayed` in the
  * headers of an OK, or in the metadata of an error.
  */
 export function isReplayed(entries: ReadableEntries): boolean {

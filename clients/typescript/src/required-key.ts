@@ -3,7 +3,7 @@ import { MethodOptions_IdempotencyLevel } from "@bufbuild/protobuf/wkt";
 import { idempotency } from "./gen/payonce/idempotency/v1/options_pb.js";
 
 /**
- * Whether a call of a protected service's method needs a key: every method
+ * Returns true if a call of a protected service's method needs a key: every method
  * does, also without the option, unless it has no side effects, or its option
  * says `{required: false}`. Servers and clients go by it, in every language.
  */

@@ -23,7 +23,7 @@ const MAX_DELAY_MS = 2 ** 31 - 1;
  */
 const RETRYABLE: ReadonlySet<Code> = new Set([Code.ABORTED, Code.UNAVAILABLE, Code.CANCELLED]);
 
-/** Whether an attempt that ended so, and was not cancelled by its caller, is worth another. */
+/** Decides whether an attempt that ended so, and was not cancelled by its caller, is worth another. */
 export function decide({ code, pushback, retryInfoMs }: Ending): Decision {
   if (code === Code.OK) {
     return { kind: "final" };
@@ -40,7 +40,7 @@ export function decide({ code, pushback, retryInfoMs }: Ending): Decision {
   return { kind: RETRYABLE.has(code) ? "retry" : "final" };
 }
 
-/** How long to wait before a retry: never less than the server asked for. */
+/** Returns the time to wait before a retry: never less than the server asked for. Milliseconds. */
 export function delayMs(
   retry: { readonly serverDelayMs?: number; readonly retriesBefore: number },
   { initialBackoffMs, maxBackoffMs }: RetrySettings,

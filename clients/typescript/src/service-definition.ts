@@ -1,7 +1,7 @@
 import { type DescMethod, type DescService, fromBinary, toBinary } from "@bufbuild/protobuf";
 import type { MethodDefinition, ServiceDefinition } from "@grpc/grpc-js";
 
-/** The grpc-js definition of a service that buf generated. */
+/** Makes the grpc-js definition of a service that buf generated. */
 export function serviceDefinition(service: DescService): ServiceDefinition {
   return Object.fromEntries(
     service.methods.map((method): [string, MethodDefinition<unknown, unknown>] => [

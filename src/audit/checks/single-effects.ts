@@ -53,7 +53,7 @@ function* problemsOfAnswer({ kind, operation, isAcknowledged }: PaymentKey): Ite
   }
 }
 
-/** Whether the operation's answer is an OK. A declined card is one. */
+/** Returns true if the operation's answer is an OK. A declined card is one. */
 export function isDone({ state }: Operation, kind: OperationKind): boolean {
   return state === "approved" || (state === "declined" && kind === "create");
 }

@@ -4,7 +4,7 @@ import { type Check, checkEach, operationText, paymentText, together } from "../
 import { type IndexedFacts, nameOf } from "../index-facts.js";
 
 /**
- * What is not known must have somebody who finds it out: a key that is being
+ * An outcome that is not known must have somebody who finds it out: a key that is being
  * executed, which I15 judges, or one that stands in the list of parked keys. Of
  * operations that reserve, I3 tells, and I15 of those past the processor's window.
  */

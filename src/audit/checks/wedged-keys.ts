@@ -20,7 +20,7 @@ export const wedgedKeys: Check = {
     }),
 };
 
-/** How long after its lease a record may wait for its next owner: recovery leaves those alone that end many. */
+/** Returns the longest time after its lease for which a record may wait for its next owner: recovery waits longer with those that have had many. */
 function takeoverBoundMs({ boundMs }: Facts, { attempts }: AuditedRecord): number {
   return boundMs + recoveryBackoffMs(attempts);
 }

@@ -11,7 +11,7 @@ import { indexDescriptors, withImports } from "./descriptor-index.js";
 export const reflectionVersions = [v1.ServerReflection, v1alpha.ServerReflection] as const;
 
 /**
- * How many requests one stream may send. A tool asks once for each name that
+ * The most requests that one stream may send. A tool asks once for each name that
  * it meets, some dozens; a stream that goes on for ever would keep a server
  * from draining.
  */

@@ -24,10 +24,10 @@ export interface ErrorDescription {
   readonly code: ErrorCode;
   /** UPPER_SNAKE_CASE, fixed for good: programs switch over it. */
   readonly reason: string;
-  /** A text for people; programs switch over the reason. */
+  /** A text for people; programs switch over `reason`. */
   readonly message: string;
   readonly next: Next;
-  /** After how long a retry with the same key can help. Milliseconds. */
+  /** The time after which a retry with the same key can help. Milliseconds. */
   readonly retryDelayMs?: number;
   /** The request's field, or the metadata entry, that is wrong. */
   readonly field?: string;
@@ -52,8 +52,10 @@ export function refusal<R extends Reason>(
 }
 
 /**
- * What a handler throws to answer with a status. By itself it says nothing of
- * whether the handler acted; its code decides, and only on a first attempt.
+ * The error that a handler throws to answer with a status. By itself it does not
+ * say whether the handler acted: its code decides that, and only on a first
+ * attempt. With NOT_FOUND, for example, it is stored and replayed; with
+ * INVALID_ARGUMENT the key is free again.
  */
 export class CallError extends Error {
   readonly declared: DeclaredClass | undefined = undefined;
@@ -87,7 +89,7 @@ export class ClaimLost extends Error {
   override readonly name = "ClaimLost";
 }
 
-/** A store has more to do than it may take on. It was not asked, and will not be. */
+/** A store has more to do than it may take on. The claim was not sent to it, and will not be. */
 export class StoreOverloaded extends Error {
   override readonly name = "StoreOverloaded";
 }

@@ -63,6 +63,7 @@ export const reasons = {
   INTERNAL: { codes: [Code.INTERNAL, Code.UNIMPLEMENTED], nexts: ["look_up", "fix_request"] },
 } as const satisfies Record<string, Meaning>;
 
+/** A reason that this project gives for an error, such as `REQUEST_IN_PROGRESS`. */
 export type Reason = keyof typeof reasons;
 
 /** The codes, and what comes next, that an error with a reason can have. */

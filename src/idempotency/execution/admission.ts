@@ -16,7 +16,7 @@ const LEAST_CHANGE = 0.9;
 const GREATEST_CHANGE = 0.3;
 const INCREASE = 1.2;
 
-/** How many calls of one tenant may be at work before it is known how many can be: a few tenths of a second of work. */
+/** The most calls of one tenant at work, before it is known how many can be done: a few tenths of a second of work. */
 const FIRST_LIMIT = 1_000;
 
 /** After how long to come again where about as many are taken as refused. Milliseconds. */
@@ -46,12 +46,12 @@ const RESERVED_SHARE = 0.1;
  * a processor, is no sign, and calls that wait for them are not at work.
  */
 export interface Admission {
-  /** Whether a call of the tenant is taken. One that is must `leave`. */
+  /** Returns true if a call of the tenant is taken. One that is must `leave`. */
   enter(tenant: string): boolean;
   leave(tenant: string): void;
-  /** Whether any tenant's calls may be refused now. */
+  /** Returns true if any tenant's calls may be refused now. */
   isTight(): boolean;
-  /** Whether a call of the tenant would not be taken now. Counts as one that was not. */
+  /** Returns true if a call of the tenant would not be taken now. Counts as one that was not. */
   refuses(tenant: string): boolean;
   /** A call that was taken waits for another system, and then is at work again. */
   pause(tenant: string): void;
@@ -60,14 +60,14 @@ export interface Admission {
   worked(call: { readonly enteredAtMs: number; readonly workMs: number }): void;
   /** After how long a refused call should come again: the later the more come for each that is taken. Milliseconds. */
   retryDelayMs(): number;
-  /** How many calls are under way. */
+  /** Returns the number of calls that are under way. */
   underWay(): number;
 }
 
 export interface AdmissionOptions {
   /** Calls under way at once, of all tenants. */
   readonly maxCalls: number;
-  /** How long calls may be worked on before fewer are taken. Default: any time. Milliseconds. */
+  /** The mean time for which calls may be worked on before fewer are taken. Default: any time. Milliseconds. */
   readonly maxWorkMs?: number;
   readonly clock?: Clock;
 }
@@ -79,10 +79,10 @@ export function createAdmission({
 }: AdmissionOptions): Admission {
   const isAdaptive = Number.isFinite(maxWorkMs);
   const reserved = Math.floor(maxCalls * RESERVED_SHARE);
-  /** How many calls each tenant has under way, and how many of them are at work. */
+  /** The number of calls that each tenant has under way, and of those at work among them. */
   const callsOf = createCounts();
   const workingOf = createCounts();
-  /** How many calls of one tenant may be at work. */
+  /** The most calls of one tenant that may be at work. */
   let limit = isAdaptive ? FIRST_LIMIT : Number.POSITIVE_INFINITY;
   /** Since the limit changed: whose calls were taken, and how many. */
   const tenants = new Set<string>();
@@ -92,7 +92,7 @@ export function createAdmission({
   let changedAtMs = clock.nowMs();
   let congestedAtMs = Number.NEGATIVE_INFINITY;
   let fastestEverMs = Number.POSITIVE_INFINITY;
-  /** How many calls have ended since the limit changed, and how long they took together. */
+  /** The number of calls that have ended since the limit changed, and the time that they took together. */
   let worked = 0;
   let totalMs = 0;
 
@@ -165,7 +165,7 @@ export function createAdmission({
   };
 }
 
-/** How many there are of each name; none of most. */
+/** Counts by name; most names have none. */
 function createCounts() {
   const counts = new Map<string, number>();
   let total = 0;

@@ -23,7 +23,7 @@ export type Run<Transaction> = (
   execution: Execution<Transaction>,
 ) => Promise<Outcome | PendingOutcome>;
 
-/** How one attempt ended. */
+/** The end of one attempt. */
 export type AttemptResult =
   | { readonly kind: "ended"; readonly outcome: Outcome; readonly declared?: DeclaredClass }
   /** Ended with an OK that the handler has stored in its own transaction. */
@@ -39,7 +39,7 @@ export interface AttemptOptions<Transaction> {
   /** See `Execution`. */
   readonly begun?: object | undefined;
   readonly policy: MethodPolicy;
-  /** How long heartbeats may keep the claim alive. Milliseconds. */
+  /** The longest time for which heartbeats keep the claim alive. Milliseconds. */
   readonly maxExecutionMs: number;
   readonly run: Run<Transaction>;
   /** See `Execution`. */
@@ -48,7 +48,7 @@ export interface AttemptOptions<Transaction> {
   readonly running: Set<() => void>;
 }
 
-/** How an attempt ends that is given up because its server stops. */
+/** The end of an attempt that is given up because its server stops. */
 export const GIVEN_UP: AttemptResult = {
   kind: "failed",
   reason: "the server stopped before the attempt had ended",

@@ -5,8 +5,8 @@ import type { Claim, IdempotencyStore } from "../port/store.js";
 import type { Fingerprint } from "../request/fingerprint.js";
 
 /**
- * What a caller may do: call; also inspect and end keys, of its own tenant; or
- * of every tenant.
+ * The roles of callers. A `caller` makes calls. An `operator` also inspects and
+ * ends keys of its own tenant, a `global_operator` those of every tenant.
  */
 export const roles = ["caller", "operator", "global_operator"] as const;
 
@@ -16,13 +16,13 @@ export type Role = (typeof roles)[number];
 export interface Caller {
   readonly tenant: string;
   readonly role: Role;
-  /** The credential by which it was recognised, for a log; absent without authentication. Never a secret. */
+  /** Names the credential by which the caller was recognised, for a log; absent without authentication. Never a secret. */
   readonly identity?: string;
-  /** The address and port from which it calls, as the transport knows them. */
+  /** The address and port from which the caller calls, as the transport knows them. */
   readonly peer?: string;
 }
 
-/** Who calls, or why nobody may. */
+/** The result of authentication: the caller, or the error with which the call is refused. */
 export type Identification =
   | { readonly kind: "caller"; readonly caller: Caller }
   | { readonly kind: "refused"; readonly error: ErrorDescription };
@@ -31,23 +31,24 @@ export type Identification =
 export const DEFAULT_CALLER: Caller = { tenant: "default", role: "caller" };
 
 /**
- * What a handler knows of the claim under which it runs. `Transaction` is the
- * store's handle on a transaction of the handler's own.
+ * The claim under which a handler runs, as the handler sees it. `Transaction` is
+ * the type of the store's transactions, such as `PoolClient` of `pg` for the
+ * Postgres store; `never` for a store that has none.
  */
 export interface Execution<Transaction = never> {
   readonly scope: Scope;
-  /** The request's: what an earlier attempt began belongs to this one only if it is the same. */
+  /** The request's fingerprint. What an earlier attempt began belongs to this one only if its fingerprint is the same. */
   readonly fingerprint: Fingerprint;
   readonly fencingToken: bigint;
-  /** 1 on the first attempt. On a later one an earlier attempt may have acted. */
+  /** The number of the attempt: 1 for the first. On a later one an earlier attempt may have acted. */
   readonly attempt: number;
   /** Aborted when the claim is lost or the attempt has lasted too long. Never by the client. */
   readonly signal: AbortSignal;
 
   /**
-   * What the store began for this request in the commit of its claim, if it did:
-   * see `FirstWork` of the Postgres store. Whoever gave the store that work knows
-   * what it is.
+   * The work that the store began for this request in the commit of its claim,
+   * if it did: see `FirstWork` of the Postgres store. Its type is known to the
+   * `FirstWork` that made it.
    */
   readonly begun?: object | undefined;
 
@@ -55,12 +56,13 @@ export interface Execution<Transaction = never> {
   readonly ownership: Ownership<Transaction>;
 
   /**
-   * Runs work of another system, such as a call to a processor. While it lasts,
-   * the call takes no place from others of its tenant.
+   * Runs work that waits for another system, such as a call to a processor, and
+   * passes its result on. While it lasts, the call does not count against the
+   * number of calls that its tenant may have at work.
    */
   elsewhere<Result>(work: () => Promise<Result>): Promise<Result>;
 
-  /** Throws what the signal's own would throw, and costs less than a signal. */
+  /** Throws what `signal.throwIfAborted()` would throw, and costs less, since no signal is made. */
   throwIfAborted(): void;
 
   /**
@@ -79,7 +81,7 @@ export interface Execution<Transaction = never> {
   completeWithin(transaction: Transaction, body: Uint8Array): Promise<void>;
 }
 
-/** How an execution holds and completes its claim. */
+/** The means by which an execution holds and completes its claim. */
 export interface Ownership<Transaction> {
   readonly store: Pick<IdempotencyStore<Transaction>, "ownWithin" | "completeWithin">;
   readonly claim: Claim;
@@ -88,20 +90,21 @@ export interface Ownership<Transaction> {
   readonly onWritten: (outcome: Outcome) => void;
 }
 
-/** What a handler knows of the call it serves, whichever transport brought it. */
+/** The call that a handler serves, whichever transport brought it. */
 export interface CallContext<Transaction = never> {
   readonly caller: Caller;
   /** Present where the call carried an idempotency key. */
   readonly execution?: Execution<Transaction>;
   /**
    * Aborted when nobody waits for the answer any more. Under a key it is the
-   * execution's: work that has begun is finished, whoever waits for it.
+   * execution's own signal, which no client aborts: work that has begun is
+   * finished, whoever waits for it.
    */
   readonly signal: AbortSignal;
 }
 
 /**
- * The claim under which a handler runs, for one that must not run without.
+ * Returns the claim under which a handler runs, for one that must not run without.
  * @throws CallError with the reason `IDEMPOTENCY_KEY_MISSING` if the call carried
  * no key, which it can only where the method's policy does not require one.
  */

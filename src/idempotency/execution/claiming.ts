@@ -8,6 +8,7 @@ import type { MethodPolicy } from "../request/policy.js";
 import type { Run } from "./attempt.js";
 import { retrying } from "./retrying.js";
 
+/** A call for an executor: what it is about, and how it is run. */
 export interface ExecuteRequest<Transaction> {
   readonly scope: Scope;
   readonly policy: MethodPolicy;
@@ -17,14 +18,15 @@ export interface ExecuteRequest<Transaction> {
   /** The request, decoded, as the handler gets it. */
   readonly message?: object;
   /**
-   * Why the request is not valid, where that is known before its handler runs.
-   * It is told so only where the key has no record: a stored answer comes first.
+   * The error of a request that is not valid, where that is known before its
+   * handler runs. The caller gets it only where the key has no record: a stored
+   * answer comes first.
    */
   readonly invalid?: ErrorDescription | undefined;
   readonly run: Run<Transaction>;
   /** Aborted when nobody waits for the reply. Ends waiting, never an attempt. */
   readonly signal: AbortSignal;
-  /** Whether the signal is aborted, where that is known without making one. Nothing is begun then. */
+  /** Returns true once the signal is aborted, or would be if it had been made. Nothing is begun then. */
   readonly isAbandoned?: (() => boolean) | undefined;
 }
 
@@ -38,7 +40,7 @@ export interface Claiming {
     | { readonly kind: "not_asked" };
   /** See `ClaimedCall`. Nobody may be told for good then that nothing happens. */
   readonly mayBeClaimedAgain: boolean;
-  /** Since when the call is at work. By the executor's clock. Milliseconds. */
+  /** The time since which the call is at work, on the executor's clock. Milliseconds. */
   readonly enteredAtMs: number;
 }
 

@@ -13,7 +13,7 @@ import { createUsualDurations } from "./retry-delay.js";
 import { type ClaimedCall, createRunning, MAX_ATTEMPTS } from "./running.js";
 import { createSettling } from "./settling.js";
 
-/** How long one attempt may last. Milliseconds. */
+/** The longest time for which one attempt may last. Milliseconds. */
 const MAX_EXECUTION_MS = 60_000;
 
 /**
@@ -23,7 +23,7 @@ const MAX_EXECUTION_MS = 60_000;
 export const MAX_CALLS = 10_000;
 
 /**
- * What calls under way may hold: their requests, and their answers until these
+ * The most that calls under way may hold: their requests, and their answers until these
  * are stored. As many requests as there may be calls, of 25 KiB each; decoded, a
  * byte is in memory a few times, which fits into a heap of Node's usual size. Bytes.
  */
@@ -31,59 +31,62 @@ const MAX_CALL_BYTES = 256 * 1024 * 1024;
 
 export interface ExecutorOptions<Transaction> {
   readonly store: IdempotencyStore<Transaction>;
-  /** How long heartbeats may extend one attempt. Default 60 s. */
+  /** The longest time for which heartbeats extend one attempt. Milliseconds. Default 60,000 (60 s). */
   readonly maxExecutionMs?: number;
-  /** How many calls may be under way at once. Default 10,000. */
+  /** The most calls that may be under way at once; later ones are refused as `OVERLOADED`. Default 10,000. */
   readonly maxCalls?: number;
-  /** Instead of `maxCalls`: decides which calls are taken. */
+  /** Decides which calls are taken, instead of `maxCalls`. */
   readonly admission?: Admission;
-  /** After how many attempts without an outcome a claim is held for an operator. Default 200. */
+  /** The number of attempts without an outcome after which a claim is held for an operator. Default 200. */
   readonly maxAttempts?: number;
   /**
-   * What they may hold: requests, and answers that are not stored yet. One call
-   * is taken whatever it holds. Default 256 MiB.
+   * The most bytes that the calls under way may hold: their requests, and their
+   * answers until these are stored. A single call is taken however much it holds.
+   * Default 256 MiB.
    */
   readonly maxCallBytes?: number;
   readonly clock?: Clock;
   readonly newClaimId?: () => string;
-  /** Told of everything worth a log line or a metric. Must not throw. */
+  /** Is told of everything worth a log line or a metric. Must not throw. */
   readonly onEvent?: (event: ExecutorEvent) => void;
 }
 
 export interface Executor<Transaction> {
   /**
-   * Executes the call once for its scope, or answers as it was answered before,
-   * or says why it cannot. Never rejects. No reply is given before what it says
-   * is durable.
+   * Executes the call once for its scope, or gives the stored answer again, or
+   * refuses with a reason. Never rejects. Every reply is durable before it is given.
    */
   execute(request: ExecuteRequest<Transaction>): Promise<Reply>;
 
   /**
    * Runs a call again under a claim that was taken over, with no caller. Resolves
-   * with what a caller would have been told. Never rejects.
+   * with the reply that a caller would have got. Never rejects.
    */
   resume(call: ClaimedCall<Transaction>): Promise<Reply>;
 
   /**
    * From now on refuses every call of `execute` with UNAVAILABLE, before it
-   * claims anything; calls that wait for another's answer wait no longer.
+   * claims anything. Duplicates that wait for an answer (`IN_FLIGHT_WAIT`) wait no longer.
    */
   stop(): void;
 
-  /** Resolves once no call is under way, also none whose caller has left. */
+  /** Resolves once no call is under way. Calls whose callers have left count too. */
   drained(): Promise<void>;
 
-  /** How many calls are under way. */
+  /** Returns the number of calls that are under way. */
   underWay(): number;
 
   /**
    * After `stop`, gives up the attempts that are running, as if they had lasted
-   * too long: their outcomes are unknown, and others find them out.
+   * too long: their outcomes are unknown, and another process finds them out.
    */
   giveUp(): void;
 }
 
-/** The one place where claims become answers. Every transport calls it. */
+/**
+ * Makes an executor: it claims the scope of each call, runs the handler, and
+ * stores its outcome. All transports of a process can share one.
+ */
 export function createExecutor<Transaction = never>(
   options: ExecutorOptions<Transaction>,
 ): Executor<Transaction> {

@@ -20,9 +20,10 @@ export type ServiceHandlers<Service extends DescService, Transaction = never> = 
 };
 
 /**
- * What is wrong with a request or its key, by method; undefined where nothing
- * is. Asked before anything is claimed, so that a request that is not valid
- * writes nothing. Must not depend on anything but the two.
+ * Validators, by method. A validator returns the error of a request or its key,
+ * or undefined where both are valid. It is asked before anything is claimed, so
+ * that a request that is not valid writes nothing. It must not depend on
+ * anything but the two.
  */
 export type ServiceValidators<Service extends DescService> = {
   readonly [Name in keyof Service["method"]]?: Service["method"][Name] extends DescMethodUnary<
@@ -44,7 +45,7 @@ export function validatorOf(
   return validators && (functionOf(validators, method) as Validate | undefined);
 }
 
-// What typed handlers look like once a descriptor has chosen one by name.
+// The types of handlers once a descriptor has chosen one by name.
 type Response = Record<string, unknown>;
 export type UnaryHandler = (request: Message, context: CallContext) => Promise<Response>;
 export type StreamHandler = (request: Message, context: CallContext) => AsyncIterable<Response>;

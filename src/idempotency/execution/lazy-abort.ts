@@ -16,7 +16,7 @@ export class LazyAbort {
     return this.#controller.signal;
   }
 
-  /** Whether the signal is aborted, or would be if it had been made. */
+  /** True if the signal is aborted, or would be if it had been made. */
   get isAborted(): boolean {
     return this.#isAborted;
   }

@@ -1,8 +1,9 @@
 import { type CallContext, type Caller, DEFAULT_CALLER, type Execution } from "./call.js";
 
 /**
- * What a transport knows of a request, for its handler. It hangs on the request
- * message itself, which reaches the handler through every framework unchanged.
+ * The caller and the claim of a request, as the transport gives them to the
+ * handler. They are kept for the request message itself, which reaches the
+ * handler through every framework unchanged.
  */
 export interface RequestContext {
   readonly caller: Caller;
@@ -16,14 +17,14 @@ export function setRequestContext(request: object, context: RequestContext): voi
   contexts.set(request, context);
 }
 
-/** For bindings and handlers: the context of a request, if it came through a protected service. */
+/** Returns the context of a request, or undefined if it did not come through a protected service. */
 export function requestContext(request: object): RequestContext | undefined {
   return contexts.get(request);
 }
 
 /**
- * The claim under which a handler runs, by the request it was given. Undefined
- * if the call carried no key. `Transaction` is that of the executor's store.
+ * Returns the claim under which a handler runs, by the request that it was given.
+ * Undefined if the call carried no key. `Transaction` is that of the executor's store.
  */
 export function executionOf<Transaction = never>(
   request: object,

@@ -3,14 +3,14 @@ import { movedAverage } from "./moving-average.js";
 /** Never tell a caller to come back sooner: a round trip of its own costs about this much. */
 const MIN_RETRY_DELAY_MS = 50;
 
-/** How much one more duration moves the average: about the last ten calls count. */
+/** The weight of one more duration in the average: about the last ten calls count. */
 const WEIGHT = 0.2;
 
 /** After how long a duplicate should come back for the answer. Milliseconds. */
 export function retryDelayMs(inFlight: {
-  /** How long this method usually takes. */
+  /** The time that this method usually takes. */
   readonly usualMs: number;
-  /** How long the first call has been executing. */
+  /** The time for which the first call has been executing. */
   readonly elapsedMs: number;
   /** After this another attempt can take over, so waiting longer is pointless. */
   readonly leaseRemainingMs: number;
@@ -41,7 +41,7 @@ export interface HeldKey {
   readonly leaseMs: number;
 }
 
-/** How long each operation usually takes, learned from the calls that ended here. */
+/** Knows how long each operation usually takes, from the calls that ended here. */
 export interface UsualDurations {
   record(operation: string, durationMs: number): void;
   /** 0 while nothing is known. */

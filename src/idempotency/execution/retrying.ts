@@ -1,7 +1,7 @@
 import type { Clock } from "../clock.js";
 
 /**
- * How often a store that fails is asked. Every call of an owner may be
+ * The number of times that a store which fails is asked. Every call of an owner may be
  * repeated; a store that is away for longer leaves the claim to its lease.
  */
 const STORE_ATTEMPTS = 3;

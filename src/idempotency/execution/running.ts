@@ -5,7 +5,7 @@ import type { MethodPolicy } from "../request/policy.js";
 import { type AttemptResult, attempt, GIVEN_UP, type Run } from "./attempt.js";
 
 /**
- * How many attempts a claim may have without an outcome before it is held for
+ * The number of attempts that a claim may have without an outcome before it is held for
  * an operator. By then recovery alone has tried for half a day, and the next
  * attempt would do no better.
  */
@@ -22,14 +22,14 @@ export interface ClaimedCall<Transaction> {
   readonly mayBeClaimedAgain?: boolean;
   /** The claim gets an attempt however many there were before: an operator brings the outcome. */
   readonly isUnbounded?: boolean;
-  /** When the call was admitted, where it takes a place. Milliseconds on the executor's clock. */
+  /** The time at which the call was admitted, where it takes a place. Milliseconds on the executor's clock. */
   readonly enteredAtMs?: number;
 }
 
 /** An attempt that has ended. */
 export interface Ran {
   readonly result: AttemptResult;
-  /** How long it waited for other systems. Milliseconds. */
+  /** The time for which it waited for other systems. Milliseconds. */
   readonly elsewhereMs: number;
 }
 

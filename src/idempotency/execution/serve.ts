@@ -26,13 +26,13 @@ export interface IncomingCall<Desc extends DescMessage, Transaction> {
   readonly run: (execution?: Execution<Transaction>) => ReturnType<Run<Transaction>>;
   /** Aborted when nobody waits for the reply. */
   readonly signal: AbortSignal;
-  /** Whether it is aborted, where that is known without making one. */
+  /** Returns true once the signal is aborted, or would be if it had been made. */
   readonly isAbandoned?: (() => boolean) | undefined;
 }
 
 /**
  * Serves one call: finds its key, recognises its request, and leaves the rest
- * to the executor. What every transport does between decoding and sending.
+ * to the executor. Every transport calls it between decoding and sending.
  * Never rejects.
  */
 export async function serve<Desc extends DescMessage, Transaction>(

@@ -88,7 +88,7 @@ export function createSettling<Transaction>({
   return settle;
 }
 
-/** How a claim is left whose outcome is not known. */
+/** Returns the state in which a claim is left whose outcome is not known. */
 function unknown({ claim, policy }: Ended, reason: string): Suspension {
   const { onLostOwner, leaseMs } = policy;
   const afterMs = Math.min(leaseMs, FIRST_RERUN_DELAY_MS * 2 ** (claim.attempt - 1));

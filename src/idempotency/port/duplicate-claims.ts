@@ -3,7 +3,7 @@ import type { ClaimRequest, ClaimResult } from "./store.js";
 /** A claim that comes while another of the same call waits to be sent follows that one. */
 export const duplicateClaims = {
   /**
-   * Whether two calls of one scope ask for the same in every way that a record
+   * Returns true if two calls of one scope ask for the same in every way that a record
    * can tell. Whether an owner is the owner only its own claim id can tell.
    */
   isSame(

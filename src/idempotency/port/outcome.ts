@@ -11,7 +11,7 @@ import { encodeFields, unlessDefault, type WireField } from "../request/wire.js"
 /** One entry of gRPC metadata. The name is lower case; a binary value's name ends in `-bin`. */
 export type MetadataEntry = readonly [name: string, value: string | Uint8Array];
 
-/** How a call ended: all that its caller receives, and all that a replay repeats. */
+/** The end of a call: all that its caller receives, and all that a replay repeats. */
 export interface Outcome {
   readonly code: Code;
   /** The status message; empty for an OK. */
@@ -33,7 +33,7 @@ export function madeOutcome(outcome: Outcome | PendingOutcome): Outcome {
 }
 
 /**
- * What an outcome means for its key:
+ * The meaning of an outcome for its key:
  *
  * - `final`: stored, and replayed for the whole retention
  * - `not_executed`: nothing happened, and the key is free again
@@ -83,7 +83,7 @@ export function classify(
   return attempt === 1 ? classByCode[code] : "unknown";
 }
 
-/** An OK with a serialized response message and no metadata. */
+/** Makes an OK with a serialized response message and no metadata. */
 export function okOutcome(body: Uint8Array): Outcome {
   return { code: Code.OK, message: "", headers: [], body, trailers: [] };
 }

@@ -1,8 +1,8 @@
 import { digest } from "../request/digest.js";
 
 /**
- * What one idempotency key means: the same key of another tenant, or for
- * another operation, is another key.
+ * Tenant, operation and key together. One scope has one record: the same key of
+ * another tenant, or for another operation, is another scope.
  */
 export interface Scope {
   readonly tenant: string;
@@ -43,17 +43,17 @@ class RememberingScope implements Scope {
   }
 }
 
-/** SHA-256 of the scope: its identity in every store. */
+/** Returns SHA-256 of the scope: its identity in every store. */
 export function scopeHash(scope: Scope): Uint8Array {
   return scope instanceof RememberingScope ? scope.hash() : makeHash(scope);
 }
 
 /**
- * An identifier that stands for (tenant, operation, key) for good. It holds no
- * attempt number and nothing random, so that the same call makes the same
- * identifier however often, and against whatever restored database, it is
+ * Derives an identifier that stands for (tenant, operation, key) for good. It
+ * holds no attempt number and nothing random, so that the same call makes the
+ * same identifier however often, and against whatever restored database, it is
  * repeated. `label` keeps identifiers of different kinds apart and is their
- * prefix.
+ * prefix: `deriveId("order", scope)` is `order_` and 40 hex digits.
  *
  * 160 bits: among 10^15 identifiers the chance of one collision is below 10^-18.
  */

@@ -2,14 +2,14 @@ import type { Fingerprint } from "../request/fingerprint.js";
 import type { Outcome } from "./outcome.js";
 import type { Scope } from "./scope.js";
 
-/** The fate of a claim whose owner died, or ended in an unknown outcome. */
+/** What becomes of a claim whose owner died or does not know its outcome: held for an operator, or run again. */
 export type OnLostOwner = "hold" | "rerun";
 
 export interface ClaimRequest {
   readonly scope: Scope;
   /**
-   * Made once for one call. An owner whose commit reply was lost asks again
-   * with the same id and learns that it is the owner.
+   * An id that is made once for one call. An owner whose commit reply was lost
+   * asks again with the same id, and learns that it is the owner.
    */
   readonly claimId: string;
   readonly fingerprint: Fingerprint;
@@ -19,10 +19,10 @@ export interface ClaimRequest {
   readonly mayBeOwner?: boolean;
   /** The request as the handler gets it, for a store that begins the handler's work with the claim. */
   readonly message?: object;
-  /** Whether nobody waits for the answer any more: a claim that was not sent by then need not be. */
+  /** Returns true once nobody waits for the answer: a claim that is not sent by then need not be. */
   readonly isAbandoned?: (() => boolean) | undefined;
   readonly onLostOwner: OnLostOwner;
-  /** How long the claim lives without `extend`. Milliseconds on the store's clock. */
+  /** The time for which the claim lives without `extend`. Milliseconds on the store's clock. */
   readonly leaseMs: number;
 }
 
@@ -41,7 +41,7 @@ export interface Claim {
 export interface Completion {
   readonly claim: Claim;
   readonly outcome: Outcome;
-  /** How long it is replayed. Milliseconds. */
+  /** The time for which the outcome is replayed. Milliseconds. */
   readonly retentionMs: number;
 }
 
@@ -51,6 +51,7 @@ export interface TakenOver {
   readonly request: Uint8Array;
 }
 
+/** The answer of a store to a claim. */
 export type ClaimResult =
   /** The caller is the owner now. `begun` is what the store began with the claim: see `Execution`. */
   | { readonly kind: "claimed"; readonly claim: Claim; readonly begun?: object }
@@ -62,14 +63,14 @@ export type ClaimResult =
       readonly elapsedMs?: number;
       readonly leaseRemainingMs: number;
     }
-  /** The same request may have acted, and nobody is finding out, for this long already. */
+  /** The same request may have acted. The key is held for an operator, and has been for `heldMs`. */
   | { readonly kind: "held"; readonly heldMs: number }
   /** The key was used for another request. */
   | { readonly kind: "mismatch" }
   /** The answer has passed its retention. */
   | { readonly kind: "expired" };
 
-/** How an owner leaves a claim whose outcome it does not know. */
+/** The state in which an owner leaves a claim whose outcome it does not know. */
 export type Suspension =
   /** Another attempt may take over after the delay. */
   | { readonly kind: "rerun"; readonly afterMs: number; readonly reason: string }
@@ -77,7 +78,7 @@ export type Suspension =
   | { readonly kind: "hold"; readonly reason: string };
 
 /**
- * Where claims and outcomes are kept. One record per scope.
+ * Keeps claims and outcomes: one record for each scope.
  *
  * Every write of an owner names its claim and is fenced: it takes effect only
  * while the record carries the claim's token, and answers whether it did. Time
@@ -89,8 +90,8 @@ export type Suspension =
  */
 export interface IdempotencyStore<Transaction = never> {
   /**
-   * Claims a scope, or tells what stands in the way. The only way to become an
-   * owner. Rejects with StoreOverloaded if the claim was not asked for at all.
+   * Claims a scope, or says what stands in the way. A caller becomes an owner in
+   * no other way. Rejects with StoreOverloaded if the claim was not asked for at all.
    */
   claim(request: ClaimRequest): Promise<ClaimResult>;
 
@@ -101,15 +102,15 @@ export interface IdempotencyStore<Transaction = never> {
   complete(claim: Claim, outcome: Outcome, retentionMs: number): Promise<boolean>;
 
   /**
-   * The same for many claims within a transaction of the caller's: durable once
-   * that commits. Answers by position.
+   * Stores the final outcomes of many claims within a transaction of the caller's:
+   * durable once that commits. Answers by position.
    */
   completeWithin(
     transaction: Transaction,
     completions: readonly Completion[],
   ): Promise<readonly boolean[]>;
 
-  /** Tells that a `completeWithin` has committed, so that copies may be handed out. */
+  /** Tells the store that a `completeWithin` has committed, so that copies may be handed out. */
   committed(claim: Claim, outcome: Outcome, retentionMs: number): Promise<void>;
 
   /**
@@ -137,7 +138,7 @@ export interface IdempotencyStore<Transaction = never> {
    */
   reopen(claim: Claim): Promise<boolean>;
 
-  /** Does so within a transaction of the caller's: it takes effect once that commits. */
+  /** Reopens the key within a transaction of the caller's: it takes effect once that commits. */
   reopenWithin(transaction: Transaction, claim: Claim): Promise<boolean>;
 
   /** Leaves the claim without an outcome. */
@@ -146,8 +147,9 @@ export interface IdempotencyStore<Transaction = never> {
   /**
    * Takes over at most `limit` claims past their lease that may be run again, in
    * the order of `inTurns`. Two callers never get the same claim. One that has
-   * been taken over often waits longer each time, up to five minutes more than
-   * its lease, so that a call that ends every owner leaves room for others.
+   * been taken over often waits longer each time (`recoveryBackoffMs`), up to five
+   * minutes more than its lease, so that a call that kills every owner leaves room
+   * for others.
    */
   takeOverExpired(options: {
     /** Only claims of these operations. */
@@ -162,9 +164,9 @@ export interface IdempotencyStore<Transaction = never> {
   reap(limit: number): Promise<number>;
 
   /**
-   * Makes an operator the owner of a held record, as nobody else can become:
-   * what it was told by `reason` is kept. Undefined if the record is not held
-   * under this token any more.
+   * Makes an operator the owner of a held record; nobody else can become it. The
+   * record's history keeps `reason`. Undefined if the record is not held under
+   * this token any more.
    */
   reclaim(
     scope: Scope,
@@ -184,14 +186,14 @@ export interface IdempotencyStore<Transaction = never> {
 }
 
 /**
- * How much longer than its lease recovery leaves a claim alone, by how many
- * owners it has had: 0, 1, 3, 7 ... seconds, at most five minutes.
+ * Returns for how much longer than its lease recovery leaves a claim alone, by the
+ * number of owners that it has had: 0, 1, 3, 7 ... seconds, at most five minutes.
  */
 export function recoveryBackoffMs(attempts: number): number {
   return 1_000 * Math.min(2 ** (attempts - 1) - 1, 300);
 }
 
-/** `released`: free for its own request, to any other the key is used. */
+/** The state of a record. A `released` key is free for its own request, and used for any other. */
 export type RecordState = "executing" | "held" | "released" | "completed" | "expired";
 
 /** A record as operators see it. Times are milliseconds since the epoch on the store's clock. */
@@ -208,7 +210,7 @@ export interface StoredRecord {
   readonly attempts: number;
   readonly createTimeMs: number;
   readonly claimTimeMs: number;
-  /** How long an executing record's lease lasts; negative once it has run out. */
+  /** The time that is left of an executing record's lease; negative once it has run out. */
   readonly leaseRemainingMs?: number;
   readonly completeTimeMs?: number;
   readonly expireTimeMs?: number;

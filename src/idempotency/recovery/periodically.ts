@@ -1,5 +1,6 @@
 import type { Clock } from "../clock.js";
 
+/** Work that is repeated until it is stopped. */
 export interface PeriodicWork {
   /** Begins no further round, and waits for the one that is running. */
   stop(): Promise<void>;

@@ -2,7 +2,7 @@ import { type Clock, systemClock } from "../clock.js";
 import type { IdempotencyStore } from "../port/store.js";
 import { type PeriodicWork, periodically } from "./periodically.js";
 
-/** How often a process looks for answers past their retention: nobody waits for it. Milliseconds. */
+/** The time between two looks for answers past their retention: nobody waits for them. Milliseconds. */
 const INTERVAL_MS = 10_000;
 
 /** Answers in one batch. Few enough that a store holds their rows for milliseconds. */
@@ -13,15 +13,16 @@ const MAX_BATCHES = 100;
 
 export interface ReaperOptions {
   readonly store: Pick<IdempotencyStore, "reap">;
-  /** Default 10 s. */
+  /** The time between two rounds. Milliseconds. Default 10,000 (10 s). */
   readonly intervalMs?: number;
-  /** How many answers are trimmed at once. Default 500. */
+  /** The number of answers that are trimmed at once. Default 500. */
   readonly batchSize?: number;
   readonly clock?: Clock;
-  /** Told of everything worth a log line or a metric. Must not throw. */
+  /** Is told of everything worth a log line or a metric. Must not throw. */
   readonly onEvent?: (event: ReaperEvent) => void;
 }
 
+/** An event of the reaper, for a log or a metric. */
 export type ReaperEvent =
   | { readonly type: "reaped"; readonly count: number }
   | { readonly type: "store_failed"; readonly error: unknown };

@@ -5,7 +5,7 @@ import type { IdempotencyStore, TakenOver } from "../port/store.js";
 import type { RepeatableMethod } from "../request/methods.js";
 import { periodically } from "./periodically.js";
 
-/** How often a process looks for claims past their lease. Milliseconds. */
+/** The time between two looks for claims past their lease. Milliseconds. */
 const INTERVAL_MS = 1_000;
 
 /**
@@ -29,15 +29,16 @@ export interface RecoveryOptions<Transaction> {
   readonly executor: Executor<Transaction>;
   /** The methods that can be run again, by operation; claims of other operations are left alone. */
   readonly methods: ReadonlyMap<string, RepeatableMethod<Transaction>>;
-  /** Default 1 s. */
+  /** The time between two rounds. Milliseconds. Default 1,000 (1 s). */
   readonly intervalMs?: number;
-  /** How many calls may be recovered at once. Default 256. */
+  /** The most calls that are recovered at once. Default 256. */
   readonly maxRunning?: number;
   readonly clock?: Clock;
-  /** Told of everything worth a log line or a metric. Must not throw. */
+  /** Is told of everything worth a log line or a metric. Must not throw. */
   readonly onEvent?: (event: RecoveryEvent) => void;
 }
 
+/** An event of recovery, for a log or a metric. */
 export type RecoveryEvent =
   /** Another attempt begins. One with a high number is a record that fails again and again. */
   | { readonly type: "taken_over"; readonly scope: Scope; readonly attempt: number }

@@ -1,7 +1,7 @@
 import { ScalarType } from "@bufbuild/protobuf";
 import { type BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 
-/** How values of one scalar type are encoded. */
+/** The encoding of values of one scalar type. */
 export interface Scalar {
   readonly wireType: WireType;
   /** Takes a value in the type that reflection has for it; writes no tag. */

@@ -16,7 +16,7 @@ import { scalars } from "./canonical-scalars.js";
 /** Grows with every change that gives some message other canonical bytes. */
 export const CANONICAL_FORM_VERSION = 1;
 
-/** How deep messages may nest, the outermost one counted: what decoders accept by default. */
+/** The depth to which messages may nest, the outermost one counted: decoders accept as much by default. */
 const DEPTH_LIMIT = 100;
 
 /**

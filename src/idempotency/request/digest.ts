@@ -8,7 +8,7 @@ export function digest(...parts: readonly (string | Uint8Array)[]): Uint8Array {
   return Buffer.from(sha256(joined(parts)), "binary");
 }
 
-/** How the length of a part is written before it. */
+/** The form in which the length of a part is written before it. */
 export interface LengthPrefix {
   /** The longest that one can be. */
   readonly maxBytes: number;

@@ -24,7 +24,10 @@ export interface FingerprintInput<Desc extends DescMessage> {
   readonly keyField?: DescField | undefined;
 }
 
-/** @throws RangeError if the request nests messages more than 100 deep. */
+/**
+ * Makes the fingerprint of a request.
+ * @throws RangeError if the request nests messages more than 100 deep.
+ */
 export function fingerprintOf<Desc extends DescMessage>({
   operation,
   desc,
@@ -41,8 +44,8 @@ export function fingerprintOf<Desc extends DescMessage>({
 }
 
 /**
- * Whether two calls of one key ask for the same. Canonical forms compare only
- * within one version, and builds whose schemas differ may see different ones;
+ * Returns true if two fingerprints are of the same request. Canonical forms compare
+ * only within one version, and builds whose schemas differ may make different ones;
  * so equal bytes are the same request whatever else differs.
  */
 export function sameRequest(a: Fingerprint, b: Fingerprint): boolean {

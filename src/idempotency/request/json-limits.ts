@@ -205,7 +205,7 @@ function fieldsOf(desc: DescMessage): ReadonlyMap<string, DescField> {
 
 const withFractions = new WeakMap<DescMessage, boolean>();
 
-/** Whether a message may hold, at any depth, a number that is not a whole one. */
+/** Returns true if a message may hold, at any depth, a number that is not a whole one. */
 function hasFractions(desc: DescMessage): boolean {
   const known = withFractions.get(desc);
   if (known !== undefined) {

@@ -10,7 +10,7 @@ const ACCEPTED = `1 to ${LENGTH_LIMIT} characters, each a visible ASCII characte
 // A string of RFC 8941, section 3.3.3.
 const QUOTED = /^"((?:[\x20\x21\x23-\x5b\x5d-\x7e]|\\["\\])*)"$/;
 
-/** Where a call may carry its key. */
+/** The two places in which a call may carry its key. */
 export interface KeySources {
   /** Every value of the metadata's `idempotency-key`. */
   readonly metadata: readonly string[];
@@ -18,6 +18,7 @@ export interface KeySources {
   readonly field?: { readonly name: string; readonly value: string } | undefined;
 }
 
+/** The key of a call, that there is none, or the error of one that is not valid. */
 export type KeyReading =
   | { readonly kind: "key"; readonly key: string }
   | { readonly kind: "missing" }
@@ -25,9 +26,10 @@ export type KeyReading =
 
 /**
  * Finds the idempotency key of a call, in the metadata, in a field, or in both
- * if they agree. The metadata takes it bare or quoted, as the IETF's
- * draft-ietf-httpapi-idempotency-key-header has it; the field as it is, and an
- * empty field is none. No message repeats what was sent.
+ * if they agree. In the metadata the key may be bare (`abc`) or quoted (`"abc"`), as
+ * the IETF's draft-ietf-httpapi-idempotency-key-header has it; both are the same
+ * key. In the field it stands as it is, and an empty field is no key. No message
+ * repeats what was sent.
  */
 export function readKey({ metadata, field }: KeySources): KeyReading {
   if (metadata.length > 1) {

@@ -15,12 +15,12 @@ import { type MethodPolicy, type PolicyDefaults, policiesOf } from "./policy.js"
 /** A method that can be run again from the bytes of its request, with no transport. */
 export interface RepeatableMethod<Transaction> {
   readonly policy: MethodPolicy;
-  /** Rejects with what the handler threw. */
+  /** Runs the handler. Rejects with what it threw. */
   run(request: Uint8Array, execution: Execution<Transaction>): ReturnType<Run<Transaction>>;
 }
 
 /**
- * The methods of a service whose policy allows another attempt, by operation.
+ * Returns the methods of a service whose policy is RERUN, by operation, for `startRecovery`.
  * @throws PolicyError if the service's options contradict themselves.
  */
 export function repeatableMethods<Service extends DescService, Transaction>(

@@ -22,19 +22,20 @@ export interface PolicyDefaults {
   readonly retentionMs: number;
 }
 
+/** The defaults of the defaults: a lease of 15 s, a retention of 30 days. */
 export const POLICY_DEFAULTS: PolicyDefaults = {
   leaseMs: 15_000,
   retentionMs: 30 * 24 * 3_600_000,
 };
 
-/** How long a duplicate waits where IN_FLIGHT_WAIT names no bound of its own. */
+/** The time for which a duplicate waits where IN_FLIGHT_WAIT names no bound of its own. Milliseconds. */
 const IN_FLIGHT_WAIT_LIMIT_MS = 10_000;
 
-/** How the calls of one method are deduplicated: its option, with the defaults filled in. */
+/** The policy of one method: its option, with the defaults filled in. */
 export interface MethodPolicy {
   readonly operation: string;
   readonly required: boolean;
-  /** How long a duplicate waits for the answer. 0: not at all. */
+  /** The longest time for which a duplicate waits for the answer. 0: it does not wait. Milliseconds. */
   readonly inFlightWaitMs: number;
   readonly onLostOwner: OnLostOwner;
   readonly retentionMs: number;
@@ -43,13 +44,13 @@ export interface MethodPolicy {
   readonly keyField?: DescField;
 }
 
-/** A service whose options contradict themselves. Stops the start. */
+/** The options of a service contradict themselves. Thrown when the service is wrapped, so the server does not start. */
 export class PolicyError extends Error {
   override readonly name = "PolicyError";
 }
 
 /**
- * The policies of a service's methods, by the method's name in the schema.
+ * Reads the policies of a service's methods, by the method's name in the schema.
  * Methods without side effects have none.
  * @throws PolicyError on an option that contradicts the method, or has a value that it does not accept.
  */

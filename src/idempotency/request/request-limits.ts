@@ -6,7 +6,7 @@ import { WireType } from "@bufbuild/protobuf/wire";
 export interface RequestLimits {
   /** Fields, items of lists and entries of maps, at all depths together, those unknown to the schema among them. */
   readonly maxFields: number;
-  /** How deep messages may nest, the outermost one counted. */
+  /** The depth to which messages may nest, the outermost one counted. */
   readonly maxDepth: number;
 }
 
@@ -43,7 +43,7 @@ interface Known {
   readonly inside: Inside | undefined;
 }
 
-/** How a length-delimited field is looked into. */
+/** The way in which a length-delimited field is looked into. */
 type Inside =
   | { readonly kind: "message"; readonly desc: DescMessage }
   | { readonly kind: "map"; readonly entry: ReadonlyMap<number, Known> }
@@ -183,7 +183,7 @@ class RequestCheck {
     return count;
   }
 
-  /** Whether packed numbers end where their field does; the decoder would read the last one on. */
+  /** Returns true if packed numbers end where their field does; the decoder would read the last one on. */
   #areWhole(size: number, length: number, end: number): boolean {
     return size === 0 ? length === 0 || (this.#bytes[end - 1] ?? 0) < 0x80 : length % size === 0;
   }

@@ -25,7 +25,7 @@ type Asked = Pick<ToBegin, "intent"> & {
 };
 
 export interface Begun extends Operated, Age {
-  /** Whether nothing can have been sent for it yet, as far as this database knows. */
+  /** True if nothing can have been sent for it yet, as far as this database knows. */
   readonly isNew: boolean;
 }
 
@@ -72,7 +72,7 @@ export function createBeginStep(readMoment: ReadMoment): Step<ToBegin, Before, B
 }
 
 /**
- * What an operation writes as it begins, or undefined where it goes on.
+ * Plans what an operation writes as it begins; undefined where it goes on.
  * @throws as the step does.
  */
 export function planOf(asked: Asked, { begun, locked, time, readAt }: Before): Plan | undefined {

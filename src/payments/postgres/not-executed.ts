@@ -54,7 +54,7 @@ export function endAsNotExecuted(
   });
 }
 
-/** Whether the processor has answered the operation of a call, and this database knows it. */
+/** Resolves with true if the processor has answered the operation of a call, and this database knows it. */
 export function hasResult(pool: Pool, scope: Scope): Promise<boolean> {
   return inTransaction(pool, async (transaction) => {
     const name = { tenant: scope.tenant, id: operationIdOf(scope) };

@@ -25,12 +25,12 @@ export interface OperationRow {
 /** An operation that is stored, and how long ago it was sent first, at the most. */
 export interface FoundOperation {
   readonly operation: Operation;
-  /** How long ago it was sent first, on the database's clock. Milliseconds. */
+  /** The time since it was sent first, on the database's clock. Milliseconds. */
   readonly begunAgoMs: number;
 }
 
 /**
- * When an operation was sent first, at the earliest. One that was not executed
+ * Returns the earliest time at which an operation can have been sent first. One that was not executed
  * may begin again, but a call from before the operator's word may have been on
  * its way then; the processor forgets that one by its own time.
  */

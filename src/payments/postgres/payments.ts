@@ -30,7 +30,7 @@ export interface PaymentRow {
   readonly update_time: Date;
 }
 
-/** What operations change. */
+/** The part of a payment that operations change. */
 const STATE = `status, version, authorized, captured, capturing, refunded, refunding, canceling,
   decline_code, update_time`;
 
@@ -71,7 +71,7 @@ export async function findPayments(
 /** A payment that stays as it is until the transaction ends. */
 export interface LockedPayment {
   readonly payment: Payment;
-  /** When it was locked, on the database's clock. */
+  /** The time at which it was locked, on the database's clock. */
   readonly time: Date;
 }
 

@@ -5,7 +5,7 @@ import { CallError, refusal } from "../../idempotency/answers/errors.js";
 const RETRY_DELAY_MS = 1_000;
 
 /**
- * What a server says of itself and not of the statement: no connection, no
+ * The errors in which a server speaks of itself and not of the statement: no connection, no
  * resources, an operator's stop, no such database
  * (https://www.postgresql.org/docs/current/errcodes-appendix.html).
  */

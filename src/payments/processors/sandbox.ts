@@ -30,7 +30,7 @@ const refusals: ReadonlyMap<number, ProcessorRefused["refusal"]> = new Map([
 export function createSandboxProcessor(options: {
   /** Host and port. */
   readonly address: string;
-  /** How long one call may take. */
+  /** The longest time for which one call may take. Milliseconds. */
   readonly timeoutMs: number;
 }): Processor & { close(): void } {
   const client = new Client(options.address, credentials.createInsecure(), channelOptions);

@@ -1,6 +1,6 @@
 import type { AuditReport, AuditResult } from "../../audit/audit.js";
 
-/** How many lines of one invariant or list the text shows; --json prints all. */
+/** The most lines of one invariant or list that the text shows; --json prints all. */
 const MAX_LINES = 20;
 
 /** The report for people: a table, and what is wrong below it. */

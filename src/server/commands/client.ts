@@ -21,7 +21,7 @@ export const tlsFlags = {
   }),
 };
 
-/** How a command reaches the service: over TLS where a flag names whom to trust, else in cleartext. */
+/** Makes the credentials of a command's calls: over TLS where a flag names whom to trust, else in cleartext. */
 export async function serviceCredentials({
   tlsCaFile,
   tlsCertFile,

@@ -31,7 +31,7 @@ export function commandLine(): Command {
   return program;
 }
 
-/** What is wrong with a command line, in one line; `undefined` for an error of another kind. */
+/** Returns what is wrong with a command line, in one line; `undefined` for an error of another kind. */
 export function usageProblem(error: unknown): string | undefined {
   if (error instanceof UsageError || error instanceof ConfigError) {
     return error.message;

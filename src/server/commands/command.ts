@@ -16,7 +16,7 @@ export interface CommandDefinition<Own extends Flags> {
   readonly settings?: readonly SettingName[];
   /** Its own flags. */
   readonly flags: Own;
-  /** What `--help` prints below the flags. */
+  /** The text that `--help` prints below the flags. */
   readonly notes?: string;
   /**
    * Resolves with the exit code; rejects with an error whose message is for the

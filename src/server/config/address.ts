@@ -39,7 +39,7 @@ const loopback = new BlockList();
 loopback.addSubnet("127.0.0.0", 8, "ipv4");
 loopback.addAddress("::1", "ipv6");
 
-/** Whether only programs on this machine can reach the host. */
+/** Returns true if only programs on this machine can reach the host. */
 export function isLoopback(host: string): boolean {
   // A zone index (RFC 4007) would hide the address from the list.
   const [address = host] = host.split("%");

@@ -7,7 +7,7 @@ export interface Flag<Value = unknown> {
   readonly meaning: string;
   /** Continues "accepts ..."; absent where the flag takes no text, or any. */
   readonly accepts?: string | undefined;
-  /** What holds where it is not given, in words. */
+  /** The default, in words. */
   readonly otherwise?: string;
   /** The words that it accepts, where it accepts nothing else. */
   readonly choices?: readonly string[] | undefined;

@@ -6,7 +6,7 @@ export interface Misspelling {
   readonly name: string;
   /** The setting that was probably meant. */
   readonly intended: SettingName;
-  /** Whether the start goes on without it. */
+  /** Says whether the name stops the start, or is only a warning. */
   readonly effect: "stops" | "warns";
 }
 
@@ -31,7 +31,7 @@ const STOPPING: ReadonlySet<SettingName> = new Set<SettingName>([
 ]);
 
 /**
- * What platforms put into every environment, meant for whoever reads it: a port
+ * The variables that platforms put into every environment, meant for whoever reads it: a port
  * to listen on, and in Kubernetes the address of each service of the namespace,
  * such as PROCESSOR_PORT=tcp://10.0.0.1:80.
  */
@@ -62,7 +62,7 @@ function isSetting(name: string): boolean {
   return settingNames.some((setting) => variableOf(setting) === name);
 }
 
-/** How many edits make a name a variable of ours; infinitely many where it is another program's. */
+/** Returns the number of edits that make a name a variable of ours; infinite where it is another program's. */
 function editsTo(variable: string, name: string): number {
   if (name === "PORT") {
     return variable === "HTTP_LISTEN" ? 0 : Infinity;
@@ -75,7 +75,7 @@ function editsTo(variable: string, name: string): number {
 }
 
 /**
- * Whether one has all words of the other but one that is not the first, such as
+ * Returns true if one name has all words of the other but one that is not the first, such as
  * TLS_CERT and TLS_CERT_FILE; a word may be cut short, such as CERTIFICATE. What
  * comes first tells programs apart: XDG_DATA_DIRS is no DATA_DIR.
  */
@@ -99,7 +99,7 @@ function isSameWord(one: string, other: string): boolean {
   return one !== "" && other !== "" && (one.startsWith(other) || other.startsWith(one));
 }
 
-/** Whether both are addresses of the same thing, such as GRPC_PORT and GRPC_LISTEN. */
+/** Returns true if both are addresses of the same thing, such as GRPC_PORT and GRPC_LISTEN. */
 function isSameAddress(one: string, other: string): boolean {
   const [subject, form] = one.split("_");
   const [ourSubject, ourForm, ...more] = other.split("_");

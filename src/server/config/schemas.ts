@@ -71,13 +71,13 @@ function wholeNumber(what: string, from: number, to: number): SettingSchema<numb
   return accepting(`${what} from ${from} to ${to}`, within(from, to, toNumber));
 }
 
-/** Where a server listens. */
+/** The address at which a server listens. */
 export const listenAddress = accepting(
   "host:port, such as 127.0.0.1:50051 or [::1]:50051; port 0 picks a free one",
   parsedBy(parseAddress),
 );
 
-/** Which processor is asked. */
+/** The processor that is asked. */
 export type ProcessorTarget =
   | { readonly kind: "remote"; readonly address: Address }
   /** Approves within this process, at once. */
@@ -177,12 +177,12 @@ export function oneOf<const Word extends string>(words: readonly Word[]): Settin
 /** Any text. */
 export const anyText: SettingSchema<string> = v.string();
 
-/** Where another server is, as it was given. */
+/** Makes the schema of another server's address, which is kept as it was given. */
 export function serverAddress(example: string): SettingSchema<string> {
   return accepting(`host:port, such as ${example}`, v.pipe(v.string(), v.check(isAddress)));
 }
 
-/** Where several servers are, each as it was given. */
+/** The addresses of several servers, each as it was given. */
 export const serverAddresses: SettingSchema<readonly string[]> = accepting(
   "host:port, several with commas between them",
   v.pipe(

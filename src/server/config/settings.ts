@@ -165,7 +165,7 @@ export type SettingName = keyof typeof settings;
 /** The values of all settings. Durations are in milliseconds. */
 export type Settings = Values<typeof settings>;
 
-/** What holds after environment, flags and defaults. */
+/** The settings as they are after environment, flags and defaults. */
 export type Config = Settings & {
   /** Lets a server listen beyond loopback without TLS and authentication. */
   readonly insecure: boolean;
@@ -173,7 +173,7 @@ export type Config = Settings & {
   readonly insecureOperator: boolean;
   /** A line about each name of the environment that resembles a setting which is not given. */
   readonly misspelled: readonly string[];
-  /** Where programs are looked for; the PATH of the environment. */
+  /** The folders in which programs are looked for: the PATH of the environment. */
   readonly searchPath: string;
 };
 

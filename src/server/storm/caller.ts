@@ -22,14 +22,14 @@ const RETRIES: RetrySettings = {
   maxBackoffMs: 1_000,
 };
 
-/** How long one attempt may take. Milliseconds. */
+/** The longest time for which one attempt may take. Milliseconds. */
 const ATTEMPT_TIMEOUT_MS = 20_000;
 
-/** How one caller's story ended. */
+/** The end of one caller's story. */
 export interface CallerResult {
   readonly key: string;
   readonly attempts: number;
-  /** How often each code was met on the way. */
+  /** The codes of all attempts on the way. */
   readonly codes: readonly Code[];
   readonly code: Code;
   /** The answer without the marks of a replay; equal for equal answers. */
@@ -44,7 +44,7 @@ export interface CallerOptions {
   readonly key: string;
   readonly request: MessageInitShape<typeof CreatePaymentRequestSchema>;
   readonly metadata: Metadata;
-  /** When to give up, on the clock of `performance.now`. */
+  /** The time at which to give up, on the clock of `performance.now`. */
   readonly giveUpAtMs: number;
 }
 

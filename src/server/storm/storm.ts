@@ -17,7 +17,7 @@ export interface StormOptions {
   readonly paymentMethod: string;
   /** A bearer token, where the service wants one. */
   readonly token?: string;
-  /** How long callers keep retrying. Milliseconds. */
+  /** The time for which callers keep retrying. Milliseconds. */
   readonly timeoutMs: number;
   readonly onProgress?: (progress: StormProgress) => void;
 }
@@ -32,14 +32,14 @@ export interface StormReport {
   readonly calls: number;
   readonly keys: number;
   readonly attempts: number;
-  /** How many attempts ended with each code. */
+  /** The number of attempts that ended with each code. */
   readonly attemptsByCode: ReadonlyMap<Code, number>;
   readonly durationMs: number;
   /** Answers that were not marked as replays. */
   readonly firstAnswers: number;
-  /** How many effects the journal holds for the storm's payments. */
+  /** The number of effects that the journal holds for the storm's payments. */
   readonly effects: number;
-  /** How many calls for an effect the processor has got meanwhile, from anyone. */
+  /** The number of calls for an effect that the processor has got meanwhile, from anyone. */
   readonly processorCalls: number;
   /** Everything that is not as it must be; empty if each key had its effect once. */
   readonly problems: readonly string[];

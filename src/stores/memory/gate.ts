@@ -19,9 +19,9 @@ interface Holder {
 
 export interface MemoryGateOptions<Transaction> {
   readonly store: IdempotencyStore<Transaction>;
-  /** How long an answer is kept, at most. Milliseconds. */
+  /** The longest time for which an answer is kept. Milliseconds. */
   readonly copyTtlMs: number;
-  /** How many bytes the answers that are kept may have together. Default 32 MiB; 0 keeps none. */
+  /** The most bytes that the kept answers may have together. Default 32 MiB; 0 keeps none. */
   readonly memoryBytes?: number;
   /**
    * Names the deployment and its generation, as they are now. Once it changes,
@@ -32,9 +32,9 @@ export interface MemoryGateOptions<Transaction> {
 }
 
 /**
- * Keeps this process's duplicates from the store of record, where there is no
- * Redis. It knows only calls of its own process; the store of record decides
- * between processes.
+ * Puts a gate in front of a store, for a process without Redis: it answers the
+ * duplicates of calls of its own process, and the store of record decides between
+ * processes.
  */
 export function memoryGate<Transaction>({
   store: record,

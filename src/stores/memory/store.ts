@@ -17,7 +17,7 @@ import { inTurns } from "../../idempotency/recovery/recovery-turns.js";
 import { sameRequest } from "../../idempotency/request/fingerprint.js";
 import { scopeKey } from "../scope-key.js";
 
-/** All that a memory store holds: who keeps a copy can put it back. */
+/** All that a memory store holds. A test that keeps a copy can put it back. */
 export interface MemoryState {
   readonly records: Map<string, MemoryRecord>;
   lastToken: bigint;
@@ -38,14 +38,14 @@ export interface MemoryRecord {
   readonly events: RecordEvent[];
 }
 
-/** How the history says that a record that was reopened has an owner again. */
+/** The text in the history of a reopened record that has an owner again. */
 const REOPENED = "by the same request, as the key was free for it again";
 
 export interface MemoryStoreOptions {
   readonly clock?: Clock;
   /** A unique id for each claim that is taken over. */
   readonly newClaimId?: () => string;
-  /** Where it keeps what it holds. Default: nowhere else. */
+  /** The object in which the store keeps its records. Default: one of its own. */
   readonly state?: MemoryState;
 }
 
@@ -54,9 +54,9 @@ export function emptyMemoryState(): MemoryState {
 }
 
 /**
- * The reference implementation, for tests, examples and services whose keys
- * need not survive the process. It loses everything with the process, and
- * keeps a record for each key until then.
+ * Makes a store in memory, the reference for all others: for tests, examples and
+ * services whose keys need not survive the process. It loses everything with the
+ * process, and keeps a record for each key until then.
  */
 export function createMemoryStore({
   clock = systemClock,

@@ -15,7 +15,7 @@ import { recordOf } from "./owner-writes.js";
 import { CLAIM, type ClaimRow } from "./statements.js";
 
 /**
- * How often a claim is asked again that saw neither its own row nor another's:
+ * The number of times that a claim is asked which saw neither its own row nor another's:
  * the other was committed, or removed, while the statement ran.
  */
 const CLAIM_ATTEMPTS = 10;
@@ -23,7 +23,7 @@ const CLAIM_ATTEMPTS = 10;
 /** A claim on a key that nobody had used before. */
 export interface FirstClaim {
   readonly request: ClaimRequest;
-  /** When it was granted, on the database's clock. */
+  /** The time at which it was granted, on the database's clock. */
   readonly time: Date;
 }
 
@@ -33,7 +33,7 @@ export interface FirstClaim {
  * it, and the handler does all of its work.
  */
 export interface FirstWork {
-  /** Whether there may be such work for a request. */
+  /** Returns true if there may be such work for a request. */
   concerns(request: ClaimRequest): boolean;
   /** The statements that first work writes for claims, and the work that they begin. */
   begin(claims: readonly FirstClaim[]): Beginning;
@@ -49,7 +49,7 @@ export interface Beginning {
 export interface ClaimsOptions {
   /** The work that handlers begin in the commit of their first claims. Default: none. */
   readonly firstWork?: FirstWork;
-  /** How many claims may wait for those under way. Later ones are refused as overloaded. Default 10,000. */
+  /** The most claims that may wait for those under way. Later ones are refused as `OVERLOADED`. Default 10,000. */
   readonly maxWaitingClaims?: number;
 }
 

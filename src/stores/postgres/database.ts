@@ -11,7 +11,7 @@ const MIN_SERVER_VERSION = 150_000;
  */
 const MAX_CONNECTIONS = 10;
 
-/** How long a caller waits for a connection by default. Milliseconds. */
+/** The time for which a caller waits for a connection by default. Milliseconds. */
 const CONNECT_TIMEOUT_MS = 5_000;
 
 /** No statement here takes longer on a healthy database. Milliseconds. */
@@ -45,11 +45,11 @@ const KEEP_COMMITS = `SELECT set_config('synchronous_commit', CASE setting WHEN 
 const PLANS_BY_KEY = "-c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off";
 
 export interface DatabaseOptions {
-  /** How long a caller waits for a connection before its query is refused. Default 5 s. */
+  /** The time for which a caller waits for a connection before its query is refused. Milliseconds. Default 5,000 (5 s). */
   readonly connectTimeoutMs?: number;
-  /** How many there may be. Default 10. */
+  /** The most connections of the pool. Default 10. */
   readonly maxConnections?: number;
-  /** The way in which statements find their rows. Default: by key, since each finds a few. */
+  /** The plans that Postgres may choose. Default: only those that find rows by a key, since each statement finds a few. */
   readonly plans?: "by key" | "any";
 }
 

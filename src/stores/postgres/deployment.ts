@@ -3,11 +3,11 @@ import type { Pool } from "pg";
 /** The names under which copies of outcomes are kept outside the database. */
 export interface Deployment {
   readonly id: string;
-  /** Drawn at random each time that the database may not be the one it was. Never repeats. */
+  /** A random name, drawn anew each time that the database may be another than before. Never repeats. */
   readonly generation: string;
   /**
-   * When the database was last found to be one that may have lost rows, by its
-   * own clock: milliseconds since the epoch. Absent if it never was.
+   * The time at which it was last found that the database may have lost rows, on
+   * the database's clock: milliseconds since the epoch. Absent if it never was.
    */
   readonly restoreTimeMs?: number;
 }
@@ -15,7 +15,7 @@ export interface Deployment {
 /** The state of a deployment at one look at the database. */
 export interface Reading {
   readonly deployment: Deployment;
-  /** How long ago `restoreTimeMs` was, by the same clock. */
+  /** The time since `restoreTimeMs`, on the same clock. Milliseconds. */
   readonly restoredAgoMs: number | undefined;
   /** A setting under which the database may lose what it has confirmed. */
   readonly lossySetting: string | undefined;
@@ -24,7 +24,7 @@ export interface Reading {
 }
 
 /**
- * Where the database is now. The timeline is read off the name of the WAL file
+ * The place of the database now. The timeline is read off the name of the WAL file
  * that is being written: the control file still has the old one until the first
  * checkpoint.
  */

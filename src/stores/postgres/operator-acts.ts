@@ -5,31 +5,33 @@ export interface Act {
   readonly identity: string;
   readonly role: string;
   readonly operatorTenant: string;
-  /** Address and port. */
+  /** The operator's address and port. */
   readonly peer: string;
   readonly method: string;
-  /** Whose keys it is about. */
+  /** The tenant whose keys the act is about. */
   readonly tenant: string;
-  /** Empty where it is not about one, like the key. */
+  /** Empty where the act is not about one operation; so is the key. */
   readonly operation: string;
   readonly key: string;
   readonly resolution: string;
   readonly reason: string;
 }
 
+/** An act as it is stored. */
 export interface RecordedAct extends Act {
   readonly id: bigint;
   readonly timeMs: number;
-  /** Undefined while it is not known. */
+  /** The result of the act; undefined while it is not known. */
   readonly result?: string;
 }
 
 /** The lasting record of what operators did. */
 export interface OperatorActs {
-  /** Writes an act down before it is carried out. Returns what its result is written under. */
+  /** Writes an act down before it is carried out. Resolves with the id that `end` takes. */
   begin(act: Act): Promise<bigint>;
+  /** Writes the result of an act down. */
   end(id: bigint, result: string): Promise<void>;
-  /** Acts about a tenant's keys before one of them, the newest first. */
+  /** Lists the acts about a tenant's keys, the newest first; with `before`, those with a smaller id. */
   list(filter: {
     readonly tenant: string;
     readonly before: bigint | undefined;
@@ -53,6 +55,7 @@ interface ActRow {
   readonly result: string | null;
 }
 
+/** Makes the record of operators' acts in the table `operator_acts`. */
 export function createOperatorActs(pool: Pool): OperatorActs {
   return {
     async begin(act) {

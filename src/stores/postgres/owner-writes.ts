@@ -35,7 +35,7 @@ export interface Extension {
 /** A claim that ends without an outcome. */
 interface Ending {
   readonly claim: Claim;
-  /** Whether the key is free, for anybody or for its own request alone, or how it is left. */
+  /** The way in which the claim ends: the key is free for anybody (`released`), free for its own request alone (`reopened`), or suspended. */
   readonly as: "released" | "reopened" | Suspension;
 }
 
@@ -95,7 +95,7 @@ function sizeOfCompletion({ outcome }: Completion): number {
   return sizeOfOutcome(outcome);
 }
 
-/** Whose claims are still theirs, until the transaction ends. */
+/** Says by position which claims are still their owners', until the transaction ends. */
 async function ownWithin(
   transaction: PoolClient,
   claims: readonly Claim[],
@@ -163,7 +163,7 @@ async function ask(
   return found(asked, await database.query<OwnerRow>({ ...statement, values: asked.values }));
 }
 
-/** Whether each claim was found, by position. */
+/** Returns by position whether each claim was found. */
 function found({ count }: Asked, { rows }: QueryResult<OwnerRow>): readonly boolean[] {
   const ordinals = new Set(rows.map(({ ordinal }) => ordinal));
   return Array.from({ length: count }, (_, index) => ordinals.has(index + 1));
@@ -191,7 +191,7 @@ function statementOf(as: Ending["as"], values: readonly unknown[]) {
   }
 }
 
-/** How a record is left: its state, the lease from now on, and why. */
+/** Returns the state of a suspended record, its lease from now on, and the reason. */
 function suspended(suspension: Suspension): readonly [RecordState, number, string] {
   return suspension.kind === "hold"
     ? ["held", 0, suspension.reason]

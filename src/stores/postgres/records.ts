@@ -108,7 +108,7 @@ function parsePageToken(token: string | undefined): [string | null, Buffer | nul
   return [match[1], Buffer.from(match[2], "hex")];
 }
 
-/** Whether a time is one, which Postgres would say with an error of its own. */
+/** Returns true if a text is a valid time; Postgres would answer another with an error of its own. */
 function isTime(text: string): boolean {
   const time = new Date(text);
   const seconds = "YYYY-MM-DDThh:mm:ss".length;

@@ -40,10 +40,10 @@ const OWNED_BY_ASKED = `r.tenant = asked.tenant AND r.scope_hash = asked.scope_h
 const MAX_BATCHED_ANSWER_BYTES = 64 * 1024;
 
 export interface ClaimRow {
-  /** Which of the asked, from 1 on. */
+  /** The position among the asked, from 1 on. */
   readonly ordinal: number;
   readonly owned: boolean;
-  /** When this statement made the record, on the database's clock. */
+  /** The time at which this statement made the record, on the database's clock. */
   readonly insert_time: Date | null;
   readonly fencing_token: string;
   readonly attempts: number;
@@ -176,7 +176,7 @@ SELECT asked.ordinal::int FROM asked, idempotency_records AS r
 WHERE ${OWNED_BY_ASKED} AND ${inState("r", "executing")}`,
 };
 
-/** Which of the asked owners a statement found, from 1 on. */
+/** An owner that a statement found, by its position among the asked, from 1 on. */
 export interface OwnerRow {
   readonly ordinal: number;
 }
@@ -229,7 +229,7 @@ ORDER BY r.tenant, r.scope_hash
 FOR NO KEY UPDATE OF r`,
 };
 
-/** Whether an operator has had the key. Its request began then, or nobody would have asked one. */
+/** True if an operator has had the key. Its request had begun then, or nobody would have asked an operator. */
 const WAS_RESOLVED = `EXISTS (SELECT FROM idempotency_events
   WHERE tenant = $1 AND scope_hash = $2 AND type = 'resolved')`;
 
@@ -292,7 +292,7 @@ const TAKEN_OVER_COLUMNS = `tenant, operation, idempotency_key, fingerprint_vers
 const RECOVERY_BACKOFF = "least(2 ^ least(attempts - 1, 9) - 1, 300) * interval '1 second'";
 
 /**
- * How many claims past their lease are looked at, from either end: the oldest
+ * The number of claims past their lease that are looked at, from either end: the oldest
  * and the newest. Among any number a look costs the same.
  */
 const LOOKED_AT = 1_000;

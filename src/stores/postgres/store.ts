@@ -9,13 +9,17 @@ import type { TakenOverRow } from "./statements.js";
 import * as sql from "./statements.js";
 
 export interface PostgresStoreOptions extends ClaimsOptions {
-  /** Asks `watchDeployment` for a setting that may lose commits; while there is one, no call is taken. Default: there is none. */
+  /**
+   * Returns a setting of the database under which it may lose commits, if there is
+   * one, as `watchDeployment` finds it. While there is one, no call is taken.
+   * Default: there is none.
+   */
   readonly lossySetting?: () => string | undefined;
 }
 
 /**
- * The store of record. Its primary key is what makes a call execute once; its
- * clock is the only one that leases are measured by. Claims and completions that
+ * Makes the store of record. Its primary key makes a call execute once; leases are
+ * measured by the database's clock and by no other. Claims and completions that
  * come together share a statement and its commit. The schema is
  * `idempotencyMigrations`.
  */

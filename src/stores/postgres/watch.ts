@@ -4,43 +4,45 @@ import { periodically } from "../../idempotency/recovery/periodically.js";
 import { type Deployment, type Reading, readDatabase } from "./deployment.js";
 
 /**
- * How often the database is looked at. So long may a copy be believed of an
- * answer that a restore has lost, and may commits be confirmed that a crash
+ * The time between two looks at the database. For that long a copy may be believed
+ * of an answer that a restore has lost, and commits be confirmed that a crash
  * would lose; a look costs Postgres a fraction of a millisecond. Milliseconds.
  */
 const INTERVAL_MS = 1_000;
 
-/** How often the event is repeated that the database may lose commits. Milliseconds. */
+/** The time after which the event is repeated that the database may lose commits. Milliseconds. */
 const TELL_AGAIN_MS = 60_000;
 
+/** Knows the deployment as it was last read, until it is stopped. */
 export interface DeploymentWatch {
   /** The deployment as it was last read. */
   readonly deployment: () => Deployment;
-  /** How long ago, on the database's clock, it was found that it may have lost rows. Milliseconds. */
+  /** Returns the time since it was last found that the database may have lost rows; undefined if it never was. Milliseconds on the database's clock. */
   readonly restoredAgoMs: () => number | undefined;
   /** Looks now, and not only with the next round. Rejects if the database cannot be read. */
   look(): Promise<void>;
-  /** The setting under which the database may lose what it confirms now, if there is one. */
+  /** Returns the setting under which the database may lose what it confirms now, if there is one. */
   readonly lossySetting: () => string | undefined;
-  /** Looks no more, and waits for the look that is under way. */
+  /** Stops looking, and waits for the look that is under way. */
   stop(): Promise<void>;
 }
 
+/** A change that a watch has found, for a log. */
 export type DeploymentEvent =
   | {
       readonly type: "new_generation";
       readonly deployment: Deployment;
-      /** Whether the database may have lost rows, or only its server was started anew. */
+      /** `restored`: the database may have lost rows. `restarted`: only its server was started anew. */
       readonly cause: "restored" | "restarted";
     }
   | { readonly type: "lossy"; readonly setting: string }
   | { readonly type: "durable" };
 
 export interface WatchOptions {
-  /** Default 1 s. */
+  /** The time between two looks. Milliseconds. Default 1,000 (1 s). */
   readonly intervalMs?: number;
   readonly clock?: Clock;
-  /** Told of everything worth a log line. Must not throw. */
+  /** Is told of everything worth a log line. Must not throw. */
   readonly onEvent?: (event: DeploymentEvent) => void;
 }
 
@@ -50,7 +52,7 @@ export interface WatchOptions {
  * whenever a connection is made or breaks, since a failover does that. While it
  * cannot be read, what was read last holds.
  *
- * @throws if it cannot be read at first
+ * @throws if the database cannot be read at the start.
  */
 export async function watchDeployment(
   pool: Pool,

@@ -10,12 +10,12 @@ import type { Lock } from "./script.js";
  */
 const MARK_AFTER_MS = { min: 20, max: 1_000 };
 
-/** How much one more call moves what is usual: about the last twenty count. */
+/** The weight of one more call in what is usual: about the last twenty count. */
 const WEIGHT = 0.1;
 
 /** A lock under which a call may be executing. */
 export interface KeptLock extends Lock {
-  /** When the call began, on the clock; NaN before that. */
+  /** The time at which the call began, on the clock; NaN before that. */
   keptAtMs: number;
 }
 

@@ -5,7 +5,7 @@ const MAX_KEYS = 10_000;
 const FORGET_AFTER_MS = 60_000;
 
 /**
- * How long ago duplicates of a key began to arrive: the least time for which
+ * Remembers since when duplicates of a key arrive: the least time for which
  * its first call has been executing. A lock does not tell.
  */
 export function createFirstSeen(nowMs: () => number) {

@@ -27,22 +27,25 @@ const MAX_COPY_BYTES = 64 * 1024;
  */
 const LOCKS_PER_LEASE = 3;
 
-/** After how long nodes without a quorum are asked again. Milliseconds. */
+/** The time after which nodes without a quorum are asked again. Milliseconds. */
 const STEP_ASIDE_MS = 1_000;
 
 export interface RedisGateOptions<Transaction> {
   readonly store: IdempotencyStore<Transaction>;
   /** Independent nodes, an odd number of them; see `connectRedisNodes`. */
   readonly nodes: readonly Redis[];
-  /** Begins every name in Redis: the deployment and its generation, as they are now. */
+  /**
+   * Returns the beginning of every name in Redis: the deployment and its
+   * generation, as they are now, such as `orders:<id>:<generation>`.
+   */
   readonly namespace: () => string;
-  /** How long a copy of an answer is kept, at most. Milliseconds. */
+  /** The longest time for which a copy of an answer is kept. Milliseconds. */
   readonly copyTtlMs: number;
-  /** How many bytes the answers kept in this process may have together. Default 32 MiB; 0 keeps none. */
+  /** The most bytes that the answers kept in this process may have together. Default 32 MiB; 0 keeps none. */
   readonly memoryBytes?: number;
-  /** Default: `batchedLocks`. Instead of them `fromRedlock(redlock)`, for who shares a Redlock with other work. */
+  /** The locks. Default: `batchedLocks`. `fromRedlock(redlock)` takes a Redlock that you share with other work. */
   readonly locks?: CreateLocks;
-  /** When set, copies carry an HMAC under it instead of a plain checksum. */
+  /** The secret of copies: with it they carry an HMAC instead of a plain checksum. */
   readonly secret?: string;
   readonly clock?: Clock;
   /** Calls back soon, after what has just arrived. Default `setImmediate`. */
@@ -52,6 +55,7 @@ export interface RedisGateOptions<Transaction> {
   readonly onEvent?: (event: RedisGateEvent) => void;
 }
 
+/** An answer of the gate, for a metric. */
 export type RedisGateEvent =
   /** The process itself had the answer, and asked no node. */
   | { readonly type: "recalled" }
@@ -64,9 +68,10 @@ function lockTtlMs(leaseMs: number): number {
 }
 
 /**
- * Keeps duplicates from the store of record: a duplicate in flight meets the
- * lock, a later one finds a copy of the answer. Nothing rests on it: where the
- * nodes disagree, or are gone, or lie, the store of record decides alone.
+ * Puts a gate over Redis in front of a store, to answer duplicates without it: a
+ * duplicate in flight meets the lock, a later one finds a copy of the answer.
+ * Nothing rests on it: where the nodes disagree, or are gone, or lie, the store of
+ * record decides alone.
  *
  * @throws RangeError if there is no node.
  */

@@ -14,7 +14,7 @@ export type LockReply<Answer, Held = HeldLock> =
 
 /** A lock as it is asked for. */
 export interface WantedLock extends Lock {
-  /** Whether we want it still. A node may give it long after that. */
+  /** True while we want the lock. A node may give it long after that. */
   isWanted: boolean;
 }
 

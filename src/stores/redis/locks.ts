@@ -28,7 +28,7 @@ export interface HeldLock {
   release(): Promise<void>;
 }
 
-/** What the gate gives its locks to work with. */
+/** The parts of a gate that its locks work with. */
 export interface LocksOptions {
   readonly nodeCount: number;
   readonly batches: NodeBatches;
@@ -37,4 +37,5 @@ export interface LocksOptions {
   readonly processName: string;
 }
 
+/** Makes the locks of a gate. */
 export type CreateLocks = (on: LocksOptions) => Locks;

@@ -22,7 +22,7 @@ const MAX_WAITING = 4 * MAX_WAITING_CLAIMS;
 
 /** The operations that are sent to all nodes, in one order. */
 export interface NodeBatches {
-  /** Whether so much waits that a claim had better do without the nodes. */
+  /** Returns true if so much waits that a claim does better without the nodes. */
   isFull(): boolean;
   /**
    * Says something to every node, after all that was added before. Past the
@@ -45,7 +45,7 @@ interface Batch {
   readonly isHeard: boolean[];
   heard: number;
   answered: number;
-  /** Whether the next batch still waits for this one. */
+  /** True if the next batch still waits for this one. */
   isInLane: boolean;
   isDone: boolean;
   isJudgedSoon: boolean;

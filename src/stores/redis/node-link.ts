@@ -3,7 +3,7 @@ import type { Clock } from "../../idempotency/clock.js";
 import { type EncodedBatch, gateScript } from "./script.js";
 
 /**
- * How long one node may take. A node that is slower counts as silent: the
+ * The longest time for which one node may take. A node that is slower counts as silent: the
  * store of record answers sooner. Milliseconds.
  */
 export const NODE_TIMEOUT_MS = 250;
@@ -23,7 +23,7 @@ export interface NodeLink {
 }
 
 export function createNodeLink(node: Redis, clock: Clock): NodeLink {
-  /** When each batch without a reply was sent, the oldest first. */
+  /** The times at which the batches without a reply were sent, the oldest first. */
   const sentAtMs: number[] = [];
 
   function lagsBehind(): boolean {

@@ -6,12 +6,12 @@ import { Redis } from "ioredis";
  */
 const SILENCE_TIMEOUT_MS = 2_000;
 
-/** Never knock at a dead node's door more seldom. Milliseconds. */
+/** The longest time between two attempts to connect to a dead node. Milliseconds. */
 const MAX_RECONNECT_DELAY_MS = 1_000;
 
 /**
- * Connects to independent nodes. Commands to a node that is away fail at once
- * instead of queueing.
+ * Connects to independent nodes, one client for each URL. Commands to a node that
+ * is away fail at once instead of queueing; `onError` gets the errors of connections.
  */
 export function connectRedisNodes(
   urls: readonly string[],

@@ -6,7 +6,7 @@ export interface Tally {
   granted: number;
   /** Values of locks under which a call with the same request is executing. */
   readonly holders: string[];
-  /** How many nodes name the holder that most of them name. */
+  /** The number of nodes that name the holder whom most of them name. */
   mostHolders: number;
 }
 
@@ -66,14 +66,14 @@ export function judge({ nodes, heard, silent, granted, mostHolders }: Tally): Ve
   return Math.max(granted, mostHolders) + unheard < majority ? "undecided" : undefined;
 }
 
-/** How much faster a node's clock may run than ours: Redlock's factor. */
+/** The part by which a node's clock may run faster than ours: Redlock's factor. */
 const DRIFT_FACTOR = 0.01;
 
 /** The precision of Redis's expiry, and one for a lock of a few milliseconds. Redlock's constant. */
 const DRIFT_MS = 2;
 
 /**
- * Whether a lock is still held, by Redlock's rule: counted from when it was
+ * Returns true if a lock is still held, by Redlock's rule: counted from when it was
  * asked for, not from when it was given.
  */
 export function isStillHeld(lock: {

@@ -9,7 +9,7 @@ import { lockValue, MARK } from "./script.js";
 
 /** A lock as the `redlock` package gives it. */
 export interface RedlockLock {
-  /** Until when it is valid. By the system's clock. Milliseconds. */
+  /** The time at which the lock ends, on the system's clock. Milliseconds since the epoch. */
   readonly expiration: number;
   release(): Promise<unknown>;
   extend(durationMs: number): Promise<RedlockLock>;
@@ -25,13 +25,13 @@ export interface RedlockLike {
 }
 
 /**
- * Locks of a `Redlock` that is there already, for a process that shares it, its
- * settings and its events with other work: `redisGate({ locks: fromRedlock(redlock) })`.
+ * Makes the locks of a gate from a `Redlock` that a process shares, with its
+ * settings and events, with other work: `redisGate({ ..., locks: fromRedlock(redlock) })`.
  * Its clients may be other connections than the gate's nodes, to the same servers.
  *
  * A lock of `redlock` says nothing of its holder. So a call that takes its time
- * keeps a mark beside the lock, which names its request; who finds the mark on a
- * majority is a duplicate. A call costs a round trip more than with `batchedLocks`.
+ * keeps a mark beside the lock, which names its request; a call that finds the mark
+ * on a majority is a duplicate. A call costs a round trip more than with `batchedLocks`.
  */
 export function fromRedlock(redlock: RedlockLike): CreateLocks {
   return (on) => redlockLocks(redlock, on);

@@ -7,7 +7,7 @@ export interface Lock {
   readonly value: string;
 }
 
-/** Who hears what the nodes say to a question. */
+/** Hears what the nodes answer to a question. */
 export interface Asker {
   /** Called once, when it leaves. */
   readonly onSent: (atMs: number) => void;
@@ -17,7 +17,7 @@ export interface Asker {
   readonly onMajority: () => void;
 }
 
-/** What the nodes are asked. */
+/** A question to the nodes. */
 export type Question = Asker &
   (
     | {
@@ -35,7 +35,7 @@ export type Question = Asker &
       }
   );
 
-/** What can be said to the nodes. */
+/** An operation on the nodes. */
 export type Operation =
   | Question
   /** Tells that a call is executing under the lock. */
@@ -72,7 +72,7 @@ export function lockValue(token: string, request: string): string {
   return `${token}:${request}`;
 }
 
-/** How the value of a lock ends under which this very request is executing. */
+/** Returns the end of the value of a lock under which this very request is executing. */
 export function executing(request: string): string {
   return `:${request}${MARK}`;
 }
