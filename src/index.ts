@@ -15,12 +15,16 @@ export {
 export type { Next, Reason } from "./idempotency/answers/reasons.js";
 export { REPLAYED_ENTRY, type Reply } from "./idempotency/answers/reply.js";
 export type { Clock } from "./idempotency/clock.js";
+export type { Admission } from "./idempotency/execution/admission.js";
+export type { Run } from "./idempotency/execution/attempt.js";
 export {
   type CallContext,
   type Caller,
   DEFAULT_CALLER,
   type Execution,
   type Identification,
+  type Ownership,
+  type Role,
   requireExecution,
 } from "./idempotency/execution/call.js";
 export type { ExecuteRequest } from "./idempotency/execution/claiming.js";
@@ -30,7 +34,8 @@ export {
   type Executor,
   type ExecutorOptions,
 } from "./idempotency/execution/executor.js";
-export type { ServiceHandlers } from "./idempotency/execution/handlers.js";
+export type { ServiceHandlers, ServiceValidators } from "./idempotency/execution/handlers.js";
+export { type Answer, completeWithin, ownWithin } from "./idempotency/execution/ownership.js";
 export {
   executionOf,
   type RequestContext,
@@ -51,6 +56,7 @@ export type {
   Claim,
   ClaimRequest,
   ClaimResult,
+  Completion,
   IdempotencyStore,
   OnLostOwner,
   RecordEvent,
