@@ -13,13 +13,22 @@ process.env.PATH = `${projectPath("node_modules", ".bin")}${delimiter}${process.
 
 /** Runs a command in the project's folder, with this process's input and output. Returns its exit code. */
 export function run(command, ...args) {
-  const { status, error } = spawnSync(command, args, { stdio: "inherit", cwd: PROJECT });
+  return runIn(PROJECT, command, ...args);
+}
+
+function runIn(cwd, command, ...args) {
+  const { status, error } = spawnSync(command, args, { stdio: "inherit", cwd });
   return error === undefined ? (status ?? 1) : 127;
 }
 
 /** Runs a command that must succeed; ends this process otherwise. */
 export function mustRun(command, ...args) {
-  const exitCode = run(command, ...args);
+  mustRunIn(PROJECT, command, ...args);
+}
+
+/** The same in another folder. */
+export function mustRunIn(cwd, command, ...args) {
+  const exitCode = runIn(cwd, command, ...args);
   if (exitCode === 0) {
     return;
   }
