@@ -19,8 +19,8 @@ function setup(createLocks: CreateLocks) {
     processName: "process",
   });
 
-  function request() {
-    const answer = locks.request({
+  const requestOf = () =>
+    locks.request({
       lockName: "lock",
       copyName: "copy",
       request: REQUEST,
@@ -28,6 +28,9 @@ function setup(createLocks: CreateLocks) {
       verify: (copy) => (copy.toString() === "forged" ? undefined : copy.toString()),
       onSent: () => {},
     });
+
+  function request() {
+    const answer = requestOf();
     const question = said.find(
       (operation): operation is Question => "onReply" in operation,
     ) as Question;
@@ -45,7 +48,16 @@ function setup(createLocks: CreateLocks) {
 
   /** What the nodes were told after their question. */
   const told = () => said.map(({ kind }) => kind).slice(1);
-  return { clock, request, told };
+  const last = () => said.at(-1);
+  const values = () => said.flatMap((one) => (one.kind === "claim" ? [one.lock.value] : []));
+  return { clock, request, requestOf, told, last, values };
+}
+
+/** A majority of the nodes has done what it was told. */
+function heard(operation: Operation | undefined): void {
+  if (operation?.kind === "extend" || operation?.kind === "release") {
+    operation.onDone?.();
+  }
 }
 
 const SILENT = undefined;
@@ -79,6 +91,59 @@ describe("a lock of our own", () => {
     expect(told()).toEqual(["release"]);
     reply(GRANTED);
     expect(told()).toEqual(["release", "release"]);
+  });
+
+  it("is marked, extended and given back by whoever has it, until a majority has heard it", async () => {
+    const { clock, request, told, last } = setup(batchedLocks);
+    const { answer, reply } = request();
+    reply(GRANTED, GRANTED);
+    const granted = await answer;
+    if (granted.kind !== "granted") {
+      expect.unreachable(granted.kind);
+    }
+    granted.lock.keep();
+    await clock.advance(20);
+    expect(told()).toEqual(["mark"]);
+
+    let isExtended = false;
+    const extending = granted.lock.extend(TTL_MS).then(() => {
+      isExtended = true;
+    });
+    await settled();
+    expect(isExtended).toBe(false);
+    expect(last()).toMatchObject({ kind: "extend", ttlMs: TTL_MS, lock: { name: "lock" } });
+    heard(last());
+    await extending;
+
+    let isReleased = false;
+    const releasing = granted.lock.release().then(() => {
+      isReleased = true;
+    });
+    await settled();
+    expect(isReleased).toBe(false); // duplicates may be told of the call until then
+    expect(last()).toMatchObject({ kind: "release", lock: { name: "lock" } });
+    heard(last());
+    await releasing;
+  });
+
+  it("is given back without waiting where nobody can have been told of it", async () => {
+    const { request, told } = setup(batchedLocks);
+    const { answer, reply } = request();
+    reply(GRANTED, GRANTED);
+    const granted = await answer;
+    if (granted.kind !== "granted") {
+      expect.unreachable(granted.kind);
+    }
+    granted.lock.keep();
+    await granted.lock.release();
+    expect(told()).toEqual(["release"]);
+  });
+
+  it("has a value of its own for each claim", async () => {
+    const { requestOf, values } = setup(batchedLocks);
+    requestOf();
+    requestOf();
+    expect(values()).toEqual([`process.1:${REQUEST}`, `process.2:${REQUEST}`]);
   });
 
   it("is not asked for again where a copy proves itself", async () => {
