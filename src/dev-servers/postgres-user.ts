@@ -39,10 +39,9 @@ export async function findPostgresUser(options: FindPostgresUserOptions): Promis
     return { command: (file, args) => ({ file, args }), own: async () => {} };
   }
   const owner = await ownerOf(options.data);
-  if (owner !== undefined && owner.uid !== 0 && (await canReach(ordinaryUser(owner), options))) {
-    return ordinaryUser(owner);
-  }
-  const account = await findAccount(options.accounts ?? ACCOUNTS);
+  // Files that are there have their account; only root's, and new ones, need one to be found.
+  const hasAccount = owner !== undefined && owner.uid !== 0;
+  const account = hasAccount ? owner : await findAccount(options.accounts ?? ACCOUNTS);
   for (const user of candidates(owner, account)) {
     if (await canReach(user, options)) {
       return user;
@@ -63,7 +62,7 @@ function candidates(owner: Account | undefined, account: Account): readonly Post
   if (owner === undefined) {
     return [ordinaryUser(account), rootUnderAnotherName(account)];
   }
-  return [owner.uid === 0 ? rootUnderAnotherName(account) : ordinaryUser(owner)];
+  return [owner.uid === 0 ? rootUnderAnotherName(account) : ordinaryUser(account)];
 }
 
 function reason(
@@ -78,7 +77,7 @@ function reason(
     );
   }
   return (
-    `the embedded Postgres runs as ${(owner ?? account).name}, who can reach only folders that ` +
+    `the embedded Postgres runs as ${account.name}, who can reach only folders that ` +
     `every user may enter. It needs ${directory} and ${program}. Start the service as an ordinary ` +
     "user, or move it and DATA_DIR to such a folder"
   );
