@@ -9,7 +9,7 @@ import type { Fingerprint } from "../idempotency/request/fingerprint.js";
 import { settled } from "../runtime/batches.js";
 import type { Statement } from "../runtime/statements.js";
 import { type ReadMoment, readMoment as readSystemMoment } from "./key-window.js";
-import type { Begun } from "./postgres/begin.js";
+import { type Begun, begunNow } from "./postgres/begin.js";
 import { creationOf, statementsOf } from "./postgres/plans.js";
 import { readCreate } from "./requests.js";
 
@@ -55,13 +55,7 @@ export function createFirstWork(readMoment: ReadMoment = readSystemMoment): Firs
       });
       return {
         statements: statementsOf(plans.filter((plan) => plan !== undefined)),
-        begun: plans.map((plan) => {
-          if (plan === undefined) {
-            return undefined;
-          }
-          const { operation, payment } = plan;
-          return new BegunWithClaim({ operation, payment, begunAgoMs: 0, readAt, isNew: true });
-        }),
+        begun: plans.map((plan) => plan && new BegunWithClaim(begunNow(plan, readAt))),
       };
     },
   };

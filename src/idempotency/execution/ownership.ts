@@ -34,22 +34,18 @@ export async function completeWithin<Transaction>(
   if (answers.length === 0) {
     return;
   }
-  const completions = answers.map(({ execution: { ownership }, body }) => ({
-    claim: ownership.claim,
-    outcome: okOutcome(body),
-    retentionMs: ownership.retentionMs,
-  }));
+  const completions = answers.map(({ execution: { ownership }, body }) => {
+    const { claim, retentionMs, onWritten } = ownership;
+    return { claim, outcome: okOutcome(body), retentionMs, onWritten };
+  });
   const store = storeOf(answers.map(({ execution }) => execution));
   const written = await store.completeWithin(transaction, completions);
   if (written.some((isWritten) => !isWritten)) {
     throw new ClaimLost();
   }
-  answers.forEach(({ execution }, index) => {
-    const completion = completions[index];
-    if (completion !== undefined) {
-      execution.ownership.onWritten(completion.outcome);
-    }
-  });
+  for (const { onWritten, outcome } of completions) {
+    onWritten(outcome);
+  }
 }
 
 /** The store of all executions. @throws if there is none, or more than one. */

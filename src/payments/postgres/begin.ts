@@ -101,12 +101,16 @@ export function begunBy(
   { begun, readAt }: Before,
 ): Begun {
   if (plan?.begins === "first") {
-    const { operation, payment } = plan;
-    return { operation, payment, begunAgoMs: 0, readAt, isNew: true };
+    return begunNow(plan, readAt);
   }
   const found = mustExist(begun.get(operationIdOf(scope)), "an operation");
   const { operation, payment } = plan ?? found;
   return { ...found, operation, payment, isNew: false };
+}
+
+/** An operation that begins now, and never did before. */
+export function begunNow({ operation, payment }: Plan, readAt: Moment): Begun {
+  return { operation, payment, begunAgoMs: 0, readAt, isNew: true };
 }
 
 /** @throws NotExecuted if the request is not valid: nothing has begun for it. */
