@@ -4,7 +4,6 @@ declare module "redlock" {
   import type { Redis } from "ioredis";
 
   export interface Lock {
-    readonly expiration: number;
     release(): Promise<unknown>;
     extend(durationMs: number): Promise<Lock>;
   }

@@ -9,8 +9,6 @@ import { lockValue, MARK } from "./script.js";
 
 /** A lock as the `redlock` package gives it. */
 export interface RedlockLock {
-  /** The time at which the lock ends, on the system's clock. Milliseconds since the epoch. */
-  readonly expiration: number;
   release(): Promise<unknown>;
   extend(durationMs: number): Promise<RedlockLock>;
 }

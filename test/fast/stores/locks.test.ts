@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { batchedLocks } from "../../../src/stores/redis/batched-locks.js";
-import type { CreateLocks } from "../../../src/stores/redis/locks.js";
+import type { LockReply } from "../../../src/stores/redis/lock-request.js";
+import type { CreateLocks, HeldLock } from "../../../src/stores/redis/locks.js";
 import { fromRedlock, type RedlockLock } from "../../../src/stores/redis/redlock-locks.js";
 import { executing, type Operation, type Question } from "../../../src/stores/redis/script.js";
 import { createManualClock, settled } from "../../support/idempotency/manual-clock.js";
@@ -60,6 +61,12 @@ function heard(operation: Operation | undefined): void {
   }
 }
 
+/** The lock that was granted. */
+async function lockIn(answer: Promise<LockReply<string>>): Promise<HeldLock> {
+  const reply = await answer;
+  return reply.kind === "granted" ? reply.lock : expect.unreachable(reply.kind);
+}
+
 const SILENT = undefined;
 const holder = Buffer.from(`other.1${executing(REQUEST)}`);
 
@@ -97,16 +104,13 @@ describe("a lock of our own", () => {
     const { clock, request, told, last } = setup(batchedLocks);
     const { answer, reply } = request();
     reply(GRANTED, GRANTED);
-    const granted = await answer;
-    if (granted.kind !== "granted") {
-      expect.unreachable(granted.kind);
-    }
-    granted.lock.keep();
+    const lock = await lockIn(answer);
+    lock.keep();
     await clock.advance(20);
     expect(told()).toEqual(["mark"]);
 
     let isExtended = false;
-    const extending = granted.lock.extend(TTL_MS).then(() => {
+    const extending = lock.extend(TTL_MS).then(() => {
       isExtended = true;
     });
     await settled();
@@ -116,7 +120,7 @@ describe("a lock of our own", () => {
     await extending;
 
     let isReleased = false;
-    const releasing = granted.lock.release().then(() => {
+    const releasing = lock.release().then(() => {
       isReleased = true;
     });
     await settled();
@@ -130,12 +134,9 @@ describe("a lock of our own", () => {
     const { request, told } = setup(batchedLocks);
     const { answer, reply } = request();
     reply(GRANTED, GRANTED);
-    const granted = await answer;
-    if (granted.kind !== "granted") {
-      expect.unreachable(granted.kind);
-    }
-    granted.lock.keep();
-    await granted.lock.release();
+    const lock = await lockIn(answer);
+    lock.keep();
+    await lock.release();
     expect(told()).toEqual(["release"]);
   });
 
@@ -163,7 +164,6 @@ describe("a lock of the redlock package", () => {
     const asked: { readonly resources: readonly string[]; readonly retryCount: number }[] = [];
     const events: string[] = [];
     const lock: RedlockLock = {
-      expiration: TTL_MS,
       async release() {
         events.push("released");
       },
@@ -243,16 +243,13 @@ describe("a lock of the redlock package", () => {
     reply(ABSENT, ABSENT);
     await settled();
     package_.give("the lock");
-    const granted = await answer;
-    if (granted.kind !== "granted") {
-      expect.unreachable(granted.kind);
-    }
-    granted.lock.keep();
+    const lock = await lockIn(answer);
+    lock.keep();
     await clock.advance(20);
     expect(told()).toEqual(["put"]);
-    await granted.lock.extend(TTL_MS);
+    await lock.extend(TTL_MS);
     expect(told()).toEqual(["put", "put"]);
-    void granted.lock.release();
+    void lock.release();
     expect(told()).toEqual(["put", "put", "release"]);
     expect(package_.events).toEqual([`extended by ${TTL_MS}`, "released"]);
   });
