@@ -7,32 +7,33 @@ import type { Execution } from "../idempotency/execution/call.js";
 import type { Scope } from "../idempotency/port/scope.js";
 import type { Fingerprint } from "../idempotency/request/fingerprint.js";
 import { settled } from "../runtime/batches.js";
-import type { Statement } from "../runtime/statements.js";
 import { type ReadMoment, readMoment as readSystemMoment } from "./key-window.js";
 import { type Begun, begunNow } from "./postgres/begin.js";
-import { creationOf, statementsOf } from "./postgres/plans.js";
+import { CREATIONS, creationColumns } from "./postgres/creations.js";
+import { creationOf } from "./postgres/plans.js";
 import { readCreate } from "./requests.js";
 
-/** A call whose key was claimed for the first time. */
-interface FirstClaim {
-  readonly request: {
-    readonly scope: Scope;
-    readonly fingerprint: Fingerprint;
-    readonly message?: object;
-  };
-  readonly time: Date;
+/** A call whose key is claimed. */
+interface Claiming {
+  readonly scope: Scope;
+  readonly fingerprint: Fingerprint;
+  readonly message?: object;
 }
 
 /**
- * Payments that begin in the commit of their claim: nothing needs to be read
+ * Payments that begin in the statement of their claim: nothing needs to be read
  * before, since nobody can have begun them. A request that is not valid is left
  * to its handler, which refuses it.
  */
 export interface FirstWork {
-  concerns(request: FirstClaim["request"]): boolean;
-  begin(claims: readonly FirstClaim[]): {
-    readonly statements: readonly Statement[];
+  concerns(request: Claiming): boolean;
+  readonly work: typeof CREATIONS;
+  begin(
+    requests: readonly Claiming[],
+    time: Date,
+  ): {
     readonly begun: readonly (BegunWithClaim | undefined)[];
+    readonly values: readonly Buffer[];
   };
 }
 
@@ -44,18 +45,19 @@ export class BegunWithClaim {
 export function createFirstWork(readMoment: ReadMoment = readSystemMoment): FirstWork {
   return {
     concerns: ({ message }) => isCreation(message),
+    work: CREATIONS,
 
-    begin(claims) {
+    begin(requests, time) {
       const readAt = readMoment();
-      const plans = claims.map(({ request: { scope, fingerprint, message }, time }) => {
+      const plans = requests.map(({ scope, fingerprint, message }) => {
         const intent = isCreation(message) ? settled(() => readCreate(message)) : undefined;
         return intent?.ok
           ? creationOf({ scope, fingerprint, time, readAt }, intent.value.terms)
           : undefined;
       });
       return {
-        statements: statementsOf(plans.filter((plan) => plan !== undefined)),
-        begun: plans.map((plan) => plan && new BegunWithClaim(begunNow(plan, readAt))),
+        begun: plans.map((plan) => plan && new BegunWithClaim(begunNow(plan, { time, readAt }))),
+        values: creationColumns(plans.filter((plan) => plan !== undefined)),
       };
     },
   };

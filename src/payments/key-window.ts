@@ -104,3 +104,17 @@ export function ageOf(
 export function beginTimeOf(databaseTime: Date, { wallMs }: Moment): Date {
   return new Date(Math.min(databaseTime.getTime(), wallMs));
 }
+
+/** A time on the database's clock, and the moment at which it was read here. */
+export interface ReadTime {
+  readonly time: Date;
+  readonly readAt: Moment;
+}
+
+/**
+ * Returns the time on the database's clock at a later moment, without asking for it: as much
+ * later as this process's own clock, which nobody sets, has gone on.
+ */
+export function databaseTimeAt({ time, readAt }: ReadTime, { monotonicMs }: Moment): Date {
+  return new Date(time.getTime() + Math.max(0, monotonicMs - readAt.monotonicMs));
+}

@@ -26,21 +26,31 @@ export interface LedgerEntry extends Booking {
   readonly createTime: Date;
 }
 
-/** The bookings of an approved operation. Authorizing or giving up a reservation moves no money. */
+/** The bookings of an approved operation: both sides of what it moves. */
 export function bookingsOf(
-  { kind, minorUnits }: Pick<Operation, "kind" | "minorUnits">,
-  { captureMethod }: Pick<Payment, "captureMethod">,
+  operation: Pick<Operation, "kind" | "minorUnits">,
+  payment: Pick<Payment, "captureMethod">,
 ): readonly Booking[] {
-  if (kind === "refund") {
-    return transfer(-minorUnits);
-  }
-  const takesMoney = kind === "capture" || (kind === "create" && captureMethod === "AUTOMATIC");
-  return takesMoney ? transfer(minorUnits) : [];
+  const minorUnits = movedBy(operation, payment);
+  return minorUnits === 0n
+    ? []
+    : [
+        { account: "processor_receivable", minorUnits },
+        { account: "merchant_payable", minorUnits: -minorUnits },
+      ];
 }
 
-function transfer(minorUnits: bigint): readonly Booking[] {
-  return [
-    { account: "processor_receivable", minorUnits },
-    { account: "merchant_payable", minorUnits: -minorUnits },
-  ];
+/**
+ * Returns the money that an approved operation moves, in minor units: positive to
+ * the merchant, negative to the payer. Authorizing or giving up a reservation moves none.
+ */
+export function movedBy(
+  { kind, minorUnits }: Pick<Operation, "kind" | "minorUnits">,
+  { captureMethod }: Pick<Payment, "captureMethod">,
+): bigint {
+  if (kind === "refund") {
+    return -minorUnits;
+  }
+  const takesMoney = kind === "capture" || (kind === "create" && captureMethod === "AUTOMATIC");
+  return takesMoney ? minorUnits : 0n;
 }

@@ -78,7 +78,7 @@ export async function perform<Response extends DescMessage>(
   }
   const finished = await steps.finish({
     execution,
-    operation,
+    begun,
     decision: answer.decision,
     minorUnits: answer.minorUnits,
     respond: (operated) =>

@@ -23,6 +23,7 @@ import { encodePayment, ledgerEntryMessage, paymentMessage, refundMessage } from
 import { isPaymentId, type Operated, paymentIdOfKey, refundIdOf } from "./operation.js";
 import { readPage } from "./paging.js";
 import { type Performing, perform } from "./perform.js";
+import type { Owners } from "./postgres/owners.js";
 import { findPayment, listPayments } from "./postgres/payments.js";
 import { read } from "./postgres/read.js";
 import { createSteps } from "./postgres/steps.js";
@@ -39,6 +40,8 @@ import {
 /** The parts that the payment handlers work with. */
 export interface Dependencies extends Pick<Performing, "processor" | "keyWindow"> {
   readonly pool: Pool;
+  /** The store of record, which holds the claims of calls. */
+  readonly owners: Owners;
   /**
    * Returns the time since the database was put back to an earlier state, as it may have
    * been. Milliseconds; undefined where it never was. Default: never.
@@ -54,6 +57,7 @@ export interface Dependencies extends Pick<Performing, "processor" | "keyWindow"
 /** Payments over Postgres and a processor. Every method sees only the caller's tenant. */
 export function createPaymentHandlers({
   pool,
+  owners,
   reads = pool,
   processor,
   keyWindow,
@@ -67,7 +71,7 @@ export function createPaymentHandlers({
     restoredAgoMs,
     lookForRestore,
   });
-  const steps = createSteps(pool, keyWindow.readMoment);
+  const steps = createSteps({ pool, owners, readMoment: keyWindow.readMoment });
   const performing: Performing = { steps, processor, keyWindow, lostRows };
   return {
     createPayment: async (request, context) =>

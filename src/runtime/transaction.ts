@@ -1,5 +1,5 @@
 import type { Pool, PoolClient, QueryResult } from "pg";
-import { pipelined, type Statement, send } from "./statements.js";
+import { pipelined } from "./statements.js";
 
 export interface TransactionOptions {
   /** Bounds each wait for a lock. Default: only the statement's own limit does. Milliseconds. */
@@ -52,37 +52,6 @@ export function inOpenedTransaction<Opening, Result>(
   return onConnection(pool, async (client) => {
     const result = await work(client, await begin(client, opened));
     mustBeCommitted(await client.query("COMMIT"));
-    return result;
-  });
-}
-
-/**
- * The same in two round trips: what follows the first statements is values,
- * and COMMIT goes with it. So nobody can look at what it touches.
- */
-export function inTwoTrips<Opening, Result>(
-  pool: Pool,
-  {
-    finish,
-    ...opened
-  }: Opened<Opening> & {
-    /** The statements to send, and the result once they are committed. */
-    readonly finish: (opening: Opening) => {
-      readonly statements: readonly Statement[];
-      readonly result: Result;
-    };
-  },
-): Promise<Result> {
-  return onConnection(pool, async (client) => {
-    const { statements, result } = finish(await begin(client, opened));
-    if (statements.some(({ rows, touchesAll }) => rows > 0 && touchesAll)) {
-      throw new Error("what must touch all its rows cannot be sent with COMMIT");
-    }
-    const sent = await pipelined(client, () => [
-      ...send(client, statements).map(({ result }) => result),
-      client.query("COMMIT"),
-    ]);
-    mustBeCommitted(sent.at(-1));
     return result;
   });
 }

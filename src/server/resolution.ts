@@ -1,4 +1,4 @@
-import type { Pool, PoolClient } from "pg";
+import type { PoolClient } from "pg";
 import { PaymentService } from "../gen/payonce/payments/v1/payments_pb.js";
 import { Code } from "../idempotency/answers/code.js";
 import { CallError, Parked } from "../idempotency/answers/errors.js";
@@ -12,7 +12,7 @@ import { createKeyWindow } from "../payments/key-window.js";
 import { endAsNotExecuted, hasResult } from "../payments/postgres/not-executed.js";
 import type { ProcessorDecision } from "../payments/processor.js";
 import { createDecidedProcessor } from "../payments/processors/decided.js";
-import { createPaymentHandlers } from "../payments/service.js";
+import { createPaymentHandlers, type Dependencies } from "../payments/service.js";
 
 /** The outcome that an operator found out for a held key. */
 export type Resolution =
@@ -165,11 +165,15 @@ const RESOLVED: Resolved = { kind: "resolved" };
 const OWNED_BY_ANOTHER: Resolved = { kind: "failed", message: "another attempt has taken over" };
 
 /** The payments of a database. */
-export function heldPayments(pool: Pool, defaults: PolicyDefaults): HeldPayments<PoolClient> {
+export function heldPayments(
+  { pool, owners }: Pick<Dependencies, "pool" | "owners">,
+  defaults: PolicyDefaults,
+): HeldPayments<PoolClient> {
   return {
     methods(decision) {
       const handlers = createPaymentHandlers({
         pool,
+        owners,
         processor: createDecidedProcessor(decision),
         // Nothing is sent, so no time is too late for it.
         keyWindow: createKeyWindow({ windowMs: Number.POSITIVE_INFINITY, longestCallMs: 0 }),

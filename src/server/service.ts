@@ -140,6 +140,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     const defaults = { leaseMs: config.idempotencyLeaseMs, retentionMs };
     const payments = createPaymentHandlers({
       pool: database.value.payments,
+      owners: record,
       reads: database.value.reads,
       processor: wrap(processor.value),
       keyWindow: wrapWindow(
@@ -169,7 +170,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
       resolveHeld: resolver({
         store,
         executor,
-        payments: heldPayments(database.value.payments, defaults),
+        payments: heldPayments({ pool: database.value.payments, owners: record }, defaults),
         defaults,
       }),
       log,

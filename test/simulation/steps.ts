@@ -2,6 +2,7 @@ import type { Execution } from "../../src/idempotency/execution/call.js";
 import { endWithDecision, endWithoutEffect } from "../../src/payments/end-operation.js";
 import { ageOf, beginTimeOf, type ReadMoment } from "../../src/payments/key-window.js";
 import { isAnswered, type Operation, operationIdOf } from "../../src/payments/operation.js";
+import type { Payment } from "../../src/payments/payment.js";
 import { type Before, begunBy, planOf } from "../../src/payments/postgres/begin.js";
 import { firstSendingOf } from "../../src/payments/postgres/operations.js";
 import type { LockedPayment } from "../../src/payments/postgres/payments.js";
@@ -22,6 +23,8 @@ export interface StepRules {
   readonly planned: (plan: Plan) => Plan;
   /** An operation as it is found. */
   readonly found: (operation: Operation, execution: Execution<Transaction>) => Operation;
+  /** Whether a payment is still as it was when an operation on it began, by what others can change. */
+  readonly isUnchanged: (before: Payment, now: Payment) => boolean;
   /** Whether an operation that was not executed ends with its key. */
   readonly endsWithKey: boolean;
 }
@@ -30,6 +33,11 @@ export const STEP_RULES: StepRules = {
   ageOf,
   planned: (plan) => plan,
   found: (operation) => operation,
+  isUnchanged: (before, now) =>
+    before.version === now.version &&
+    before.capturing === now.capturing &&
+    before.refunding === now.refunding &&
+    before.canceling === now.canceling,
   endsWithKey: true,
 };
 
@@ -114,10 +122,20 @@ export function createSteps(options: {
       });
     },
 
-    finish: ({ execution: given, operation: begun, decision, minorUnits, respond }) => {
+    finish: ({ execution: given, begun: { operation: begun, ...known }, ...decided }) => {
+      const { decision, minorUnits, respond } = decided;
       const execution = own(given);
       return asOwner(execution, async (transaction) => {
-        const ended = endWithDecision(begun, lock(transaction), { decision, minorUnits });
+        const locked = lock(transaction);
+        // Planned from the payment as it was, unless that has changed.
+        const before = rules.isUnchanged(known.payment, locked.payment)
+          ? known.payment
+          : locked.payment;
+        const ended = endWithDecision(
+          begun,
+          { ...locked, payment: before },
+          { decision, minorUnits },
+        );
         findUnfinished(transaction, begun);
         transaction.putOperation(ended.operation);
         transaction.putPayment(ended.payment);

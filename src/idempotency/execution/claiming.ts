@@ -76,7 +76,6 @@ export function createClaiming<Transaction>({
       return { result, mayBeClaimedAgain: false, enteredAtMs };
     }
     const asking = createAsking(claimRequestOf(request, scope));
-    const signals = [request.signal, stopping];
     const waitUntilMs = clock.nowMs() + request.policy.inFlightWaitMs;
     for (;;) {
       const result = await retrying(clock, asking.ask);
@@ -85,6 +84,8 @@ export function createClaiming<Transaction>({
       if (result.kind !== "in_progress" || leftMs <= 0) {
         return claiming;
       }
+      // Not before: most calls never need a signal, which is made for who asks for it.
+      const signals = [request.signal, stopping];
       const delayMs = Math.min(leftMs, delayUntilAnswer(scope, result));
       await withoutPlace(scope, () => sleep(clock, delayMs, ...signals));
       enteredAtMs = clock.nowMs();

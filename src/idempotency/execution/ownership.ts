@@ -1,5 +1,6 @@
 import { ClaimLost } from "../answers/errors.js";
 import { okOutcome } from "../port/outcome.js";
+import type { Completion } from "../port/store.js";
 import type { Execution } from "./call.js";
 
 /**
@@ -34,18 +35,23 @@ export async function completeWithin<Transaction>(
   if (answers.length === 0) {
     return;
   }
-  const completions = answers.map(({ execution: { ownership }, body }) => {
-    const { claim, retentionMs, onWritten } = ownership;
-    return { claim, outcome: okOutcome(body), retentionMs, onWritten };
-  });
   const store = storeOf(answers.map(({ execution }) => execution));
-  const written = await store.completeWithin(transaction, completions);
+  const written = await store.completeWithin(transaction, answers.map(completionOf));
   if (written.some((isWritten) => !isWritten)) {
     throw new ClaimLost();
   }
-  for (const { onWritten, outcome } of completions) {
-    onWritten(outcome);
+  for (const { execution, body } of answers) {
+    execution.ownership.onWritten(okOutcome(body));
   }
+}
+
+/** What is stored of an answer. */
+export function completionOf<Transaction>({
+  execution: { ownership },
+  body,
+}: Answer<Transaction>): Completion {
+  const { claim, retentionMs } = ownership;
+  return { claim, outcome: okOutcome(body), retentionMs };
 }
 
 /** The store of all executions. @throws if there is none, or more than one. */

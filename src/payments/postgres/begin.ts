@@ -3,7 +3,7 @@ import { CallError, NotExecuted } from "../../idempotency/answers/errors.js";
 import type { Scope } from "../../idempotency/port/scope.js";
 import { type Settled, settled } from "../../runtime/batches.js";
 import { pipelined } from "../../runtime/statements.js";
-import { type Age, ageOf, type Moment, type ReadMoment } from "../key-window.js";
+import { type Age, ageOf, type Moment, type ReadMoment, type ReadTime } from "../key-window.js";
 import { type Intent, type Operated, operationIdOf, paymentIdOf } from "../operation.js";
 import type { Payment } from "../payment.js";
 import { mustBeSameRequest, planAgain, planFirst } from "./admit-operation.js";
@@ -24,7 +24,7 @@ type Asked = Pick<ToBegin, "intent"> & {
   readonly execution: Pick<ToBegin["execution"], "scope" | "fingerprint">;
 };
 
-export interface Begun extends Operated, Age {
+export interface Begun extends Operated, Age, ReadTime {
   /** True if nothing can have been sent for it yet, as far as this database knows. */
   readonly isNew: boolean;
 }
@@ -32,7 +32,7 @@ export interface Begun extends Operated, Age {
 /** The rows that exist before operations begin. */
 export interface Before {
   /** The operations that have begun already, by their ids. */
-  readonly begun: ReadonlyMap<string, Omit<Begun, "isNew">>;
+  readonly begun: ReadonlyMap<string, Omit<Begun, "isNew" | "time">>;
   /** The payments that operations are on, by their names; locked. */
   readonly locked: ReadonlyMap<string, Payment>;
   /** The time on the database's clock. */
@@ -98,19 +98,19 @@ export function planOf(asked: Asked, { begun, locked, time, readAt }: Before): P
 export function begunBy(
   plan: Plan | undefined,
   { execution: { scope } }: Asked,
-  { begun, readAt }: Before,
+  { begun, time, readAt }: Before,
 ): Begun {
   if (plan?.begins === "first") {
-    return begunNow(plan, readAt);
+    return begunNow(plan, { time, readAt });
   }
   const found = mustExist(begun.get(operationIdOf(scope)), "an operation");
   const { operation, payment } = plan ?? found;
-  return { ...found, operation, payment, isNew: false };
+  return { ...found, operation, payment, time, isNew: false };
 }
 
 /** An operation that begins now, and never did before. */
-export function begunNow({ operation, payment }: Plan, readAt: Moment): Begun {
-  return { operation, payment, begunAgoMs: 0, readAt, isNew: true };
+export function begunNow({ operation, payment }: Plan, read: ReadTime): Begun {
+  return { operation, payment, begunAgoMs: 0, ...read, isNew: true };
 }
 
 /** @throws NotExecuted if the request is not valid: nothing has begun for it. */

@@ -1,9 +1,6 @@
 import type { Pool } from "pg";
-import { bigint, columns, text } from "../../runtime/columns.js";
 import type { Page } from "../../runtime/paging.js";
-import type { Statement } from "../../runtime/statements.js";
-import { type Account, bookingsOf, type LedgerEntry } from "../ledger.js";
-import type { Operated } from "../operation.js";
+import type { Account, LedgerEntry } from "../ledger.js";
 import { mustExist } from "./rows.js";
 
 /** The constraints of the table vouch for the closed sets; pg gives bigint as text. */
@@ -15,29 +12,6 @@ export interface LedgerRow {
   readonly currency_code: string;
   readonly minor_units: string;
   readonly create_time: Date;
-}
-
-/** Books approved operations, all their entries in one statement. */
-export function book(approved: readonly Operated[]): Statement {
-  const bookings = approved.flatMap(({ operation, payment }) =>
-    bookingsOf(operation, payment).map((booking) => ({ ...booking, operation })),
-  );
-  return {
-    name: "ledger_entries_book",
-    text: `INSERT INTO ledger_entries
-       (tenant, transaction_id, payment_id, currency_code, account, minor_units)
-     SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[])`,
-    values: columns(
-      bookings,
-      text(({ operation }) => operation.tenant),
-      text(({ operation }) => operation.id),
-      text(({ operation }) => operation.paymentId),
-      text(({ operation }) => operation.currencyCode),
-      text(({ account }) => account),
-      bigint(({ minorUnits }) => minorUnits),
-    ),
-    rows: bookings.length,
-  };
 }
 
 export interface LedgerFilter {

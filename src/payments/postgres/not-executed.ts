@@ -5,9 +5,9 @@ import { inTransaction } from "../../runtime/transaction.js";
 import { endWithoutEffect } from "../end-operation.js";
 import { beginTimeOf, type ReadMoment, readMoment as readSystemMoment } from "../key-window.js";
 import { isAnswered, operationIdOf } from "../operation.js";
-import { statementsOf } from "./finish.js";
-import { findOperations, paymentNameOf } from "./operations.js";
-import { lockPayments } from "./payments.js";
+import { appendEvents } from "./events.js";
+import { findOperations, finishOperations, paymentNameOf } from "./operations.js";
+import { lockPayments, updatePayments } from "./payments.js";
 import { mustExist } from "./rows.js";
 
 /**
@@ -46,10 +46,11 @@ export function endAsNotExecuted(
     const ended = endWithoutEffect(begun, lock);
     // A call may have been on its way until now: see `firstSendingOf`.
     const finishTime = beginTimeOf(lock.time, readMoment());
-    await write(
-      transaction,
-      statementsOf([{ ...ended, operation: { ...ended.operation, finishTime } }]),
-    );
+    await write(transaction, [
+      finishOperations([{ ...ended.operation, finishTime }]),
+      updatePayments([ended.payment]),
+      appendEvents(ended.moved ? [ended.payment] : []),
+    ]);
     return true;
   });
 }

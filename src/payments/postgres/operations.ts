@@ -1,4 +1,4 @@
-import type { PoolClient } from "pg";
+import type { Pool, PoolClient } from "pg";
 import { bigint, bytea, columns, smallint, text, timestamptz } from "../../runtime/columns.js";
 import type { Statement } from "../../runtime/statements.js";
 import type { Operation, OperationKind } from "../operation.js";
@@ -52,10 +52,10 @@ export function paymentNameOf({
 
 /** Reads operations by their ids; those that are not there are left out. */
 export async function findOperations(
-  transaction: PoolClient,
+  database: Pool | PoolClient,
   names: readonly RowName[],
 ): Promise<readonly FoundOperation[]> {
-  const { rows } = await transaction.query<OperationRow & { begun_ago_ms: number }>({
+  const { rows } = await database.query<OperationRow & { begun_ago_ms: number }>({
     name: "operations_find",
     text: `SELECT ${OPERATION_COLUMNS},
        (extract(epoch FROM clock_timestamp()

@@ -54,13 +54,13 @@ export async function findPayment(
 
 /** Reads payments by name; those that are not there are left out. */
 export async function findPayments(
-  transaction: PoolClient,
+  database: Pool | PoolClient,
   names: readonly RowName[],
 ): Promise<readonly Payment[]> {
   if (names.length === 0) {
     return [];
   }
-  const { rows } = await transaction.query<PaymentRow>({
+  const { rows } = await database.query<PaymentRow>({
     name: "payments_find",
     text: `SELECT ${COLUMNS} FROM ${ASKED} JOIN payments USING (tenant, id)`,
     values: nameColumns(names),

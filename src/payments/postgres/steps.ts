@@ -4,8 +4,9 @@ import { LOCK_TIMEOUTS_MS, ownersBatches } from "../../runtime/database-batches.
 import type { ReadMoment } from "../key-window.js";
 import { type Intent, operationIdOf } from "../operation.js";
 import { type Begun, createBeginStep, type ToBegin } from "./begin.js";
-import { type Finished, type Finishing, finishStep } from "./finish.js";
-import { asOwners, type Owned, type Step } from "./owners.js";
+import { findOperated } from "./find-operated.js";
+import { type Finished, type Finishing, finishAll } from "./finish.js";
+import { asOwners, type Owned, type Owners, type Step, writerOf } from "./owners.js";
 import { nameKey } from "./rows.js";
 import { type Unanswered, unknownStep } from "./unknown.js";
 
@@ -23,23 +24,39 @@ export interface Steps {
   markUnknown(unanswered: Unanswered): Promise<void>;
 }
 
-export function createSteps(pool: Pool, readMoment: ReadMoment): Steps {
+export interface StepsOptions {
+  readonly pool: Pool;
+  readonly owners: Owners;
+  readonly readMoment: ReadMoment;
+}
+
+export function createSteps({ pool, owners, readMoment }: StepsOptions): Steps {
   function batchesOf<Item extends Owned, Read, Result>(
     step: Step<Item, Read, Result>,
     paymentIdOf: (item: Item) => string,
   ): Batches<Item, Result> {
-    return createBatches({
-      // No bytes are counted: by the bounds of the schema, so many payments take 15 MB at most.
-      ...ownersBatches,
-      partyOf: ({ execution }) => execution.scope.tenant,
+    return createBatches<Item, Result>({
+      ...gathered,
       run: (items, turn) => asOwners(pool, { items, step, lockTimeoutMs: LOCK_TIMEOUTS_MS[turn] }),
-      // Two operations of one transaction would not see what the other reserves.
-      subjectOf: (item) => nameKey({ tenant: item.execution.scope.tenant, id: paymentIdOf(item) }),
+      subjectOf: (item) => subject(item.execution, paymentIdOf(item)),
     });
   }
 
   const beginnings = batchesOf(createBeginStep(readMoment), changedPaymentOf);
-  const finishings = batchesOf(finishStep, ({ operation }: Finishing) => operation.paymentId);
+  const readAgain = (finishing: readonly Finishing[]) =>
+    findOperated(
+      pool,
+      finishing.map(({ begun }) => begun.operation),
+    );
+  const finishings = createBatches<Finishing, Finished>({
+    ...gathered,
+    run: (items, turn) =>
+      finishAll(
+        { write: writerOf(pool, owners, LOCK_TIMEOUTS_MS[turn]), readAgain, readMoment },
+        items,
+      ),
+    subjectOf: ({ execution, begun }) => subject(execution, begun.payment.id),
+  });
   const unanswered = batchesOf(unknownStep, ({ operation }: Unanswered) => operation.paymentId);
   return {
     begin: ({ execution }, readIntent) =>
@@ -47,6 +64,17 @@ export function createSteps(pool: Pool, readMoment: ReadMoment): Steps {
     finish: (finishing) => finishings.add(finishing),
     markUnknown: (item) => unanswered.add(item),
   };
+}
+
+/** No bytes are counted: by the bounds of the schema, so many payments take 15 MB at most. */
+const gathered = {
+  ...ownersBatches,
+  partyOf: ({ execution }: Owned) => execution.scope.tenant,
+} as const;
+
+/** The payment of an operation. Two operations of one batch would not see what the other reserves. */
+function subject({ scope }: Owned["execution"], paymentId: string): string {
+  return nameKey({ tenant: scope.tenant, id: paymentId });
 }
 
 /** The payment that a beginning may change; one that changes none has its operation alone. */

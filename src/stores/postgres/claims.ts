@@ -1,4 +1,4 @@
-import type { Pool, PoolClient } from "pg";
+import type { Pool } from "pg";
 import { StoreOverloaded } from "../../idempotency/answers/errors.js";
 import { duplicateClaims } from "../../idempotency/port/duplicate-claims.js";
 import { decodeOutcome } from "../../idempotency/port/outcome.js";
@@ -8,11 +8,10 @@ import { createBatches, QueueFull, type Settled, type Turn } from "../../runtime
 import { bytea, columns, float8, smallint, text } from "../../runtime/columns.js";
 import { LOCK_TIMEOUTS_MS, refusableBatches } from "../../runtime/database-batches.js";
 import { isLockTimeout, mayBeOneRow } from "../../runtime/row-errors.js";
-import type { Statement } from "../../runtime/statements.js";
-import { inTwoTrips } from "../../runtime/transaction.js";
+import { createDatabaseClock } from "./database-clock.js";
 import { createLargeAnswers } from "./large-answers.js";
 import { recordOf } from "./owner-writes.js";
-import { CLAIM, type ClaimRow } from "./statements.js";
+import { CLAIM, type ClaimRow, claimAndBeginStatement } from "./statements.js";
 
 /**
  * The number of times that a claim is asked which saw neither its own row nor another's:
@@ -20,30 +19,37 @@ import { CLAIM, type ClaimRow } from "./statements.js";
  */
 const CLAIM_ATTEMPTS = 10;
 
-/** A claim on a key that nobody had used before. */
-export interface FirstClaim {
-  readonly request: ClaimRequest;
-  /** The time at which it was granted, on the database's clock. */
-  readonly time: Date;
-}
-
 /**
- * Work that begins in the commit of its claim, and so costs none of its own.
- * It saves time and decides nothing: where it fails, the claim is made without
- * it, and the handler does all of its work.
+ * Work that begins in the statement of its claim, and so costs no round trip
+ * and no commit of its own. It saves time and decides nothing: where it fails, the
+ * claim is made without it, and the handler does all of its work.
  */
 export interface FirstWork {
   /** Returns true if there may be such work for a request. */
   concerns(request: ClaimRequest): boolean;
-  /** The statements that first work writes for claims, and the work that they begin. */
-  begin(claims: readonly FirstClaim[]): Beginning;
+  /** The statement's part that does the work. */
+  readonly work: FirstWorkTables;
+  /**
+   * The work of requests, should each of them be the first of its key.
+   * @param time the database's clock, as it is about now
+   */
+  begin(requests: readonly ClaimRequest[], time: Date): Beginning;
+}
+
+export interface FirstWorkTables {
+  /** Postgres prepares the claims with this work once for each connection under this name. */
+  readonly name: string;
+  /** The columns of the rows that the work is about, each a name and its type. */
+  readonly columns: readonly string[];
+  /** Table expressions that begin with the rows of `begins`, whose claims have just been granted for the first time. */
+  readonly tables: string;
 }
 
 export interface Beginning {
-  /** Sent in the transaction of the claims, after them. */
-  readonly statements: readonly Statement[];
-  /** The `begun` of each claim's execution, by position; undefined where nothing begins. */
+  /** The `begun` of each request's execution, by position; undefined where nothing is to begin. */
   readonly begun: readonly (object | undefined)[];
+  /** The columns of the work, a value for each that is to begin. */
+  readonly values: readonly Buffer[];
 }
 
 export interface ClaimsOptions {
@@ -64,12 +70,13 @@ export function createClaims(
   pool: Pool,
   { firstWork, maxWaitingClaims = refusableBatches.maxWaiting }: ClaimsOptions,
 ): (request: ClaimRequest) => Promise<ClaimResult> {
+  const timeNow = createDatabaseClock(pool);
   const batches = createBatches<ClaimRequest, Found>({
     ...refusableBatches,
     run: (requests, turn) =>
       firstWork !== undefined && requests.some(firstWork.concerns)
-        ? claimAndBegin(pool, { requests, turn, firstWork })
-        : settledClaims(pool, { requests, turn }),
+        ? claimAndBegin(pool, { requests, turn, firstWork, timeNow })
+        : claimAll(pool, { requests, turn }),
     subjectOf: recordOf,
     sizeOf: ({ request }) => request.length,
     maxWaiting: maxWaitingClaims,
@@ -96,6 +103,11 @@ export function createClaims(
   };
 }
 
+interface WithFirstWork {
+  readonly firstWork: FirstWork;
+  readonly timeNow: () => Promise<Date>;
+}
+
 /** Claims, and how they are asked for. */
 interface Asked {
   readonly requests: readonly ClaimRequest[];
@@ -104,72 +116,47 @@ interface Asked {
 
 async function claimAndBegin(
   pool: Pool,
-  { firstWork, ...asked }: Asked & { readonly firstWork: FirstWork },
+  { firstWork, timeNow, ...asked }: Asked & WithFirstWork,
 ): Promise<readonly Settled<Found>[]> {
   try {
-    return await inTwoTrips(pool, {
-      lockTimeoutMs: LOCK_TIMEOUTS_MS[asked.turn],
-      open: (transaction) => claimAll(transaction, asked),
-      finish({ results, first }) {
-        const concerned = first.filter(({ request }) => firstWork.concerns(request));
-        const { statements, begun } = firstWork.begin(concerned);
-        const begunAt = new Map(concerned.map(({ index }, at) => [index, begun[at]]));
-        return { statements, result: withBegun(results, begunAt) };
-      },
-    });
+    return await claimAll(pool, { ...asked, firstWork, timeNow });
   } catch (error) {
     if (asked.requests.length === 1 && mayBeOneRow(error) && !isLockTimeout(error)) {
-      return settledClaims(pool, asked);
+      return claimAll(pool, asked);
     }
     throw error;
   }
 }
 
-/** Each claim with what has begun for it. */
-function withBegun(
-  results: readonly Settled<Found>[],
-  begunAt: ReadonlyMap<number, object | undefined>,
-): readonly Settled<Found>[] {
-  return results.map((result, index) => {
-    const begun = begunAt.get(index);
-    return result.ok && result.value.kind === "claimed" && begun !== undefined
-      ? { ok: true, value: { ...result.value, begun } }
-      : result;
-  });
-}
-
-async function settledClaims(pool: Pool, asked: Asked) {
-  return (await claimAll(pool, asked)).results;
-}
-
 async function claimAll(
-  database: Pool | PoolClient,
-  { requests, turn }: Asked,
-): Promise<{
-  readonly results: readonly Settled<Found>[];
-  readonly first: readonly (FirstClaim & { readonly index: number })[];
-}> {
+  pool: Pool,
+  { requests, turn, firstWork, timeNow }: Asked & Partial<WithFirstWork>,
+): Promise<readonly Settled<Found>[]> {
   const results = requests.map((): Settled<Found> => UNSETTLED);
-  const first: (FirstClaim & { readonly index: number })[] = [];
   let asked = requests.map((request, index) => ({ request, index }));
   for (let attempt = 0; attempt < CLAIM_ATTEMPTS && asked.length > 0; attempt += 1) {
-    const { rows } = await database.query<ClaimRow>({
-      ...CLAIM,
-      values: claimParameters({ requests: asked.map(({ request }) => request), turn }),
+    const claims = asked.map(({ request }) => request);
+    const beginning = timeNow && firstWork?.begin(claims, await timeNow());
+    const { rows } = await pool.query<ClaimRow>({
+      ...(firstWork === undefined ? CLAIM : claimAndBeginStatement(firstWork.work)),
+      values: [
+        ...claimParameters({ requests: claims, turn }),
+        ...(beginning === undefined ? [] : beginningParameters(claims, beginning)),
+      ],
     });
+    const positions = new Map(claims.map((request, at) => [recordOf(request), at]));
     for (const row of rows) {
-      const answered = asked[row.ordinal - 1];
-      if (answered !== undefined) {
+      const at = positions.get(row.scope_hash.toString("latin1"));
+      const answered = at === undefined ? undefined : asked[at];
+      if (at !== undefined && answered !== undefined) {
         const { request, index } = answered;
-        results[index] = { ok: true, value: toFound(request, row) };
-        if (row.insert_time !== null) {
-          first.push({ request, index, time: row.insert_time });
-        }
+        const begun = row.is_first ? beginning?.begun[at] : undefined;
+        results[index] = { ok: true, value: toFound(request, row, begun) };
       }
     }
     asked = asked.filter(({ index }) => results[index] === UNSETTLED);
   }
-  return { results, first };
+  return results;
 }
 
 const UNSETTLED: Settled<never> = {
@@ -196,7 +183,25 @@ export function claimParameters({ requests, turn }: Asked): (Buffer | number)[] 
   return [...asked, LOCK_TIMEOUTS_MS[turn]];
 }
 
-function toFound({ scope, claimId, fingerprint }: ClaimRequest, row: ClaimRow): Found {
+/** The parameters of what begins, after those of the claims. */
+function beginningParameters(
+  requests: readonly ClaimRequest[],
+  { begun, values }: Beginning,
+): readonly Buffer[] {
+  const beginning = requests.filter((_, at) => begun[at] !== undefined);
+  const records = columns(
+    beginning,
+    text(({ scope }) => scope.tenant),
+    bytea(({ scope }) => scopeHash(scope)),
+  );
+  return [...records, ...values];
+}
+
+function toFound(
+  { scope, claimId, fingerprint }: ClaimRequest,
+  row: ClaimRow,
+  begun: object | undefined,
+): Found {
   if (row.owned) {
     const { fencing_token, attempts } = row;
     return {
@@ -208,6 +213,7 @@ function toFound({ scope, claimId, fingerprint }: ClaimRequest, row: ClaimRow): 
         fencingToken: BigInt(fencing_token),
         attempt: attempts,
       },
+      ...(begun === undefined ? {} : { begun }),
     };
   }
   if (!row.same_request) {

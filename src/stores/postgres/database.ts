@@ -42,7 +42,8 @@ const KEEP_COMMITS = `SELECT set_config('synchronous_commit', CASE setting WHEN 
  * Statements look a few rows up by their keys, among any number. Planned while
  * a table is small, they would scan all of it, and go on so while it grows.
  */
-const PLANS_BY_KEY = "-c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off";
+const PLANS_BY_KEY =
+  "-c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off";
 
 export interface DatabaseOptions {
   /** The time for which a caller waits for a connection before its query is refused. Milliseconds. Default 5,000 (5 s). */

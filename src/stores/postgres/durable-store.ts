@@ -1,4 +1,4 @@
-import type { IdempotencyStore } from "../../idempotency/port/store.js";
+import type { PostgresStore } from "./store.js";
 
 /**
  * The same store, as long as the database keeps what it confirms. While it may
@@ -7,10 +7,10 @@ import type { IdempotencyStore } from "../../idempotency/port/store.js";
  *
  * @param lossySetting the setting under which the database may lose commits, if there is one now
  */
-export function onlyWhileDurable<Transaction>(
-  store: IdempotencyStore<Transaction>,
+export function onlyWhileDurable(
+  store: PostgresStore,
   lossySetting: () => string | undefined,
-): IdempotencyStore<Transaction> {
+): PostgresStore {
   function assertDurable(): void {
     const setting = lossySetting();
     if (setting !== undefined) {
@@ -40,6 +40,11 @@ export function onlyWhileDurable<Transaction>(
     async ownWithin(transaction, claims, onSent) {
       assertDurable();
       return store.ownWithin(transaction, claims, onSent);
+    },
+
+    async writeOwned(pool, write) {
+      assertDurable();
+      return store.writeOwned(pool, write);
     },
 
     async release(claim) {

@@ -1,7 +1,7 @@
 export type { Migration } from "../../runtime/migrations.js";
 export type { Statement } from "../../runtime/statements.js";
 export { inTransaction } from "../../runtime/transaction.js";
-export type { Beginning, FirstClaim, FirstWork } from "./claims.js";
+export type { Beginning, FirstWork, FirstWorkTables } from "./claims.js";
 export { assertDurable, type DatabaseOptions, openDatabase } from "./database.js";
 export { type Deployment, readDeployment, startNewGeneration } from "./deployment.js";
 export { migrate, pendingMigrations } from "./migrate.js";

@@ -1,5 +1,7 @@
 import type { RecordState } from "../../idempotency/port/store.js";
 import { FEW_ATTEMPTS } from "../../idempotency/recovery/recovery-turns.js";
+import { arraysOf, namesOf, remembered } from "./arrays.js";
+import type { FirstWorkTables } from "./claims.js";
 
 // The statements of the store of record. Every one names its row by (tenant,
 // scope_hash); those of an owner add the fencing token, and change nothing
@@ -20,7 +22,7 @@ export const IS_HELD = isHeld("idempotency_records");
  * Bounds each wait for a lock until the statement, or its transaction, ends. What
  * locks rows has to read it first: they are joined with what it gives.
  */
-function bounded(lockTimeoutMs: string): string {
+export function bounded(lockTimeoutMs: string): string {
   return `bounded AS MATERIALIZED (SELECT set_config('lock_timeout', ${lockTimeoutMs}, true))`;
 }
 
@@ -29,7 +31,7 @@ const ASKED_OWNERS = `unnest($1::text[], $2::bytea[], $3::bigint[], $4::text[]) 
     AS asked (tenant, scope_hash, fencing_token, claim_id, ordinal)`;
 
 /** The record of an asked owner, `r`. */
-const OWNED_BY_ASKED = `r.tenant = asked.tenant AND r.scope_hash = asked.scope_hash
+export const OWNED_BY_ASKED = `r.tenant = asked.tenant AND r.scope_hash = asked.scope_hash
     AND r.fencing_token = asked.fencing_token AND r.claim_id = asked.claim_id::uuid`;
 
 /**
@@ -40,11 +42,11 @@ const OWNED_BY_ASKED = `r.tenant = asked.tenant AND r.scope_hash = asked.scope_h
 const MAX_BATCHED_ANSWER_BYTES = 64 * 1024;
 
 export interface ClaimRow {
-  /** The position among the asked, from 1 on. */
-  readonly ordinal: number;
+  /** Names the record, and so the claim that was asked for. */
+  readonly scope_hash: Buffer;
+  /** True if this statement made the record. */
+  readonly is_first: boolean;
   readonly owned: boolean;
-  /** The time at which this statement made the record, on the database's clock. */
-  readonly insert_time: Date | null;
   readonly fencing_token: string;
   readonly attempts: number;
   readonly same_request: boolean;
@@ -67,14 +69,31 @@ const SAME_REQUEST = `(r.raw_hash = asked.raw_hash OR
  * order of their keys, so that two batches do not wait for each other. An answer
  * of more than MAX_BATCHED_ANSWER_BYTES is left where it is.
  */
-export const CLAIM = {
-  name: "idempotency_claim",
-  text: `
+export const CLAIM = { name: "idempotency_claim", text: claimText() };
+
+/** The number of the parameters of CLAIM. */
+const CLAIM_PARAMETERS = 12;
+
+/** CLAIM, and what begins with the claims that are first ones, which `begins` holds. */
+export function claimAndBeginStatement(work: FirstWorkTables) {
+  return { name: work.name, text: claimAndBeginText(work) };
+}
+
+const claimAndBeginText = remembered(({ columns, tables }: FirstWorkTables) => {
+  const all = ["tenant text", "scope_hash bytea", ...columns];
+  return claimText(`, begins AS MATERIALIZED (
+  SELECT work.* FROM inserted JOIN unnest(${arraysOf(all, CLAIM_PARAMETERS + 1)})
+    AS work (${namesOf(all)}) USING (tenant, scope_hash)
+), ${tables.trim()}`);
+});
+
+function claimText(more = ""): string {
+  return `
 WITH ${bounded("$12")}, asked AS MATERIALIZED (
   SELECT asked.* FROM bounded, unnest($1::text[], $2::bytea[], $3::text[], $4::text[], $5::smallint[],
-    $6::bytea[], $7::bytea[], $8::text[], $9::text[], $10::float8[], $11::bytea[]) WITH ORDINALITY
+    $6::bytea[], $7::bytea[], $8::text[], $9::text[], $10::float8[], $11::bytea[])
     AS asked (tenant, scope_hash, operation, idempotency_key, fingerprint_version,
-      fingerprint, raw_hash, claim_id, on_lost_owner, lease_ms, request, ordinal)
+      fingerprint, raw_hash, claim_id, on_lost_owner, lease_ms, request)
 ), inserted AS (
   INSERT INTO idempotency_records (
     tenant, scope_hash, operation, idempotency_key, state, fingerprint_version, fingerprint,
@@ -89,7 +108,7 @@ WITH ${bounded("$12")}, asked AS MATERIALIZED (
     WHERE r.tenant = asked.tenant AND r.scope_hash = asked.scope_hash)
   ORDER BY tenant, scope_hash
   ON CONFLICT (tenant, scope_hash) DO NOTHING
-  RETURNING tenant, scope_hash, claim_time AS insert_time, fencing_token, attempts
+  RETURNING scope_hash, fencing_token, attempts, tenant
 ), lost AS (
   -- One that its owner's transaction holds is not lost: nobody waits for that to end.
   SELECT asked.tenant, asked.scope_hash, asked.claim_id, asked.on_lost_owner, asked.lease_ms,
@@ -112,26 +131,24 @@ WITH ${bounded("$12")}, asked AS MATERIALIZED (
   FROM lost
   WHERE r.tenant = lost.tenant AND r.scope_hash = lost.scope_hash
     AND ${inState("r", "executing", "released")}
-  RETURNING r.tenant, r.scope_hash, NULL::timestamptz AS insert_time, r.fencing_token,
-    r.attempts, lost.is_first
+  RETURNING r.tenant, r.scope_hash, r.fencing_token, r.attempts, lost.is_first
 ), logged AS (
   INSERT INTO idempotency_events (tenant, scope_hash, type, fencing_token, detail)
   SELECT tenant, scope_hash, 'taken_over', fencing_token,
     CASE WHEN is_first THEN 'by the same request, as the key was free for it again'
       ELSE 'by a duplicate call' END
   FROM taken_over
-)
-SELECT asked.ordinal::int, true AS owned, mine.insert_time, mine.fencing_token, mine.attempts,
-  true AS same_request, false AS expired, false AS held, NULL::bytea AS outcome,
-  false AS is_large, 0::float8 AS elapsed_ms, 0::float8 AS lease_remaining_ms
-FROM asked JOIN (
-    SELECT * FROM inserted
-    UNION ALL
-    SELECT tenant, scope_hash, insert_time, fencing_token, attempts FROM taken_over
-  ) AS mine USING (tenant, scope_hash)
+)${more}
+SELECT scope_hash, true AS is_first, true AS owned, fencing_token, attempts, true AS same_request,
+  false AS expired, false AS held, NULL::bytea AS outcome, false AS is_large,
+  0::float8 AS elapsed_ms, 0::float8 AS lease_remaining_ms
+FROM inserted
 UNION ALL
-SELECT asked.ordinal::int, r.state = 'executing' AND r.claim_id = asked.claim_id::uuid,
-  NULL, r.fencing_token, r.attempts, ${SAME_REQUEST},
+SELECT scope_hash, false, true, fencing_token, attempts, true, false, false, NULL, false, 0, 0
+FROM taken_over
+UNION ALL
+SELECT r.scope_hash, false, r.state = 'executing' AND r.claim_id = asked.claim_id::uuid,
+  r.fencing_token, r.attempts, ${SAME_REQUEST},
   r.state = 'expired' OR coalesce(r.expire_time < clock_timestamp(), false),
   ${isHeld("r")},
   CASE WHEN octet_length(r.outcome) <= ${MAX_BATCHED_ANSWER_BYTES} THEN r.outcome END,
@@ -141,8 +158,8 @@ SELECT asked.ordinal::int, r.state = 'executing' AND r.claim_id = asked.claim_id
 FROM asked JOIN idempotency_records AS r USING (tenant, scope_hash)
 WHERE NOT EXISTS (
   SELECT FROM taken_over
-  WHERE taken_over.tenant = asked.tenant AND taken_over.scope_hash = asked.scope_hash)`,
-};
+  WHERE taken_over.tenant = asked.tenant AND taken_over.scope_hash = asked.scope_hash)`;
+}
 
 /** The answer of a completed record. */
 export const ANSWER = {
@@ -181,12 +198,13 @@ export interface OwnerRow {
   readonly ordinal: number;
 }
 
-const COMPLETION = `
+/** Completes the records of rows that have an outcome, and that are called `asked`. */
+export const completionOf = (rows: string) => `
 UPDATE idempotency_records AS r
 SET state = 'completed', outcome = asked.outcome, request = NULL, unknown_reason = NULL,
   complete_time = clock_timestamp(),
   expire_time = clock_timestamp() + asked.retention_ms * interval '1 millisecond'
-FROM asked
+FROM ${rows}
 WHERE ${OWNED_BY_ASKED} AND ${inState("r", "executing", "held")}
 RETURNING asked.ordinal::int`;
 
@@ -201,7 +219,7 @@ export const COMPLETE = {
   text: `
 WITH ${bounded("$7")}, asked AS MATERIALIZED (
   SELECT asked.* FROM bounded, ${OUTCOME_ARRAYS}
-), completed AS (${COMPLETION})
+), completed AS (${completionOf("asked")})
 SELECT ordinal FROM completed
 UNION ALL
 SELECT asked.ordinal::int FROM asked, idempotency_records AS r
@@ -216,7 +234,7 @@ WHERE ${OWNED_BY_ASKED}
  */
 export const COMPLETE_WITHIN = {
   name: "idempotency_complete_within",
-  text: `WITH asked AS MATERIALIZED (SELECT * FROM ${OUTCOME_ARRAYS}) ${COMPLETION}`,
+  text: `WITH asked AS MATERIALIZED (SELECT * FROM ${OUTCOME_ARRAYS}) ${completionOf("asked")}`,
 };
 
 /** The row locks keep others from taking over until the caller's transaction ends. */
@@ -379,7 +397,7 @@ SELECT ${TAKEN_OVER_COLUMNS} FROM reclaimed`,
  * planner would else read all records in the state by their index, which costs
  * less only while there are few.
  */
-function inState(record: string, ...states: readonly RecordState[]): string {
+export function inState(record: string, ...states: readonly RecordState[]): string {
   return `${record}.state || '' IN (${states.map((state) => `'${state}'`).join(", ")})`;
 }
 

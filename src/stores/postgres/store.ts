@@ -1,8 +1,10 @@
 import type { Pool, PoolClient } from "pg";
 import { rememberingScope, scopeHash } from "../../idempotency/port/scope.js";
 import type { IdempotencyStore, TakenOver } from "../../idempotency/port/store.js";
+import type { Written } from "../../runtime/owned-work.js";
 import { type ClaimsOptions, createClaims } from "./claims.js";
 import { onlyWhileDurable } from "./durable-store.js";
+import { type OwnedWrite, writeOwned } from "./owned-write.js";
 import { createOwnerWrites } from "./owner-writes.js";
 import { getRecord, listRecords } from "./records.js";
 import type { TakenOverRow } from "./statements.js";
@@ -17,26 +19,30 @@ export interface PostgresStoreOptions extends ClaimsOptions {
   readonly lossySetting?: () => string | undefined;
 }
 
+/** The store of record, and how work is written under its claims. */
+export interface PostgresStore extends IdempotencyStore<PoolClient> {
+  /** Does work for many owners in one statement, and says by position what became of each. */
+  writeOwned(pool: Pool, write: OwnedWrite): Promise<readonly Written[]>;
+}
+
 /**
  * Makes the store of record. Its primary key makes a call execute once; leases are
  * measured by the database's clock and by no other. Claims and completions that
  * come together share a statement and its commit. The schema is
  * `idempotencyMigrations`.
  */
-export function createPostgresStore(
-  pool: Pool,
-  options: PostgresStoreOptions = {},
-): IdempotencyStore<PoolClient> {
+export function createPostgresStore(pool: Pool, options: PostgresStoreOptions = {}): PostgresStore {
   const { lossySetting = () => undefined } = options;
   const owners = createOwnerWrites(pool);
 
-  const store: IdempotencyStore<PoolClient> = {
+  const store: PostgresStore = {
     claim: createClaims(pool, options),
     extend: (claim, leaseMs) => owners.extend({ claim, leaseMs }),
     complete: (claim, outcome, retentionMs) => owners.complete({ claim, outcome, retentionMs }),
     completeWithin: owners.completeWithin,
     committed: async () => {},
     ownWithin: owners.ownWithin,
+    writeOwned,
     release: (claim) => owners.endWithoutOutcome({ claim, as: "released" }),
     reopen: (claim) => owners.endWithoutOutcome({ claim, as: "reopened" }),
     reopenWithin: owners.reopenWithin,

@@ -130,10 +130,17 @@ describe("a payment encoded by hand", { timeout: PROPERTY_TIMEOUT_MS }, () => {
 async function answerOf(kind: OperationKind, operated: Operated) {
   const handlers = createPaymentHandlers({
     pool: new pg.Pool(), // nothing has to be read, so it never connects
+    owners: { writeOwned: () => Promise.reject(new Error("nothing is written")) },
     processor: neverAsked,
     keyWindow: createKeyWindow({ windowMs: 1, longestCallMs: 0 }),
   });
-  const begun = { ...operated, begunAgoMs: 0, readAt: readMoment(), isNew: false };
+  const begun = {
+    ...operated,
+    begunAgoMs: 0,
+    readAt: readMoment(),
+    time: new Date(),
+    isNew: false,
+  };
   const context: CallContext<pg.PoolClient> = {
     caller: { tenant: scope.tenant, role: "caller" },
     execution: { ...execution, begun: new BegunWithClaim(begun) },

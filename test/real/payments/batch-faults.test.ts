@@ -28,8 +28,8 @@ const BOUND_MS = 8_000;
 /** Any step takes less, on a busy machine too. Milliseconds. */
 const STEP_LIMIT_MS = 20_000;
 
-/** What the driver sends to commit: the message's type, its length and its text. */
-const COMMIT = Buffer.from("Q\0\0\0\x0bCOMMIT\0");
+/** The name of the statement with which claims are made and payments begin. */
+const CLAIM = Buffer.from("payments_claim_and_begin\0");
 
 let payments: PaymentCalls;
 let service: PaymentProcess;
@@ -198,7 +198,7 @@ describe("a connection that is lost in the middle of a batch", () => {
     const process = payments.open({ url: url.href });
     const [warm = "", ...keys] = newKeys("lost-commit", CALLS);
     await process.create(warm, terms());
-    const lost = proxy.loseReplyTo(COMMIT);
+    const lost = proxy.loseReplyTo(CLAIM);
     const replies = keys.map((key) => process.create(key, terms()));
     await lost;
     const final = await Promise.all(

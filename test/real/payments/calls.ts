@@ -75,6 +75,7 @@ export async function startPaymentCalls() {
     const executor = createExecutor({ store });
     const handlers = createPaymentHandlers({
       pool: own,
+      owners: store,
       processor: wrap?.(processor) ?? processor,
       keyWindow: createKeyWindow({ windowMs: KEY_WINDOW_MS, longestCallMs: 0 }),
     });

@@ -193,7 +193,14 @@ export async function startPayments() {
     }: ServeOptions = {},
   ) => {
     const keyWindow = createKeyWindow({ windowMs: 86_400_000, longestCallMs: 0, ...window });
-    return createPaymentHandlers({ pool, processor, keyWindow, restoredAgoMs, lookForRestore });
+    return createPaymentHandlers({
+      pool,
+      owners: store,
+      processor,
+      keyWindow,
+      restoredAgoMs,
+      lookForRestore,
+    });
   };
 
   const approving = serve(scripted(approve));

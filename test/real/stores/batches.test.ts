@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { okOutcome } from "../../../src/idempotency/port/outcome.js";
 import { scopeHash } from "../../../src/idempotency/port/scope.js";
 import type { Claim, ClaimRequest, ClaimResult } from "../../../src/idempotency/port/store.js";
+import { columns, text } from "../../../src/runtime/columns.js";
 import { claimParameters } from "../../../src/stores/postgres/claims.js";
 import {
   createPostgresStore,
@@ -116,12 +117,16 @@ async function deadlocks(): Promise<number> {
   return Number(rows[0]?.deadlocks);
 }
 
-/** Work that begins with the claim of every key, in the same transaction. */
+/** Work that begins with the claim of every key, in the same statement. */
 const anyWork: FirstWork = {
   concerns: () => true,
-  begin: (claims) => ({
-    statements: [{ name: "any_work", text: "SELECT", values: [], rows: 1 }],
-    begun: claims.map(() => undefined),
+  work: { name: "any_work", columns: ["key text"], tables: "nothing AS (SELECT FROM begins)" },
+  begin: (requests) => ({
+    begun: requests.map(({ scope }) => scope),
+    values: columns(
+      requests,
+      text(({ scope }) => scope.key),
+    ),
   }),
 };
 

@@ -22,7 +22,8 @@ import { waitUntil } from "../../../support/service/service-process.js";
 // What the driver sends: a query message (its type, its length, its text), or
 // the name of a prepared statement. https://www.postgresql.org/docs/current/protocol-message-formats.html
 const COMMIT = Buffer.from("Q\0\0\0\x0bCOMMIT\0");
-const CLAIM = Buffer.from("idempotency_claim\0");
+const CLAIM = Buffer.from("payments_claim_and_begin\0");
+const FINISH = Buffer.from("payments_finish\0");
 
 let cluster: FaultCluster;
 let proxy: TcpProxy;
@@ -48,13 +49,15 @@ afterAll(async () => {
 const PROCESSOR_DELAY_MS = 700;
 const ARRIVAL_LIMIT_MS = 20_000;
 
-/** What one service sends for one payment: its claim, then each COMMIT. */
+/**
+ * What one service sends for one payment: the claim, with which it begins, and its
+ * finish. Where the first reply was lost, a transaction finds what has begun.
+ */
 const losses = [
-  { what: "the claim", losing: [CLAIM] },
+  { what: "the claim, which begins the payment", losing: [CLAIM] },
   { what: "the claim, and its repetition", losing: [CLAIM, CLAIM] },
-  { what: "the first COMMIT, which begins the operation", losing: [COMMIT] },
-  { what: "three COMMITs in a row", losing: [COMMIT, COMMIT, COMMIT] },
-  { what: "the claim and two COMMITs", losing: [CLAIM, COMMIT, COMMIT] },
+  { what: "the claim and the COMMIT of who finds what it began", losing: [CLAIM, COMMIT] },
+  { what: "the claim, two such COMMITs and the finish", losing: [CLAIM, COMMIT, COMMIT, FINISH] },
 ];
 
 describe("Postgres carries out what it is sent, and its reply is lost", () => {
@@ -68,18 +71,18 @@ describe("Postgres carries out what it is sent, and its reply is lost", () => {
     await expectOneAnswer({ key, what, first, duplicate });
   });
 
-  it("to the second COMMIT, which holds the answer: a retry gets that answer", async () => {
-    const what = "the second COMMIT";
-    const key = "lost-reply-to-the-second-commit";
+  it("to the finish, which holds the answer: a retry gets that answer", async () => {
+    const what = "the finish";
+    const key = "lost-reply-to-the-finish";
     const send = (client: PaymentsClient) => () => client.createPayment(paymentOf("tok_visa"), key);
-    // The processor is asked between the two COMMITs.
+    // The processor is asked before it.
     const processorKey = processorKeyOfCall("CreatePayment", key);
     const delay = durationFromMs(PROCESSOR_DELAY_MS);
     await cluster.processor.arm({ action: FaultAction.DELAY_BEFORE, processorKey, delay });
     const answered = untilAnswered(send(troubled));
     const hasArrived = async () => (await cluster.processor.callsOf(processorKey)) > 0n;
     await waitUntil(hasArrived, ARRIVAL_LIMIT_MS);
-    await proxy.loseReplyTo(COMMIT);
+    await proxy.loseReplyTo(FINISH);
     const first = await answered;
     const duplicate = await untilAnswered(send(other));
     await expectOneAnswer({ key, what, first, duplicate });
