@@ -72,7 +72,7 @@ export async function perform<Response extends DescMessage>(
     }),
   );
   if (answer.kind === "unknown") {
-    await steps.markUnknown({ execution, operation });
+    await steps.markUnknown({ execution, begun });
     const unknown = new ProcessorUnknown(answer.cause);
     throw answer.isFinal ? new Parked(unknown.message) : unknown;
   }

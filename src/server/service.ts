@@ -16,7 +16,11 @@ import { createKeyWindow, type KeyWindow } from "../payments/key-window.js";
 import type { Processor } from "../payments/processor.js";
 import { createPaymentHandlers } from "../payments/service.js";
 import { paymentValidators } from "../payments/validators.js";
-import { createOperatorActs, createPostgresStore } from "../stores/postgres/index.js";
+import {
+  createOperatorActs,
+  createPostgresStore,
+  type PostgresStore,
+} from "../stores/postgres/index.js";
 import { accessLines } from "./access.js";
 import { type Address, type Config, configWarnings, formatAddress } from "./config.js";
 import { openGatedStore, openProcessor, openStoreOfRecord } from "./dependencies.js";
@@ -58,7 +62,9 @@ export interface ServiceOptions {
   readonly config: Config;
   readonly log: Logger;
   /** Replaces the gate before the store of record: to run without one, or with a broken store. */
-  readonly gate?: (record: IdempotencyStore<PoolClient>) => IdempotencyStore<PoolClient>;
+  readonly gate?: (
+    record: PostgresStore,
+  ) => IdempotencyStore<PoolClient> & Partial<Pick<PostgresStore, "writeOwned">>;
   /** Stands between the payments and their processor: to run with a broken one. */
   readonly processor?: (processor: Processor) => Processor;
   /** Stands before what is sent: to run with a window that is looked at carelessly. */
@@ -115,10 +121,12 @@ export async function startService(options: ServiceOptions): Promise<Service> {
       firstWork,
       lossySetting: watch.lossySetting,
     });
+    const replaced = gate?.(record);
+    const owners = { writeOwned: replaced?.writeOwned ?? record.writeOwned };
     const gated =
-      gate === undefined
+      replaced === undefined
         ? await openGatedStore(open, record, { watch, metrics })
-        : { value: gate(record), what: "replaced" };
+        : { value: replaced, what: "replaced" };
     const processor = await openProcessor(open);
     const store = gated.value;
     const executor = createExecutor({
@@ -140,7 +148,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     const defaults = { leaseMs: config.idempotencyLeaseMs, retentionMs };
     const payments = createPaymentHandlers({
       pool: database.value.payments,
-      owners: record,
+      owners,
       reads: database.value.reads,
       processor: wrap(processor.value),
       keyWindow: wrapWindow(
@@ -170,7 +178,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
       resolveHeld: resolver({
         store,
         executor,
-        payments: heldPayments({ pool: database.value.payments, owners: record }, defaults),
+        payments: heldPayments({ pool: database.value.payments, owners }, defaults),
         defaults,
       }),
       log,

@@ -1,17 +1,13 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import type pg from "pg";
 import { describe, expect, it } from "vitest";
 import { CaptureMethod } from "../../src/gen/payonce/payments/v1/payments_pb.js";
 import { paymentOf, refusalOf, untilAnswered } from "../support/payments/payments-client.js";
 import { waitUntil } from "../support/service/service-process.js";
 import { type BuildUnderTest, runOn } from "./build.js";
-import { hold, type Waiting, waitingFor } from "./row-locks.js";
+import { hold, STOP_READING, type Waiting, waitingFor } from "./row-locks.js";
 
 /** Until a busy machine has brought a call to the payment, or a connection to its end. */
 const ARRIVAL_LIMIT_MS = 20_000;
-
-/** Longer than a step waits for a lock before it is tried again, patiently. */
-const PATIENT_AFTER_MS = 1_000;
 
 /**
  * An owner refuses a refund, since nothing is captured yet, and is stopped
@@ -24,21 +20,17 @@ async function refuseLate({ start, database, pool, violations }: BuildUnderTest)
   const { response } = await other.client.createPayment(request, "payment");
   const paymentId = response?.payment?.id ?? "";
 
-  const payment = await hold(database.url, "SELECT FROM payments FOR UPDATE");
-  await payment.held;
+  const reading = await hold(database.url, STOP_READING);
+  await reading.held;
   const late = owner.client.refundPayment({ paymentId }, "refund");
-  const isWaiting = async () => (await waitingFor(pool, payment)).length > 0;
-  await waitUntil(isWaiting, ARRIVAL_LIMIT_MS);
-  // By then it has given up its first transaction, and waits in one without a bound.
-  await sleep(PATIENT_AFTER_MS);
-  await waitUntil(isWaiting, ARRIVAL_LIMIT_MS);
+  await waitUntil(async () => (await waitingFor(pool, reading)).length > 0, ARRIVAL_LIMIT_MS);
   // Has its turn between the owner's refusal and its storing of it.
   const record = await hold(
     database.url,
     "SELECT FROM idempotency_records WHERE idempotency_key = 'refund' FOR UPDATE",
   );
-  await payment.release();
   await record.held;
+  await reading.release();
   await waitUntil(async () => {
     const waiting = await waitingFor(pool, record);
     return waiting.some(({ query }) => query.includes("'completed'"));

@@ -17,6 +17,9 @@ export async function hold(databaseUrl: string, select: string): Promise<Holder>
   return { pid: rows[0]?.pid, held: holder.query(select), release: () => holder.end() };
 }
 
+/** Holds up whoever reads a payment, and nothing else that an attempt reads. */
+export const STOP_READING = "LOCK TABLE payments IN ACCESS EXCLUSIVE MODE";
+
 export interface Waiting {
   readonly pid: number;
   readonly query: string;

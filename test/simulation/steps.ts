@@ -74,7 +74,7 @@ export function createSteps(options: {
     const payment = transaction.findPayment(PAYMENT_ID);
     const stored = transaction.findOperation(operationIdOf(execution.scope));
     const before = {
-      locked: new Map(payment === undefined ? [] : [[nameKey(payment), payment]]),
+      payments: new Map(payment === undefined ? [] : [[nameKey(payment), payment]]),
       time,
       readAt,
     };
@@ -147,7 +147,12 @@ export function createSteps(options: {
       });
     },
 
-    markUnknown: ({ execution, operation: { id, kind } }) =>
+    markUnknown: ({
+      execution,
+      begun: {
+        operation: { id, kind },
+      },
+    }) =>
       asOwner(own(execution), (transaction) => {
         const stored = transaction.findOperation(id);
         if (stored !== undefined && stored.finishTime === undefined) {

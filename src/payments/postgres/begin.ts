@@ -1,16 +1,18 @@
-import type { PoolClient } from "pg";
+import type { Pool } from "pg";
 import { CallError, NotExecuted } from "../../idempotency/answers/errors.js";
 import type { Scope } from "../../idempotency/port/scope.js";
-import { type Settled, settled } from "../../runtime/batches.js";
-import { pipelined } from "../../runtime/statements.js";
+import type { Settled } from "../../runtime/batches.js";
+import type { Written } from "../../runtime/owned-work.js";
 import { type Age, ageOf, type Moment, type ReadMoment, type ReadTime } from "../key-window.js";
 import { type Intent, type Operated, operationIdOf, paymentIdOf } from "../operation.js";
 import type { Payment } from "../payment.js";
 import { mustBeSameRequest, planAgain, planFirst } from "./admit-operation.js";
+import { BEGIN_WORKS } from "./beginnings.js";
 import { findOperations, firstSendingOf, paymentNameOf } from "./operations.js";
-import type { Owned, Step } from "./owners.js";
-import { findPayments, lockPayments } from "./payments.js";
-import { type Plan, statementsOf } from "./plans.js";
+import type { Owned, WriteOwned } from "./owners.js";
+import { findPayments } from "./payments.js";
+import type { PlannedStep } from "./planned-step.js";
+import type { Plan } from "./plans.js";
 import { byName, mustExist, nameKey, type RowName } from "./rows.js";
 
 /** An operation to begin, or to go on with. */
@@ -33,11 +35,19 @@ export interface Begun extends Operated, Age, ReadTime {
 export interface Before {
   /** The operations that have begun already, by their ids. */
   readonly begun: ReadonlyMap<string, Omit<Begun, "isNew" | "time">>;
-  /** The payments that operations are on, by their names; locked. */
-  readonly locked: ReadonlyMap<string, Payment>;
+  /** The payments that operations are on, by their names. */
+  readonly payments: ReadonlyMap<string, Payment>;
   /** The time on the database's clock. */
   readonly time: Date;
   readonly readAt: Moment;
+}
+
+/** What an operation that begins, or goes on, writes, and what it then is. */
+export interface BeginPlan extends Begun {
+  /** Undefined where it goes on. */
+  readonly begins: Plan["begins"] | undefined;
+  /** Undefined where the operation creates the payment. */
+  readonly before: Payment | undefined;
 }
 
 /**
@@ -47,26 +57,42 @@ export interface Before {
  * with NotExecuted if it is not valid or the payment's state does not admit it
  * now, with Final if it never will.
  */
-export function createBeginStep(readMoment: ReadMoment): Step<ToBegin, Before, Begun> {
+export function createBeginStep({
+  pool,
+  write,
+  readMoment,
+}: {
+  readonly pool: Pool;
+  readonly write: WriteOwned;
+  readonly readMoment: ReadMoment;
+}): PlannedStep<ToBegin, Before, BeginPlan> {
   return {
-    async read(transaction, beginnings) {
-      const readAt = readMoment();
-      const [begun, locked, time] = await pipelined(transaction, () => [
-        findBegun(transaction, beginnings.map(scopeOf), { readAt, readMoment }),
-        lockPaymentsOf(transaction, beginnings),
-        readClock(transaction),
-      ]);
-      return { begun, locked, time, readAt };
+    knownOf: () => undefined,
+
+    async read(beginnings) {
+      const before = await readBefore(pool, beginnings, readMoment);
+      return beginnings.map(() => before);
     },
 
-    plan(beginnings, before) {
-      const plans = beginnings.map((toBegin) => settled(() => planOf(toBegin, before)));
-      const planned = plans.flatMap((plan) => (plan.ok && plan.value ? [plan.value] : []));
-      const results = beginnings.map((toBegin, index) => {
-        const plan = mustExist(plans[index], "a plan");
-        return plan.ok ? settled(() => begunBy(plan.value, toBegin, before)) : plan;
-      });
-      return { statements: statementsOf(planned), results };
+    plan(toBegin, before) {
+      const plan = planOf(toBegin, before);
+      const begun = begunBy(plan, toBegin, before);
+      const payment = before.payments.get(nameKey(paymentNameOf(begun.operation)));
+      return { ...begun, begins: plan?.begins, before: payment };
+    },
+
+    async write(planned) {
+      const written = planned.map((): Written => "refused");
+      for (const work of BEGIN_WORKS) {
+        const chosen = planned.flatMap(({ item: { execution }, plan }, index) =>
+          work.isOf(plan) ? [{ execution, plan, index }] : [],
+        );
+        const results = await write(work, chosen, work.valuesOf(chosen.map(({ plan }) => plan)));
+        chosen.forEach(({ index }, at) => {
+          written[index] = results[at] ?? "refused";
+        });
+      }
+      return written;
     },
   };
 }
@@ -75,13 +101,13 @@ export function createBeginStep(readMoment: ReadMoment): Step<ToBegin, Before, B
  * Plans what an operation writes as it begins; undefined where it goes on.
  * @throws as the step does.
  */
-export function planOf(asked: Asked, { begun, locked, time, readAt }: Before): Plan | undefined {
+export function planOf(asked: Asked, { begun, payments, time, readAt }: Before): Plan | undefined {
   const { scope, fingerprint } = asked.execution;
   const beginning = { scope, fingerprint, time, readAt };
   const found = begun.get(operationIdOf(scope));
   if (found === undefined) {
     const intent = validIntent(asked);
-    const payment = locked.get(nameKey(changedPaymentOf(scope, intent)));
+    const payment = payments.get(nameKey(changedPaymentOf(scope, intent)));
     return planFirst({ ...beginning, payment }, intent);
   }
   const { operation } = found;
@@ -90,7 +116,7 @@ export function planOf(asked: Asked, { begun, locked, time, readAt }: Before): P
     return undefined;
   }
   validIntent(asked);
-  const payment = mustExist(locked.get(nameKey(paymentNameOf(operation))), "a payment");
+  const payment = mustExist(payments.get(nameKey(paymentNameOf(operation))), "a payment");
   return planAgain(beginning, operation, payment);
 }
 
@@ -122,53 +148,45 @@ function validIntent({ intent }: Pick<Asked, "intent">): Intent {
   throw error instanceof CallError ? new NotExecuted(error.description) : error;
 }
 
-async function findBegun(
-  transaction: PoolClient,
-  scopes: readonly Scope[],
-  { readAt, readMoment }: { readonly readAt: Moment; readonly readMoment: ReadMoment },
-): Promise<Before["begun"]> {
-  const found = await findOperations(
-    transaction,
-    scopes.map((scope) => ({ tenant: scope.tenant, id: operationIdOf(scope) })),
-  );
-  const { wallMs } = readMoment();
-  const payments = byName(
-    await findPayments(
-      transaction,
-      found.map(({ operation }) => paymentNameOf(operation)),
-    ),
-  );
-  return new Map(
-    found.map(({ operation, begunAgoMs: byDatabaseMs }) => {
-      const payment = mustExist(payments.get(nameKey(paymentNameOf(operation))), "a payment");
-      const begunAgoMs = ageOf(firstSendingOf(operation), { byDatabaseMs, wallMs });
-      return [operation.id, { operation, payment, begunAgoMs, readAt }];
-    }),
-  );
-}
-
-/** The payments that operations are on, locked until the transaction ends. */
-async function lockPaymentsOf(
-  transaction: PoolClient,
+/** Reads, without a lock, what operations have begun and the payments that they are on. */
+async function readBefore(
+  pool: Pool,
   beginnings: readonly ToBegin[],
-): Promise<ReadonlyMap<string, Payment>> {
+  readMoment: ReadMoment,
+): Promise<Before> {
+  const readAt = readMoment();
   const names = beginnings.flatMap(({ execution: { scope }, intent }) =>
     intent.ok ? [changedPaymentOf(scope, intent.value)] : [],
   );
-  return byName((await lockPayments(transaction, names)).map(({ payment }) => payment));
+  const [{ found, time }, named] = await Promise.all([
+    findOperations(
+      pool,
+      beginnings.map(({ execution: { scope } }) => ({
+        tenant: scope.tenant,
+        id: operationIdOf(scope),
+      })),
+    ),
+    findPayments(pool, names),
+  ]);
+  const { wallMs } = readMoment();
+  const payments = new Map(byName(named));
+  // A request that is not valid any more may have begun all the same.
+  const others = found
+    .map(({ operation }) => paymentNameOf(operation))
+    .filter((name) => !payments.has(nameKey(name)));
+  for (const payment of await findPayments(pool, others)) {
+    payments.set(nameKey(payment), payment);
+  }
+  const begun = found.map(({ operation, begunAgoMs: byDatabaseMs }) => {
+    const payment = mustExist(payments.get(nameKey(paymentNameOf(operation))), "a payment");
+    const begunAgoMs = ageOf(firstSendingOf(operation), { byDatabaseMs, wallMs });
+    return [operation.id, { operation, payment, begunAgoMs, readAt }] as const;
+  });
+  return { begun: new Map(begun), payments, time, readAt };
 }
 
 /** A payment that is yet to be created is not there; one that begins again is. */
 function changedPaymentOf(scope: Scope, intent: Intent): RowName {
   const id = intent.kind === "create" ? paymentIdOf(scope) : intent.paymentId;
   return { tenant: scope.tenant, id };
-}
-
-async function readClock(transaction: PoolClient): Promise<Date> {
-  const { rows } = await transaction.query<{ time: Date }>("SELECT clock_timestamp() AS time");
-  return mustExist(rows[0], "the clock").time;
-}
-
-function scopeOf({ execution }: ToBegin): Scope {
-  return execution.scope;
 }

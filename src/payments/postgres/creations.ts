@@ -1,3 +1,4 @@
+import type { Fingerprint } from "../../idempotency/request/fingerprint.js";
 import {
   bigint,
   bytea,
@@ -8,7 +9,8 @@ import {
   timestamptz,
 } from "../../runtime/columns.js";
 import { encodePayment } from "../messages.js";
-import type { Plan } from "./plans.js";
+import type { BeginPlan } from "./begin.js";
+import { mustExist } from "./rows.js";
 
 /**
  * The rows of payments that are created with the claims of their calls. The
@@ -56,7 +58,9 @@ created AS (
 )`,
 } as const;
 
-export function creationColumns(plans: readonly Plan[]): readonly Buffer[] {
+export function creationColumns(
+  plans: readonly Pick<BeginPlan, "operation" | "payment">[],
+): readonly Buffer[] {
   return columns(
     plans,
     text(({ payment }) => payment.id),
@@ -74,8 +78,13 @@ export function creationColumns(plans: readonly Plan[]): readonly Buffer[] {
     text(({ operation }) => operation.id),
     text(({ operation }) => operation.processorKey),
     timestamptz(({ operation }) => operation.beginTime),
-    smallint(({ operation }) => operation.fingerprint.version),
-    bytea(({ operation }) => operation.fingerprint.canonical),
-    bytea(({ operation }) => operation.fingerprint.raw),
+    smallint((plan) => fingerprintOf(plan).version),
+    bytea((plan) => fingerprintOf(plan).canonical),
+    bytea((plan) => fingerprintOf(plan).raw),
   );
+}
+
+/** The request that an operation begins for. */
+export function fingerprintOf({ operation }: Pick<BeginPlan, "operation">): Fingerprint {
+  return mustExist(operation.fingerprint, "the request of an operation");
 }

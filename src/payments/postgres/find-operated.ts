@@ -5,18 +5,19 @@ import { findPayments } from "./payments.js";
 import { byName, mustExist, nameKey } from "./rows.js";
 
 /** Reads operations and their payments as they are now, by position. @throws if one is not there. */
-export async function findOperated(
-  pool: Pool,
-  operations: readonly Operation[],
-): Promise<readonly Operated[]> {
-  const [found, payments] = await Promise.all([
-    findOperations(pool, operations),
-    findPayments(pool, operations.map(paymentNameOf)),
-  ]);
-  const operationNamed = byName(found.map(({ operation }) => operation));
-  const paymentNamed = byName(payments);
-  return operations.map((operation) => ({
-    operation: mustExist(operationNamed.get(nameKey(operation)), "an operation"),
-    payment: mustExist(paymentNamed.get(nameKey(paymentNameOf(operation))), "a payment"),
-  }));
-}
+export type FindOperated = (operations: readonly Operation[]) => Promise<readonly Operated[]>;
+
+export const createFindOperated =
+  (pool: Pool): FindOperated =>
+  async (operations) => {
+    const [{ found }, payments] = await Promise.all([
+      findOperations(pool, operations),
+      findPayments(pool, operations.map(paymentNameOf)),
+    ]);
+    const operationNamed = byName(found.map(({ operation }) => operation));
+    const paymentNamed = byName(payments);
+    return operations.map((operation) => ({
+      operation: mustExist(operationNamed.get(nameKey(operation)), "an operation"),
+      payment: mustExist(paymentNamed.get(nameKey(paymentNameOf(operation))), "a payment"),
+    }));
+  };

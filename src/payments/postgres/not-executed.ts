@@ -36,7 +36,7 @@ export function endAsNotExecuted(
       return false;
     }
     const name = { tenant: scope.tenant, id: operationIdOf(scope) };
-    const [found] = await findOperations(transaction, [name]);
+    const [found] = (await findOperations(transaction, [name])).found;
     if (found === undefined || found.operation.state === "not_executed") {
       return true; // it never began, or not again
     }
@@ -59,7 +59,7 @@ export function endAsNotExecuted(
 export function hasResult(pool: Pool, scope: Scope): Promise<boolean> {
   return inTransaction(pool, async (transaction) => {
     const name = { tenant: scope.tenant, id: operationIdOf(scope) };
-    const [found] = await findOperations(transaction, [name]);
+    const [found] = (await findOperations(transaction, [name])).found;
     return found !== undefined && isAnswered(found.operation);
   });
 }

@@ -1,8 +1,8 @@
 import type { Pool, PoolClient } from "pg";
-import { bigint, bytea, columns, smallint, text, timestamptz } from "../../runtime/columns.js";
+import { bigint, columns, text, timestamptz } from "../../runtime/columns.js";
 import type { Statement } from "../../runtime/statements.js";
 import type { Operation, OperationKind } from "../operation.js";
-import { ASKED, nameColumns, type RowName } from "./rows.js";
+import { ASKED, mustExist, nameColumns, type RowName } from "./rows.js";
 
 /** The constraints of the table vouch for the closed sets; pg gives bigint as text. */
 export interface OperationRow {
@@ -50,53 +50,35 @@ export function paymentNameOf({
   return { tenant, id: paymentId };
 }
 
-/** Reads operations by their ids; those that are not there are left out. */
+/** Reads operations by their ids; those that are not there are left out. Also tells the database's time. */
 export async function findOperations(
   database: Pool | PoolClient,
   names: readonly RowName[],
-): Promise<readonly FoundOperation[]> {
-  const { rows } = await database.query<OperationRow & { begun_ago_ms: number }>({
+): Promise<{ readonly found: readonly FoundOperation[]; readonly time: Date }> {
+  const { rows } = await database.query<
+    OperationRow & {
+      readonly begun_ago_ms: number;
+      readonly is_there: boolean;
+      readonly time: Date;
+    }
+  >({
     name: "operations_find",
-    text: `SELECT ${OPERATION_COLUMNS},
+    text: `SELECT ${OPERATION_COLUMNS}, processor_key IS NOT NULL AS is_there, clock_timestamp() AS time,
        (extract(epoch FROM clock_timestamp()
          - CASE state WHEN 'not_executed' THEN finish_time ELSE begin_time END) * 1000)::float8
          AS begun_ago_ms
-     FROM ${ASKED} JOIN operations USING (tenant, id)`,
+     FROM ${ASKED} LEFT JOIN operations USING (tenant, id)`,
     values: nameColumns(names),
   });
-  return rows.map((row) => ({ operation: operationOf(row), begunAgoMs: row.begun_ago_ms }));
+  const there = rows.filter(({ is_there }) => is_there);
+  return {
+    found: there.map((row) => ({ operation: operationOf(row), begunAgoMs: row.begun_ago_ms })),
+    time: mustExist(rows[0], "the clock").time,
+  };
 }
 
 /** An operation with the request that it began for. */
 export type NewOperation = Operation & Required<Pick<Operation, "fingerprint">>;
-
-/** Stores new operations. */
-export function insertOperations(operations: readonly NewOperation[]): Statement {
-  return {
-    name: "operations_insert",
-    text: `INSERT INTO operations
-       (tenant, id, processor_key, payment_id, kind, minor_units, currency_code, begin_time,
-        fingerprint_version, fingerprint, raw_hash)
-     SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[],
-       $6::bigint[], $7::text[], $8::timestamptz[], $9::smallint[], $10::bytea[], $11::bytea[])`,
-    values: [
-      ...nameColumns(operations),
-      ...columns(
-        operations,
-        text(({ processorKey }) => processorKey),
-        text(({ paymentId }) => paymentId),
-        text(({ kind }) => kind),
-        bigint(({ minorUnits }) => minorUnits),
-        text(({ currencyCode }) => currencyCode),
-        timestamptz(({ beginTime }) => beginTime),
-        smallint(({ fingerprint }) => fingerprint.version),
-        bytea(({ fingerprint }) => fingerprint.canonical),
-        bytea(({ fingerprint }) => fingerprint.raw),
-      ),
-    ],
-    rows: operations.length,
-  };
-}
 
 /** An operation that has ended. */
 export type FinishedOperation = Operation & Required<Pick<Operation, "finishTime">>;
@@ -122,32 +104,6 @@ export function finishOperations(operations: readonly FinishedOperation[]): Stat
       ),
     ],
     // An operation that has an answer keeps it.
-    rows: operations.length,
-    touchesAll: true,
-  };
-}
-
-/** Notes that the processor was asked and its answers were not received. */
-export function markOperationsUnknown(operations: readonly Operation[]): Statement {
-  return {
-    name: "operations_mark_unknown",
-    text: `UPDATE operations AS o SET state = 'unknown'
-     FROM ${ASKED}
-     WHERE o.tenant = asked.tenant AND o.id = asked.id AND o.finish_time IS NULL`,
-    values: nameColumns(operations),
-    rows: operations.length,
-  };
-}
-
-/** Begins operations again that were not executed: see `firstSendingOf`. */
-export function restartOperations(operations: readonly Operation[]): Statement {
-  return {
-    name: "operations_restart",
-    text: `UPDATE operations AS o
-     SET state = 'pending', decline_code = '', finish_time = NULL, begin_time = o.finish_time
-     FROM ${ASKED}
-     WHERE o.tenant = asked.tenant AND o.id = asked.id AND o.state = 'not_executed'`,
-    values: nameColumns(operations),
     rows: operations.length,
     touchesAll: true,
   };

@@ -1,5 +1,5 @@
 import type { Pool, PoolClient } from "pg";
-import { bigint, boolean, columns, jsonb, text, timestamptz } from "../../runtime/columns.js";
+import { bigint, boolean, columns, text, timestamptz } from "../../runtime/columns.js";
 import type { Page } from "../../runtime/paging.js";
 import type { Statement } from "../../runtime/statements.js";
 import type { CaptureMethod, Payment, PaymentState, PaymentStatus } from "../payment.js";
@@ -91,31 +91,6 @@ export async function lockPayments(
     values: nameColumns(names),
   });
   return rows.map((row) => ({ payment: paymentOf(row), time: row.locked_time }));
-}
-
-/** Stores new payments. */
-export function insertPayments(payments: readonly Payment[]): Statement {
-  return {
-    name: "payments_insert",
-    text: `INSERT INTO payments (${STORED})
-     SELECT * FROM unnest(${STATE_ARRAYS}, $13::text[], $14::bigint[], $15::text[], $16::text[],
-       $17::text[], $18::text[], $19::jsonb[], $20::timestamptz[])`,
-    values: [
-      ...stateColumns(payments),
-      ...columns(
-        payments,
-        text(({ currencyCode }) => currencyCode),
-        bigint(({ minorUnits }) => minorUnits),
-        text(({ paymentMethod }) => paymentMethod),
-        text(({ captureMethod }) => captureMethod),
-        text(({ merchantReference }) => merchantReference),
-        text(({ description }) => description),
-        jsonb(({ metadata }) => metadata),
-        timestamptz(({ createTime }) => createTime),
-      ),
-    ],
-    rows: payments.length,
-  };
 }
 
 /** Stores the new states of locked payments. */

@@ -1,13 +1,10 @@
 import type { Scope } from "../../idempotency/port/scope.js";
 import type { Fingerprint } from "../../idempotency/request/fingerprint.js";
-import type { Statement } from "../../runtime/statements.js";
 import { beginTimeOf, type Moment } from "../key-window.js";
 import { type OperationKind, operationIdOf, paymentIdOf, processorKeyOf } from "../operation.js";
 import type { Payment, PaymentTerms } from "../payment.js";
 import { newPayment } from "../state.js";
-import { appendEvents } from "./events.js";
-import { insertOperations, type NewOperation, restartOperations } from "./operations.js";
-import { insertPayments, updatePayments } from "./payments.js";
+import type { NewOperation } from "./operations.js";
 
 /** The rows that an operation writes when it begins. */
 export interface Plan {
@@ -56,24 +53,4 @@ export function creationOf(beginning: Beginning, terms: PaymentTerms): Plan {
   const { minorUnits } = payment;
   const operation = newOperation(beginning, payment, { kind: "create", minorUnits });
   return { operation, payment, begins: "first" };
-}
-
-/** The statements that write the beginnings of operations. */
-export function statementsOf(plans: readonly Plan[]): readonly Statement[] {
-  const first = plans.filter(({ begins }) => begins === "first");
-  const again = plans.filter(({ begins }) => begins === "again");
-  const created = first.filter(isCreation).map(({ payment }) => payment);
-  const recreated = again.filter(isCreation).map(({ payment }) => payment);
-  const reserved = plans.filter((plan) => !isCreation(plan)).map(({ payment }) => payment);
-  return [
-    insertPayments(created),
-    updatePayments([...recreated, ...reserved]),
-    appendEvents([...created, ...recreated]), // a reservation is no transition
-    insertOperations(first.map(({ operation }) => operation)),
-    restartOperations(again.map(({ operation }) => operation)),
-  ];
-}
-
-function isCreation({ operation }: Plan): boolean {
-  return operation.kind === "create";
 }

@@ -4,11 +4,12 @@ import { LOCK_TIMEOUTS_MS, ownersBatches } from "../../runtime/database-batches.
 import type { ReadMoment } from "../key-window.js";
 import { type Intent, operationIdOf } from "../operation.js";
 import { type Begun, createBeginStep, type ToBegin } from "./begin.js";
-import { findOperated } from "./find-operated.js";
-import { type Finished, type Finishing, finishAll } from "./finish.js";
-import { asOwners, type Owned, type Owners, type Step, writerOf } from "./owners.js";
+import { createFindOperated } from "./find-operated.js";
+import { createFinishStep, type Finished, type Finishing } from "./finish.js";
+import { type Owned, type Owners, type WriteOwned, writerOf } from "./owners.js";
+import { type PlannedStep, takeStep } from "./planned-step.js";
 import { nameKey } from "./rows.js";
-import { type Unanswered, unknownStep } from "./unknown.js";
+import { createUnknownStep, type Unanswered } from "./unknown.js";
 
 /**
  * The transactions of operations, each shared by those that come together. An
@@ -31,50 +32,43 @@ export interface StepsOptions {
 }
 
 export function createSteps({ pool, owners, readMoment }: StepsOptions): Steps {
-  function batchesOf<Item extends Owned, Read, Result>(
-    step: Step<Item, Read, Result>,
+  const findOperated = createFindOperated(pool);
+
+  function batchesOf<Item extends Owned, Known, Plan>(
+    stepWith: (write: WriteOwned) => PlannedStep<Item, Known, Plan>,
     paymentIdOf: (item: Item) => string,
-  ): Batches<Item, Result> {
-    return createBatches<Item, Result>({
-      ...gathered,
-      run: (items, turn) => asOwners(pool, { items, step, lockTimeoutMs: LOCK_TIMEOUTS_MS[turn] }),
-      subjectOf: (item) => subject(item.execution, paymentIdOf(item)),
+  ): Batches<Item, Plan> {
+    return createBatches<Item, Plan>({
+      // No bytes are counted: by the bounds of the schema, so many payments take 15 MB at most.
+      ...ownersBatches,
+      partyOf: ({ execution }) => execution.scope.tenant,
+      run: (items, turn) =>
+        takeStep(stepWith(writerOf(pool, owners, LOCK_TIMEOUTS_MS[turn])), items),
+      // Two operations of one batch would not see what the other reserves.
+      subjectOf: (item) => nameKey({ tenant: item.execution.scope.tenant, id: paymentIdOf(item) }),
     });
   }
 
-  const beginnings = batchesOf(createBeginStep(readMoment), changedPaymentOf);
-  const readAgain = (finishing: readonly Finishing[]) =>
-    findOperated(
-      pool,
-      finishing.map(({ begun }) => begun.operation),
-    );
-  const finishings = createBatches<Finishing, Finished>({
-    ...gathered,
-    run: (items, turn) =>
-      finishAll(
-        { write: writerOf(pool, owners, LOCK_TIMEOUTS_MS[turn]), readAgain, readMoment },
-        items,
-      ),
-    subjectOf: ({ execution, begun }) => subject(execution, begun.payment.id),
-  });
-  const unanswered = batchesOf(unknownStep, ({ operation }: Unanswered) => operation.paymentId);
+  const beginnings = batchesOf(
+    (write) => createBeginStep({ pool, write, readMoment }),
+    changedPaymentOf,
+  );
+  const finishings = batchesOf(
+    (write) => createFinishStep({ write, findOperated, readMoment }),
+    ({ begun }: Finishing) => begun.payment.id,
+  );
+  const unanswered = batchesOf(
+    (write) => createUnknownStep({ write, findOperated, readMoment }),
+    ({ begun }: Unanswered) => begun.payment.id,
+  );
   return {
     begin: ({ execution }, readIntent) =>
       beginnings.add({ execution, intent: settled(readIntent) }),
     finish: (finishing) => finishings.add(finishing),
-    markUnknown: (item) => unanswered.add(item),
+    async markUnknown(item) {
+      await unanswered.add(item);
+    },
   };
-}
-
-/** No bytes are counted: by the bounds of the schema, so many payments take 15 MB at most. */
-const gathered = {
-  ...ownersBatches,
-  partyOf: ({ execution }: Owned) => execution.scope.tenant,
-} as const;
-
-/** The payment of an operation. Two operations of one batch would not see what the other reserves. */
-function subject({ scope }: Owned["execution"], paymentId: string): string {
-  return nameKey({ tenant: scope.tenant, id: paymentId });
 }
 
 /** The payment that a beginning may change; one that changes none has its operation alone. */

@@ -1,37 +1,70 @@
-import type { Operation } from "../operation.js";
+import { columns, text } from "../../runtime/columns.js";
+import type { OwnedWork } from "../../runtime/owned-work.js";
+import { databaseTimeAt, type ReadMoment } from "../key-window.js";
+import type { Operated } from "../operation.js";
 import { toUnknown } from "../state.js";
-import { appendEvents } from "./events.js";
-import { markOperationsUnknown, paymentNameOf } from "./operations.js";
-import type { Owned, Step } from "./owners.js";
-import { type LockedPayment, lockPayments, updatePayments } from "./payments.js";
-import { nameKey } from "./rows.js";
+import type { Begun } from "./begin.js";
+import type { FindOperated } from "./find-operated.js";
+import type { Owned, WriteOwned } from "./owners.js";
+import {
+  CHANGE_COLUMNS,
+  changeColumns,
+  LOCKED,
+  type PaymentChange,
+  writtenFrom,
+} from "./payment-change.js";
+import type { PlannedStep } from "./planned-step.js";
 
 /** An operation whose processor was asked and did not answer. */
 export interface Unanswered extends Owned {
-  readonly operation: Operation;
+  readonly begun: Begun;
 }
 
 /** Stores that the processor's answers are not known. What is reserved stays so. */
-export const unknownStep: Step<Unanswered, readonly LockedPayment[], void> = {
-  read: (transaction, unanswered) =>
-    lockPayments(
-      transaction,
-      unanswered
-        .filter(({ operation }) => operation.kind === "create")
-        .map(({ operation }) => paymentNameOf(operation)),
-    ),
+export function createUnknownStep({
+  write,
+  findOperated,
+  readMoment,
+}: {
+  readonly write: WriteOwned;
+  readonly findOperated: FindOperated;
+  readonly readMoment: ReadMoment;
+}): PlannedStep<Unanswered, Operated, PaymentChange & Operated> {
+  return {
+    knownOf: ({ begun }) => begun,
+    read: (unanswered) => findOperated(unanswered.map(({ begun }) => begun.operation)),
 
-  plan(unanswered, locked) {
-    const operations = unanswered.map(({ operation }) => operation);
-    const asked = new Set(operations.map((operation) => nameKey(paymentNameOf(operation))));
-    const ours = locked.filter(({ payment }) => asked.has(nameKey(payment)));
-    const moved = ours.flatMap(({ payment, time: updateTime }) => {
-      const after = toUnknown(payment);
-      return after === payment ? [] : [{ ...after, updateTime }];
-    });
-    return {
-      statements: [markOperationsUnknown(operations), updatePayments(moved), appendEvents(moved)],
-      results: unanswered.map(() => ({ ok: true, value: undefined })),
-    };
-  },
+    plan({ begun }, { operation, payment: before }) {
+      const after = operation.kind === "create" ? toUnknown(before) : before;
+      const moved = after !== before;
+      const updateTime = moved ? databaseTimeAt(begun, readMoment()) : before.updateTime;
+      return { operation, before, payment: { ...after, updateTime }, moved };
+    },
+
+    write: (planned) =>
+      write(
+        UNKNOWN,
+        planned.map(({ item: { execution } }) => ({ execution })),
+        unknownColumns(planned.map(({ plan }) => plan)),
+      ),
+  };
+}
+
+const UNKNOWN: OwnedWork = {
+  name: "payments_unknown",
+  columns: [...CHANGE_COLUMNS, "operation_id text"],
+  tables: `${LOCKED}, ${writtenFrom("locked")}, unknown AS (
+  UPDATE operations AS o SET state = 'unknown' FROM written
+  WHERE o.tenant = written.tenant AND o.id = written.operation_id AND o.finish_time IS NULL
+)`,
 };
+
+function unknownColumns(marked: readonly (PaymentChange & Operated)[]): readonly Buffer[] {
+  return [
+    ...changeColumns(marked),
+    ...columns(
+      marked,
+      text(({ operation }) => operation.id),
+    ),
+  ];
+}

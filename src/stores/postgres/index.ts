@@ -12,7 +12,7 @@ export {
   type OperatorActs,
   type RecordedAct,
 } from "./operator-acts.js";
-export { createPostgresStore, type PostgresStoreOptions } from "./store.js";
+export { createPostgresStore, type PostgresStore, type PostgresStoreOptions } from "./store.js";
 export {
   type DeploymentEvent,
   type DeploymentWatch,

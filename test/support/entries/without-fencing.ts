@@ -1,13 +1,13 @@
-import type { PoolClient } from "pg";
 import { scopeHash } from "../../../src/idempotency/port/scope.js";
-import type { Claim, IdempotencyStore } from "../../../src/idempotency/port/store.js";
+import type { Claim } from "../../../src/idempotency/port/store.js";
+import type { PostgresStore } from "../../../src/stores/postgres/index.js";
 import { serveWith } from "./serve-with.js";
 
 // A service whose statements compare neither the fencing token nor the claim's
 // id: whoever ever had a claim writes under whatever its record carries by then.
 await serveWith({ gate: withoutFencing });
 
-function withoutFencing(store: IdempotencyStore<PoolClient>): IdempotencyStore<PoolClient> {
+function withoutFencing(store: PostgresStore): PostgresStore {
   async function current(claim: Claim): Promise<Claim> {
     const found = await store.get(claim.scope);
     if (found === undefined) {
@@ -42,6 +42,13 @@ function withoutFencing(store: IdempotencyStore<PoolClient>): IdempotencyStore<P
         rows.some((row) => row.tenant === scope.tenant && row.scope_hash.equals(scopeHash(scope))),
       );
     },
+    writeOwned: async (pool, write) =>
+      store.writeOwned(pool, {
+        ...write,
+        rows: await Promise.all(
+          write.rows.map(async (row) => ({ ...row, claim: await current(row.claim) })),
+        ),
+      }),
     reopen: async (claim) => store.reopen(await current(claim)),
     reopenWithin: async (transaction, claim) =>
       store.reopenWithin(transaction, await current(claim)),

@@ -1,13 +1,13 @@
-import type { PoolClient } from "pg";
 import type { Scope } from "../../../src/idempotency/port/scope.js";
-import type { Claim, IdempotencyStore } from "../../../src/idempotency/port/store.js";
+import type { Claim } from "../../../src/idempotency/port/store.js";
+import type { PostgresStore } from "../../../src/stores/postgres/index.js";
 import { serveWith } from "./serve-with.js";
 
 // A service whose database has lost the unique claim: every call has a record
 // of its own, as if the primary key had been dropped.
 await serveWith({ gate: withoutUniqueClaim });
 
-function withoutUniqueClaim(store: IdempotencyStore<PoolClient>): IdempotencyStore<PoolClient> {
+function withoutUniqueClaim(store: PostgresStore): PostgresStore {
   const ownClaims = new WeakMap<Claim, Claim>();
   const own = (claim: Claim): Claim => ownClaims.get(claim) ?? claim;
   return {
@@ -32,6 +32,11 @@ function withoutUniqueClaim(store: IdempotencyStore<PoolClient>): IdempotencySto
       ),
     ownWithin: (transaction, claims, onSent) =>
       store.ownWithin(transaction, claims.map(own), onSent),
+    writeOwned: (pool, write) =>
+      store.writeOwned(pool, {
+        ...write,
+        rows: write.rows.map((row) => ({ ...row, claim: own(row.claim) })),
+      }),
     release: (claim) => store.release(own(claim)),
     suspend: (claim, suspension) => store.suspend(own(claim), suspension),
   };

@@ -1,0 +1,86 @@
+import { bigint, boolean, bytea, columns, text, timestamptz } from "../../runtime/columns.js";
+import { encodePayment } from "../messages.js";
+import type { Payment } from "../payment.js";
+
+/** A change of a payment, and the payment as it was planned from. */
+export interface PaymentChange {
+  readonly before: Payment;
+  readonly payment: Payment;
+  /** True if the payment makes a transition, which is an event. */
+  readonly moved: boolean;
+}
+
+/** The columns of `changeColumns`, for an OwnedWork. */
+export const CHANGE_COLUMNS = [
+  "payment_id text",
+  "from_version bigint",
+  "from_capturing bigint",
+  "from_refunding bigint",
+  "from_canceling boolean",
+  "status text",
+  "version bigint",
+  "authorized bigint",
+  "captured bigint",
+  "capturing bigint",
+  "refunded bigint",
+  "refunding bigint",
+  "canceling boolean",
+  "decline_code text",
+  "update_time timestamptz",
+  "moved boolean",
+  "event bytea",
+] as const;
+
+export function changeColumns(changes: readonly PaymentChange[]): readonly Buffer[] {
+  return columns(
+    changes,
+    text(({ payment }) => payment.id),
+    bigint(({ before }) => before.version),
+    bigint(({ before }) => before.capturing),
+    bigint(({ before }) => before.refunding),
+    boolean(({ before }) => before.canceling),
+    text(({ payment }) => payment.status),
+    bigint(({ payment }) => payment.version),
+    bigint(({ payment }) => payment.authorized),
+    bigint(({ payment }) => payment.captured),
+    bigint(({ payment }) => payment.capturing),
+    bigint(({ payment }) => payment.refunded),
+    bigint(({ payment }) => payment.refunding),
+    boolean(({ payment }) => payment.canceling),
+    text(({ payment }) => payment.declineCode),
+    timestamptz(({ payment }) => payment.updateTime),
+    boolean(({ moved }) => moved),
+    bytea(({ payment, moved }) => (moved ? encodePayment(payment) : NO_EVENT)),
+  );
+}
+
+const NO_EVENT = new Uint8Array();
+
+/**
+ * `locked`: the rows of `owned` whose payment is as they were planned from, by
+ * what operations change. Payments are locked after claims, in the order of their names.
+ */
+export const LOCKED = `
+locked AS MATERIALIZED (
+  SELECT owned.* FROM owned JOIN payments AS p ON p.tenant = owned.tenant AND p.id = owned.payment_id
+  WHERE p.version = owned.from_version AND p.capturing = owned.from_capturing
+    AND p.refunding = owned.from_refunding AND p.canceling = owned.from_canceling
+  ORDER BY p.tenant, p.id
+  FOR NO KEY UPDATE OF p
+)`;
+
+/** `written`: the same rows as `from`, once their payments and events are. */
+export const writtenFrom = (from: string) => `
+written AS (
+  UPDATE payments AS p
+  SET status = after.status, version = after.version, authorized = after.authorized,
+    captured = after.captured, capturing = after.capturing, refunded = after.refunded,
+    refunding = after.refunding, canceling = after.canceling, decline_code = after.decline_code,
+    update_time = after.update_time
+  FROM ${from} AS after
+  WHERE p.tenant = after.tenant AND p.id = after.payment_id
+  RETURNING after.*
+), transitions AS (
+  INSERT INTO payment_events (tenant, payment_id, version, payment)
+  SELECT tenant, payment_id, version, event FROM written WHERE moved
+)`;
