@@ -1,10 +1,4 @@
 import type { Pool, PoolClient, QueryResult } from "pg";
-import { pipelined } from "./statements.js";
-
-export interface TransactionOptions {
-  /** Bounds each wait for a lock. Default: only the statement's own limit does. Milliseconds. */
-  readonly lockTimeoutMs?: number;
-}
 
 /**
  * Runs work in one transaction: committed when it resolves, rolled back when
@@ -14,59 +8,20 @@ export interface TransactionOptions {
 export function inTransaction<Result>(
   pool: Pool,
   work: (transaction: PoolClient) => Promise<Result>,
-  options: TransactionOptions = {},
-): Promise<Result> {
-  return inOpenedTransaction(pool, { ...options, open: async () => {}, work });
-}
-
-/** A transaction that begins in one round trip with its first statements. */
-export interface Opened<Opening> extends TransactionOptions {
-  /**
-   * Sent with BEGIN. Should that fail, these statements ran without a
-   * transaction: they lock, read, or write what may stand alone.
-   */
-  readonly open: (transaction: PoolClient) => Promise<Opening>;
-}
-
-/**
- * Isolation, whatever the database's default: a statement after the lock on the
- * claim must see what the claim's previous owner committed. Plans, once for
- * each statement with a name: Postgres would else plan anew for every batch,
- * since it takes arrays of unknown length for longer ones than most batches
- * have, and with a few items that takes longer than all the rest.
- */
-const BEGIN =
-  "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL plan_cache_mode = force_generic_plan";
-
-/** `inTransaction`, whose first statements go with BEGIN. */
-export function inOpenedTransaction<Opening, Result>(
-  pool: Pool,
-  {
-    work,
-    ...opened
-  }: Opened<Opening> & {
-    /** The rest. */
-    readonly work: (transaction: PoolClient, opening: Opening) => Promise<Result>;
-  },
 ): Promise<Result> {
   return onConnection(pool, async (client) => {
-    const result = await work(client, await begin(client, opened));
+    await client.query(BEGIN);
+    const result = await work(client);
     mustBeCommitted(await client.query("COMMIT"));
     return result;
   });
 }
 
-async function begin<Opening>(
-  client: PoolClient,
-  { lockTimeoutMs, open }: Opened<Opening>,
-): Promise<Opening> {
-  const settings = lockTimeoutMs === undefined ? "" : `; SET LOCAL lock_timeout = ${lockTimeoutMs}`;
-  const [, opening] = await pipelined(client, () => [
-    client.query(`${BEGIN}${settings}`),
-    open(client),
-  ]);
-  return opening;
-}
+/**
+ * Isolation, whatever the database's default: a statement after the lock on the
+ * claim must see what the claim's previous owner committed.
+ */
+const BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED";
 
 /** Postgres answers COMMIT so, without an error, where it was hidden that a statement failed. */
 function mustBeCommitted(result: QueryResult | undefined): void {

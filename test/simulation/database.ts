@@ -69,11 +69,11 @@ export function createDatabase(options: {
 
   const store: IdempotencyStore<Transaction> = {
     ...inner,
-    async ownWithin(transaction, claims, onSent) {
+    async ownWithin(transaction, claims) {
       for (const claim of claims) {
         owners.set(transaction, claim); // each has a transaction of its own here
       }
-      return inner.ownWithin(transaction, claims, onSent);
+      return inner.ownWithin(transaction, claims);
     },
     async completeWithin(transaction, completions) {
       transaction.atCommit(async () =>

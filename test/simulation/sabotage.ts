@@ -68,8 +68,7 @@ export const withoutUniqueClaim: Sabotage = {
           transaction,
           completions.map((one) => ({ ...one, claim: own(one.claim) })),
         ),
-      ownWithin: (transaction, claims, onSent) =>
-        store.ownWithin(transaction, claims.map(own), onSent),
+      ownWithin: (transaction, claims) => store.ownWithin(transaction, claims.map(own)),
       release: (claim) => store.release(own(claim)),
       suspend: (claim, suspension) => store.suspend(own(claim), suspension),
     };
@@ -111,8 +110,7 @@ export const withoutFencing: Sabotage = {
           transaction,
           completions.map((one) => ({ ...one, claim: current(one.claim) })),
         ),
-      ownWithin: (transaction, claims, onSent) =>
-        store.ownWithin(transaction, claims.map(current), onSent),
+      ownWithin: (transaction, claims) => store.ownWithin(transaction, claims.map(current)),
     };
   },
 };
@@ -211,8 +209,8 @@ export const fencingByTokenAlone: Sabotage = {
         }));
         return store.completeWithin(transaction, await Promise.all(newestClaims));
       },
-      ownWithin: async (transaction, claims, onSent) =>
-        store.ownWithin(transaction, await Promise.all(claims.map(newest)), onSent),
+      ownWithin: async (transaction, claims) =>
+        store.ownWithin(transaction, await Promise.all(claims.map(newest))),
       release: async (claim) => store.release(await newest(claim)),
       suspend: async (claim, suspension) => store.suspend(await newest(claim), suspension),
     };

@@ -5,16 +5,14 @@ import type { Execution } from "./call.js";
 
 /**
  * Holds the claims of many executions until the transaction ends, in one
- * statement, and says by position which still own theirs. Calls `onSent` as
- * `IdempotencyStore.ownWithin` does.
+ * statement, and says by position which still own theirs.
  */
 export async function ownWithin<Transaction>(
   transaction: Transaction,
   executions: readonly Execution<Transaction>[],
-  onSent?: () => void,
 ): Promise<readonly boolean[]> {
   const claims = executions.map(({ ownership }) => ownership.claim);
-  return storeOf(executions).ownWithin(transaction, claims, onSent);
+  return storeOf(executions).ownWithin(transaction, claims);
 }
 
 /** An OK with a serialized response message, to be stored for an execution. */
@@ -46,7 +44,7 @@ export async function completeWithin<Transaction>(
 }
 
 /** What is stored of an answer. */
-export function completionOf<Transaction>({
+function completionOf<Transaction>({
   execution: { ownership },
   body,
 }: Answer<Transaction>): Completion {

@@ -113,17 +113,8 @@ export interface IdempotencyStore<Transaction = never> {
   /** Tells the store that a `completeWithin` has committed, so that copies may be handed out. */
   committed(claim: Claim, outcome: Outcome, retentionMs: number): Promise<void>;
 
-  /**
-   * Says by position whether each claim still owns its record, which then stays
-   * so until the transaction ends. Calls `onSent` once the statement that locks
-   * the claims is on its way: what is sent from there on comes after it, and
-   * needs no round trip of its own.
-   */
-  ownWithin(
-    transaction: Transaction,
-    claims: readonly Claim[],
-    onSent?: () => void,
-  ): Promise<readonly boolean[]>;
+  /** Says by position whether each claim still owns its record, which then stays so until the transaction ends. */
+  ownWithin(transaction: Transaction, claims: readonly Claim[]): Promise<readonly boolean[]>;
 
   /**
    * Frees the key: nothing was ever executed under it. One that an operator has

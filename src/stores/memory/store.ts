@@ -215,10 +215,8 @@ export function createMemoryStore({
         completions.map(({ claim, outcome, retentionMs }) => complete(claim, outcome, retentionMs)),
       ),
     committed: async () => {},
-    async ownWithin(_transaction, claims, onSent = () => {}) {
-      onSent();
-      return claims.map((claim) => owned(claim, "executing") !== undefined);
-    },
+    ownWithin: async (_transaction, claims) =>
+      claims.map((claim) => owned(claim, "executing") !== undefined),
 
     async release(claim) {
       const record = owned(claim, "executing", "held");

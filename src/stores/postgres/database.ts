@@ -73,8 +73,6 @@ export function openDatabase(
     idle_in_transaction_session_timeout: STATEMENT_TIMEOUT_MS,
     options: plans === "by key" ? `${ISOLATION} ${PLANS_BY_KEY}` : ISOLATION,
     keepAlive: true,
-    // Statements that do not wait for each other's results share a round trip.
-    pipeline: true,
     application_name: "payonce",
     // Before anybody has the connection: one that refuses this is not used.
     onConnect: (client) => client.query(KEEP_COMMITS),

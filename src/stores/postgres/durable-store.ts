@@ -37,9 +37,9 @@ export function onlyWhileDurable(
     },
 
     // Work under a claim begins and ends with this question.
-    async ownWithin(transaction, claims, onSent) {
+    async ownWithin(transaction, claims) {
       assertDurable();
-      return store.ownWithin(transaction, claims, onSent);
+      return store.ownWithin(transaction, claims);
     },
 
     async writeOwned(pool, write) {

@@ -96,14 +96,8 @@ function sizeOfCompletion({ outcome }: Completion): number {
 }
 
 /** Says by position which claims are still their owners', until the transaction ends. */
-async function ownWithin(
-  transaction: PoolClient,
-  claims: readonly Claim[],
-  onSent: () => void = () => {},
-): Promise<readonly boolean[]> {
-  const owning = ask(transaction, HOLD_OWNERSHIP, askedOwners(claims));
-  onSent();
-  return await owning;
+function ownWithin(transaction: PoolClient, claims: readonly Claim[]): Promise<readonly boolean[]> {
+  return ask(transaction, HOLD_OWNERSHIP, askedOwners(claims));
 }
 
 /** Stores the outcomes of many claims. What one statement should not carry takes more of them, each with its own time. */

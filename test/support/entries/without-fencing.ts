@@ -27,7 +27,7 @@ function withoutFencing(store: PostgresStore): PostgresStore {
           completions.map(async (one) => ({ ...one, claim: await current(one.claim) })),
         ),
       ),
-    async ownWithin(transaction, claims, onSent = () => {}) {
+    async ownWithin(transaction, claims) {
       const { rows } = await transaction.query<{ tenant: string; scope_hash: Buffer }>(
         `SELECT tenant, scope_hash FROM idempotency_records
          WHERE (tenant, scope_hash) IN (SELECT * FROM unnest($1::text[], $2::bytea[]))
@@ -37,7 +37,6 @@ function withoutFencing(store: PostgresStore): PostgresStore {
           claims.map(({ scope }) => Buffer.from(scopeHash(scope))),
         ],
       );
-      onSent();
       return claims.map(({ scope }) =>
         rows.some((row) => row.tenant === scope.tenant && row.scope_hash.equals(scopeHash(scope))),
       );

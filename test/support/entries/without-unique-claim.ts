@@ -30,8 +30,7 @@ function withoutUniqueClaim(store: PostgresStore): PostgresStore {
         transaction,
         completions.map((one) => ({ ...one, claim: own(one.claim) })),
       ),
-    ownWithin: (transaction, claims, onSent) =>
-      store.ownWithin(transaction, claims.map(own), onSent),
+    ownWithin: (transaction, claims) => store.ownWithin(transaction, claims.map(own)),
     writeOwned: (pool, write) =>
       store.writeOwned(pool, {
         ...write,
