@@ -9,6 +9,7 @@ import {
   withoutReservation,
   withoutUniqueClaim,
   withRandomProcessorKey,
+  writingWhatIsOutdated,
 } from "./sabotage.js";
 import { simulate } from "./simulate.js";
 import type { ViolationKind } from "./violations.js";
@@ -24,6 +25,7 @@ const controls: [string, Sabotage, ViolationKind[]][] = [
   ["without fencing tokens", withoutFencing, ["late_owner_wrote", "answer_not_durable"]],
   ["with a processor key for each attempt", withRandomProcessorKey, ["effect_repeated"]],
   ["that reserves nothing for what is in flight", withoutReservation, ["captured_too_much"]],
+  ["that writes what is outdated", writingWhatIsOutdated, ["captured_too_much"]],
   ["whose batches mix up their results", mixingUpResults, ["answers_differ", "answer_not_durable"]],
   ["whose duplicates all own one claim", withManyOwners, ["not_executed_but_acted"]],
   ["whose batches hold one payment twice", batchingOnePayment, ["captured_too_much"]],

@@ -130,6 +130,11 @@ export const withoutReservation: Sabotage = {
   },
 };
 
+/** A step is written whatever has become of the payment that it was planned from. */
+export const writingWhatIsOutdated: Sabotage = {
+  steps: { isUnchanged: () => true },
+};
+
 /** Each item of a batch gets the result of another. */
 export const mixingUpResults: Sabotage = {
   batches: ({ run, ...options }) => ({

@@ -202,6 +202,7 @@ export function createWorld(
       readMoment,
       rules: { ...STEP_RULES, ...sabotage.steps },
       onBegin: ({ scope, fingerprint }) => observer.acts(scope, fingerprint),
+      saw: observer.saw,
     });
     const dependencies: HandlerDependencies = {
       ...connectProcessor({
