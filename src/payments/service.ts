@@ -21,10 +21,11 @@ import { ledgerPage } from "./ledger-pages.js";
 import { createLostRows, notKnownYet } from "./lost-rows.js";
 import { encodePayment, ledgerEntryMessage, paymentMessage, refundMessage } from "./messages.js";
 import { isPaymentId, type Operated, paymentIdOfKey, refundIdOf } from "./operation.js";
-import { readPage } from "./paging.js";
+import { readPage, readPageAt, timedCursor, timedCursorIn } from "./paging.js";
 import { type Performing, perform } from "./perform.js";
 import type { Owners } from "./postgres/owners.js";
-import { findPayment, listPayments } from "./postgres/payments.js";
+import { listPayments, type PaymentCursor } from "./postgres/payment-lists.js";
+import { findPayment } from "./postgres/payments.js";
 import { read } from "./postgres/read.js";
 import { createSteps } from "./postgres/steps.js";
 import {
@@ -127,17 +128,16 @@ export function createPaymentHandlers({
       const merchantReference = readReference(request.merchantReference);
       const status = readStatus(request.status);
       const filter = ["payments", tenant, merchantReference, status ?? ""];
-      const page = readPage(request, filter);
+      const page = readPageAt(request, filter, paymentCursorIn);
       const narrowed = {
         tenant,
         ...(merchantReference === "" ? {} : { merchantReference }),
         ...(status === undefined ? {} : { status }),
       };
-      const rows = await read(() => listPayments(reads, narrowed, page));
-      const cut = cutPage(rows, page, { filter, cursorOf: ({ sequence }) => sequence });
+      const { payments, next } = await read(() => listPayments(reads, narrowed, page));
       return {
-        payments: cut.rows.map(({ payment }) => paymentMessage(payment)),
-        nextPageToken: cut.nextPageToken,
+        payments: payments.map(paymentMessage),
+        nextPageToken: next === undefined ? "" : pageTokenOf(paymentCursorText(next), filter),
       };
     },
 
@@ -156,6 +156,15 @@ export function createPaymentHandlers({
 
     streamPaymentEvents: createEventStreams(reads, clock),
   };
+}
+
+function paymentCursorText({ createMicros, sequence }: PaymentCursor): string {
+  return timedCursor({ micros: createMicros, name: String(sequence) });
+}
+
+function paymentCursorIn(text: string): PaymentCursor | undefined {
+  const cursor = timedCursorIn(text, /^[0-9]{1,18}$/);
+  return cursor && { createMicros: cursor.micros, sequence: BigInt(cursor.name) };
 }
 
 /** The answer of most methods: a message with the payment as its field 1. */

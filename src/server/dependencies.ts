@@ -93,7 +93,12 @@ export async function openStoreOfRecord({
   }
   const records = openPool(url, { log, shutdown });
   const payments = openPool(url, { log, shutdown, connectTimeoutMs: OWNERS_WAIT_MS });
-  const reads = openPool(url, { log, shutdown, maxConnections: READ_CONNECTIONS });
+  const reads = openPool(url, {
+    log,
+    shutdown,
+    maxConnections: READ_CONNECTIONS,
+    plans: "in order",
+  });
   const applied = await prepareDatabase(records);
   if (applied.length > 0) {
     log.info({ applied }, "migrated the database");

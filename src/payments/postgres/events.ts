@@ -1,9 +1,10 @@
 import type { Pool } from "pg";
 import { bigint, bytea, columns } from "../../runtime/columns.js";
+import { createParameters } from "../../runtime/parameters.js";
 import type { Statement } from "../../runtime/statements.js";
 import { encodePayment } from "../messages.js";
 import type { Payment } from "../payment.js";
-import { nameColumns } from "./rows.js";
+import { nameColumns, ofTenantOrPayment } from "./rows.js";
 
 // Events are read in the order of their ids. A payment's ids rise with its
 // versions, since each is taken under the lock on the payment. But an id is
@@ -71,19 +72,20 @@ interface EventRow {
 /** Finds the next events after an id, about `limit` of them. Undefined if there are none. */
 export async function findEventRange(
   pool: Pool,
-  { tenant, paymentId }: EventFilter,
+  filter: EventFilter,
   { after, limit }: { readonly after: bigint; readonly limit: number },
 ): Promise<EventRange | undefined> {
+  const { add, values } = createParameters();
   // HAVING: who finds nothing takes no transaction id.
   const { rows } = await pool.query<{ last: string; transaction_id: string }>(
     `SELECT max(id) AS last, pg_current_xact_id() AS transaction_id
      FROM (
        SELECT id FROM payment_events
-       WHERE tenant = $1 AND ($2::text IS NULL OR payment_id = $2) AND id > $3
-       ORDER BY id LIMIT $4
+       WHERE ${ofTenantOrPayment(filter, add)} AND id > ${add(after)}
+       ORDER BY id LIMIT ${add(limit)}
      ) AS visible
      HAVING count(*) > 0`,
-    [tenant, paymentId, after, limit],
+    [...values],
   );
   const [row] = rows;
   return row && { after, last: BigInt(row.last), transactionId: row.transaction_id };
@@ -95,15 +97,16 @@ export async function findEventRange(
  */
 export async function listSettledEvents(
   pool: Pool,
-  { tenant, paymentId }: EventFilter,
+  filter: EventFilter,
   { after, last, transactionId, limit }: EventRange & { readonly limit: number },
 ): Promise<readonly StoredEvent[]> {
+  const { add, values } = createParameters();
   const { rows } = await pool.query<EventRow>(
     `SELECT id, payment, create_time FROM payment_events
-     WHERE tenant = $1 AND ($2::text IS NULL OR payment_id = $2) AND id > $3 AND id <= $4
-       AND pg_snapshot_xmin(pg_current_snapshot()) >= $5::xid8
-     ORDER BY id LIMIT $6`,
-    [tenant, paymentId, after, last, transactionId, limit],
+     WHERE ${ofTenantOrPayment(filter, add)} AND id > ${add(after)} AND id <= ${add(last)}
+       AND pg_snapshot_xmin(pg_current_snapshot()) >= ${add(transactionId)}::xid8
+     ORDER BY id LIMIT ${add(limit)}`,
+    [...values],
   );
   return rows.map(eventOf);
 }

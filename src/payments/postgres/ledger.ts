@@ -1,7 +1,8 @@
 import type { Pool } from "pg";
 import type { Page } from "../../runtime/paging.js";
+import { createParameters } from "../../runtime/parameters.js";
 import type { Account, LedgerEntry } from "../ledger.js";
-import { mustExist } from "./rows.js";
+import { mustExist, ofTenantOrPayment } from "./rows.js";
 
 /** The constraints of the table vouch for the closed sets; pg gives bigint as text. */
 export interface LedgerRow {
@@ -31,14 +32,14 @@ export async function listLedgerEntries(
   filter: LedgerFilter,
   { cursor, size, settled }: Page<bigint> & { readonly settled?: string },
 ): Promise<readonly LedgerEntry[]> {
+  const { add, values } = createParameters();
   const { rows } = await pool.query<LedgerRow>(
     `SELECT * FROM ledger_entries
-     WHERE tenant = $1
-       AND ($2::text IS NULL OR payment_id = $2)
-       AND ($3::bigint IS NULL OR id > $3)
-       AND ($5::xid8 IS NULL OR pg_snapshot_xmin(pg_current_snapshot()) >= $5)
-     ORDER BY id LIMIT $4`,
-    [filter.tenant, filter.paymentId, cursor, size + 1, settled],
+     WHERE ${ofTenantOrPayment(filter, add)}
+       ${cursor === undefined ? "" : `AND id > ${add(cursor)}`}
+       ${settled === undefined ? "" : `AND pg_snapshot_xmin(pg_current_snapshot()) >= ${add(settled)}::xid8`}
+     ORDER BY id LIMIT ${add(size + 1)}`,
+    [...values],
   );
   return rows.map(entryOf);
 }

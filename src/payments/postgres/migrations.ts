@@ -4,5 +4,10 @@ import { migrationsIn } from "../../runtime/migrations.js";
 export const paymentMigrations = migrationsIn(
   "payments",
   new URL("./migrations/", import.meta.url),
-  ["0001-payments", "0002-events-in-the-order-of-their-ids", "0003-the-request-of-an-operation"],
+  [
+    "0001-payments",
+    "0002-events-in-the-order-of-their-ids",
+    "0003-the-request-of-an-operation",
+    "0004-indexes-of-lists",
+  ],
 );

@@ -1,6 +1,5 @@
 import type { Pool, PoolClient } from "pg";
 import { bigint, boolean, columns, text, timestamptz } from "../../runtime/columns.js";
-import type { Page } from "../../runtime/paging.js";
 import type { Statement } from "../../runtime/statements.js";
 import type { CaptureMethod, Payment, PaymentState, PaymentStatus } from "../payment.js";
 import { ASKED, nameColumns, type RowName } from "./rows.js";
@@ -39,14 +38,14 @@ const STORED = `tenant, id, ${STATE}, currency_code, amount, payment_method, cap
   merchant_reference, description, metadata, create_time`;
 
 /** Named one by one: a statement that is prepared outlives a column that a newer build adds. */
-const COLUMNS = `${STORED}, sequence`;
+export const PAYMENT_COLUMNS = `${STORED}, sequence`;
 
 export async function findPayment(
   database: Pool | PoolClient,
   { tenant, id }: RowName,
 ): Promise<Payment | undefined> {
   const { rows } = await database.query<PaymentRow>(
-    `SELECT ${COLUMNS} FROM payments WHERE tenant = $1 AND id = $2`,
+    `SELECT ${PAYMENT_COLUMNS} FROM payments WHERE tenant = $1 AND id = $2`,
     [tenant, id],
   );
   return rows[0] && paymentOf(rows[0]);
@@ -62,7 +61,7 @@ export async function findPayments(
   }
   const { rows } = await database.query<PaymentRow>({
     name: "payments_find",
-    text: `SELECT ${COLUMNS} FROM ${ASKED} JOIN payments USING (tenant, id)`,
+    text: `SELECT ${PAYMENT_COLUMNS} FROM ${ASKED} JOIN payments USING (tenant, id)`,
     values: nameColumns(names),
   });
   return rows.map(paymentOf);
@@ -85,7 +84,7 @@ export async function lockPayments(
   }
   const { rows } = await transaction.query<PaymentRow & { locked_time: Date }>({
     name: "payments_lock",
-    text: `SELECT ${COLUMNS}, clock_timestamp() AS locked_time
+    text: `SELECT ${PAYMENT_COLUMNS}, clock_timestamp() AS locked_time
      FROM ${ASKED} JOIN payments USING (tenant, id)
      ORDER BY tenant, id FOR UPDATE OF payments`,
     values: nameColumns(names),
@@ -133,36 +132,7 @@ function stateColumns(payments: readonly Payment[]): Buffer[] {
   ];
 }
 
-/** A payment in a list. */
-export interface ListedPayment {
-  readonly payment: Payment;
-  /** Orders a tenant's payments by the time they were created. */
-  readonly sequence: bigint;
-}
-
-/** Lists a tenant's payments, the newest first; one row more than the page holds, if there is one. */
-export async function listPayments(
-  pool: Pool,
-  filter: {
-    readonly tenant: string;
-    readonly merchantReference?: string;
-    readonly status?: PaymentStatus;
-  },
-  page: Page<bigint>,
-): Promise<readonly ListedPayment[]> {
-  const { rows } = await pool.query<PaymentRow>(
-    `SELECT ${COLUMNS} FROM payments
-     WHERE tenant = $1
-       AND ($2::text IS NULL OR merchant_reference = $2)
-       AND ($3::text IS NULL OR status = $3)
-       AND ($4::bigint IS NULL OR sequence < $4)
-     ORDER BY sequence DESC LIMIT $5`,
-    [filter.tenant, filter.merchantReference, filter.status, page.cursor, page.size + 1],
-  );
-  return rows.map((row) => ({ payment: paymentOf(row), sequence: BigInt(row.sequence) }));
-}
-
-function paymentOf(row: PaymentRow): Payment {
+export function paymentOf(row: PaymentRow): Payment {
   return {
     tenant: row.tenant,
     id: row.id,

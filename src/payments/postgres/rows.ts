@@ -17,6 +17,20 @@ export function nameColumns(names: readonly RowName[]): Buffer[] {
   );
 }
 
+/**
+ * The rows of a tenant, in the order of their ids by the primary key, or those of
+ * one payment, by the index that alone is of this collation.
+ * @param add adds a parameter
+ */
+export function ofTenantOrPayment(
+  { tenant, paymentId }: { readonly tenant: string; readonly paymentId?: string },
+  add: (value: unknown) => string,
+): string {
+  return paymentId === undefined
+    ? `tenant = ${add(tenant)}`
+    : `tenant COLLATE "C" = ${add(tenant)} AND payment_id = ${add(paymentId)}`;
+}
+
 /** A name as the key of a map. The length keeps different names apart. */
 export function nameKey({ tenant, id }: RowName): string {
   return `${tenant.length}:${tenant}${id}`;

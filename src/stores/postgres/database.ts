@@ -45,13 +45,24 @@ const KEEP_COMMITS = `SELECT set_config('synchronous_commit', CASE setting WHEN 
 const PLANS_BY_KEY =
   "-c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off";
 
+/**
+ * Lists are read in the order of an index that has it. Where Postgres takes a
+ * tenant for a small one, it would read all of its rows and sort them.
+ */
+const PLANS_IN_ORDER = `${PLANS_BY_KEY} -c enable_bitmapscan=off -c enable_sort=off`;
+
+const PLANS = { "by key": ` ${PLANS_BY_KEY}`, "in order": ` ${PLANS_IN_ORDER}`, any: "" } as const;
+
 export interface DatabaseOptions {
   /** The time for which a caller waits for a connection before its query is refused. Milliseconds. Default 5,000 (5 s). */
   readonly connectTimeoutMs?: number;
   /** The most connections of the pool. Default 10. */
   readonly maxConnections?: number;
-  /** The plans that Postgres may choose. Default: only those that find rows by a key, since each statement finds a few. */
-  readonly plans?: "by key" | "any";
+  /**
+   * The plans that Postgres may choose: `by key`, only those that find rows by a key, since each
+   * statement finds a few; `in order`, also the rows of a list by their order. Default: `by key`.
+   */
+  readonly plans?: keyof typeof PLANS;
 }
 
 /** Opens a pool on the store of record. Nothing is sent before the first query. */
@@ -71,7 +82,7 @@ export function openDatabase(
     statement_timeout: STATEMENT_TIMEOUT_MS,
     query_timeout: STATEMENT_TIMEOUT_MS + DRIVER_GRACE_MS,
     idle_in_transaction_session_timeout: STATEMENT_TIMEOUT_MS,
-    options: plans === "by key" ? `${ISOLATION} ${PLANS_BY_KEY}` : ISOLATION,
+    options: `${ISOLATION}${PLANS[plans]}`,
     keepAlive: true,
     application_name: "payonce",
     // Before anybody has the connection: one that refuses this is not used.

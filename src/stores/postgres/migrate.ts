@@ -2,17 +2,35 @@ import { createHash } from "node:crypto";
 import type { Pool, PoolClient } from "pg";
 import type { Migration } from "../../runtime/migrations.js";
 import { inTransaction } from "../../runtime/transaction.js";
+import { isConcurrent, migrateConcurrently } from "./concurrent-migrations.js";
 
 /** Any number that no other program locks: the ASCII codes of "payonce" cut to 32 bits. */
 const MIGRATION_LOCK = 0x7061796f;
 
 /**
  * Brings the schema up to date and returns the names of what it applied. Any
- * number of processes may call it at once; each migration is applied once.
- * @throws if a migration fails, or is not what was applied under its name;
- *   nothing is applied then.
+ * number of processes may call it at once; each migration is applied once. Those
+ * that are made outside a transaction come last: see `migrateConcurrently`.
+ * @throws if a migration fails, or is not what was applied under its name; unless
+ *   it is one of the last ones, nothing is applied then.
  */
-export function migrate(pool: Pool, migrations: readonly Migration[]): Promise<readonly string[]> {
+export async function migrate(
+  pool: Pool,
+  migrations: readonly Migration[],
+): Promise<readonly string[]> {
+  const together = migrations.filter((migration) => !isConcurrent(migration));
+  const applied = await migrateTogether(pool, together, migrations);
+  const concurrent = migrations.filter(isConcurrent);
+  const note = (client: PoolClient, made: Migration) => noteAll(client, [made]);
+  return [...applied, ...(await migrateConcurrently(pool, concurrent, note))];
+}
+
+/** Makes migrations in one transaction, unless any of `all` is not what was applied. */
+function migrateTogether(
+  pool: Pool,
+  migrations: readonly Migration[],
+  all: readonly Migration[],
+): Promise<readonly string[]> {
   return inTransaction(pool, async (client) => {
     // Held until the commit, so that a second process waits and finds the work done.
     await client.query("SELECT pg_advisory_xact_lock($1)", [MIGRATION_LOCK]);
@@ -23,7 +41,7 @@ export function migrate(pool: Pool, migrations: readonly Migration[]): Promise<r
       await client.query("ALTER TABLE schema_migrations ADD COLUMN checksum text");
     }
     const checksums = await appliedChecksums(client);
-    const edited = migrations.find(
+    const edited = all.find(
       (migration) =>
         (checksums.get(migration.name) ?? checksumOf(migration)) !== checksumOf(migration),
     );
@@ -38,14 +56,18 @@ export function migrate(pool: Pool, migrations: readonly Migration[]): Promise<r
     }
     const unnoted = migrations.filter(({ name }) => (checksums.get(name) ?? null) === null);
     if (unnoted.length > 0) {
-      await client.query(
-        `INSERT INTO schema_migrations (name, checksum) SELECT * FROM unnest($1::text[], $2::text[])
-         ON CONFLICT (name) DO UPDATE SET checksum = excluded.checksum`,
-        [unnoted.map(({ name }) => name), unnoted.map(checksumOf)],
-      );
+      await noteAll(client, unnoted);
     }
     return pending.map(({ name }) => name);
   });
+}
+
+async function noteAll(client: PoolClient, migrations: readonly Migration[]): Promise<void> {
+  await client.query(
+    `INSERT INTO schema_migrations (name, checksum) SELECT * FROM unnest($1::text[], $2::text[])
+     ON CONFLICT (name) DO UPDATE SET checksum = excluded.checksum`,
+    [migrations.map(({ name }) => name), migrations.map(checksumOf)],
+  );
 }
 
 /** The migrations that the database still lacks. */

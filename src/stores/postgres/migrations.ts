@@ -10,5 +10,6 @@ export const idempotencyMigrations = migrationsIn(
     "0003-generations-that-never-repeat",
     "0004-released-keys",
     "0005-operator-acts",
+    "0006-indexes-of-lists",
   ],
 );

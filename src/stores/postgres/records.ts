@@ -8,6 +8,7 @@ import type {
   RecordState,
   StoredRecord,
 } from "../../idempotency/port/store.js";
+import { createParameters } from "../../runtime/parameters.js";
 import { IS_HELD } from "./statements.js";
 
 /** pg gives bigint as text. */
@@ -63,49 +64,113 @@ export async function getRecord(pool: Pool, scope: Scope) {
   }
   const events = await pool.query<EventRow>(
     `SELECT ${milliseconds("event_time")} AS event_ms, type, fencing_token, detail
-     FROM idempotency_events WHERE tenant = $1 AND scope_hash = $2 ORDER BY id`,
+     FROM idempotency_events WHERE tenant COLLATE "C" = $1 AND scope_hash = $2 ORDER BY id`,
     key,
   );
   return { record: toRecord(row), events: events.rows.map(toEvent) };
 }
 
-/** A page of records, the newest first. The page token is the last row's place in that order. */
-export async function listRecords(
-  pool: Pool,
-  { tenant, operation, state, pageSize, pageToken }: RecordFilter,
-): Promise<RecordPage> {
-  const { rows } = await pool.query<RecordRow>(
-    `SELECT ${COLUMNS} FROM idempotency_records
-     WHERE tenant = $1
-       AND ($2::text IS NULL OR operation = $2)
-       AND ($3::text IS NULL OR ${STATE} = $3)
-       AND ($4::timestamptz IS NULL OR (create_time, scope_hash) < ($4, $5::bytea))
-     ORDER BY create_time DESC, scope_hash DESC
-     LIMIT $6`,
-    [tenant, operation, state, ...parsePageToken(pageToken), pageSize + 1],
+/**
+ * The number of records that a page of one operation, or of records that are
+ * completed, looks at: no index finds these, for it would cost every call. A page
+ * that is not full by then says where the next one goes on.
+ */
+const LOOKED_AT = 10_000;
+
+const NEWEST_FIRST = "ORDER BY create_time DESC, scope_hash DESC";
+
+/** A row that matches, or the last one that was looked at. */
+interface LookedAtRow extends RecordRow {
+  readonly matches: boolean;
+  /** As many rows were looked at as may be, so there may be more. */
+  readonly goes_on: boolean;
+}
+
+/** A page of records, the newest first. The page token is the place of the last one looked at in that order. */
+export async function listRecords(pool: Pool, filter: RecordFilter): Promise<RecordPage> {
+  const { operation, state, pageSize } = filter;
+  const { add, values } = createParameters();
+  const matches = [
+    ...(operation === undefined ? [] : [`operation = ${add(operation)}`]),
+    ...(state === undefined ? [] : [`${STATE} = ${add(state)}`]),
+  ].join(" AND ");
+  const place = parsePageToken(filter.pageToken);
+  const within =
+    place === undefined
+      ? "true"
+      : `(create_time, scope_hash) < (${add(place.createTime)}::timestamptz, ${add(place.scopeHash)}::bytea)`;
+  const limit = matches === "" ? pageSize + 1 : LOOKED_AT;
+  const { rows } = await pool.query<LookedAtRow>(
+    `WITH looked_at AS MATERIALIZED (
+       SELECT tenant, scope_hash, create_time, ${matches || "true"} AS matches
+       FROM (${foundByIndex(filter, { within, limit, add })}) AS idempotency_records
+       ${NEWEST_FIRST} LIMIT ${limit}
+     ), last AS (SELECT create_time, scope_hash FROM looked_at ORDER BY create_time, scope_hash LIMIT 1),
+     shown AS MATERIALIZED (
+       SELECT *, (SELECT count(*) FROM looked_at) = ${limit} AS goes_on FROM looked_at
+       WHERE matches OR (create_time, scope_hash) = (SELECT create_time, scope_hash FROM last)
+       ${NEWEST_FIRST} LIMIT ${add(pageSize + 2)}
+     )
+     SELECT ${COLUMNS}, matches, goes_on
+     FROM shown JOIN idempotency_records USING (tenant, scope_hash, create_time)
+     ${NEWEST_FIRST}`,
+    [...values],
   );
-  const page = rows.slice(0, pageSize);
-  const last = page.at(-1);
+  const found = rows.filter((row) => row.matches);
+  const page = found.slice(0, pageSize);
+  const lookedAt = rows.at(-1);
+  const last = found.length > pageSize ? page.at(-1) : lookedAt?.goes_on ? lookedAt : undefined;
   return {
     records: page.map(toRecord),
-    ...(rows.length > pageSize && last !== undefined ? { nextPageToken: pageTokenOf(last) } : {}),
+    ...(last === undefined ? {} : { nextPageToken: pageTokenOf(last) }),
   };
+}
+
+/** The records that an index finds for a filter, and others too; the newest first. */
+function foundByIndex(
+  { tenant, state }: RecordFilter,
+  {
+    within,
+    limit,
+    add,
+  }: {
+    readonly within: string;
+    readonly limit: number;
+    readonly add: (value: unknown) => string;
+  },
+): string {
+  const newest = (condition: string) =>
+    `(SELECT * FROM idempotency_records WHERE ${condition} AND ${within}
+      ${NEWEST_FIRST} LIMIT ${limit})`;
+  const inState = (kept: "held" | "released" | "expired") =>
+    newest(`tenant COLLATE "POSIX" = ${add(tenant)} AND state = '${kept}'`);
+  // Those of all tenants: as many as calls are under way, or left by their owners.
+  const executing = () => newest(`tenant || '' = ${add(tenant)} AND state = 'executing'`);
+  if (state === undefined || state === "completed") {
+    return newest(`tenant COLLATE "C" = ${add(tenant)}`);
+  }
+  if (state === "executing") {
+    return executing();
+  }
+  return state === "held" ? `${inState("held")} UNION ALL ${executing()}` : inState(state);
 }
 
 function pageTokenOf({ create_cursor, scope_hash }: RecordRow): string {
   return Buffer.from(`${create_cursor} ${scope_hash.toString("hex")}`).toString("base64url");
 }
 
-function parsePageToken(token: string | undefined): [string | null, Buffer | null] {
+function parsePageToken(
+  token: string | undefined,
+): { readonly createTime: string; readonly scopeHash: Buffer } | undefined {
   if (token === undefined) {
-    return [null, null];
+    return undefined;
   }
   const text = Buffer.from(token, "base64url").toString();
   const match = /^(\d{4}-\d\d-\d\dT[\d:.]+Z) ([0-9a-f]{64})$/.exec(text);
   if (match?.[1] === undefined || match[2] === undefined || !isTime(match[1])) {
     throw new RangeError("page_token must be one that an earlier page returned");
   }
-  return [match[1], Buffer.from(match[2], "hex")];
+  return { createTime: match[1], scopeHash: Buffer.from(match[2], "hex") };
 }
 
 /** Returns true if a text is a valid time; Postgres would answer another with an error of its own. */
