@@ -98,10 +98,25 @@ export type ServeOptions = Partial<KeyWindowOptions> & {
 
 export type PaymentsUnderTest = Awaited<ReturnType<typeof startPayments>>;
 
+export interface StartOptions {
+  /** Prepares the empty database. */
+  readonly prepare?: (url: string) => Promise<void>;
+  /** Sees each connection of the service. */
+  readonly onConnect?: (client: PoolClient) => void;
+}
+
 /** The payment service over a database of its own and the real store of record. */
-export async function startPayments() {
+export async function startPayments({
+  prepare = async () => {},
+  onConnect = () => {},
+}: StartOptions = {}) {
   const database = await createDatabase();
+  await prepare(database.url);
   const pool = openDatabase(database.url, () => {});
+  const reads = openDatabase(database.url, () => {}, { plans: "in order" });
+  for (const own of [pool, reads]) {
+    own.on("connect", onConnect);
+  }
   await migrate(pool, [...idempotencyMigrations, ...paymentMigrations]);
   const store = createPostgresStore(pool);
 
@@ -196,6 +211,7 @@ export async function startPayments() {
     return createPaymentHandlers({
       pool,
       owners: store,
+      reads,
       processor,
       keyWindow,
       restoredAgoMs,
@@ -220,6 +236,7 @@ export async function startPayments() {
 
   return {
     pool,
+    store,
     claim,
     takeOver,
     storedOutcome,
@@ -227,7 +244,7 @@ export async function startPayments() {
     createPayment,
     getPayment,
     async stop() {
-      await pool.end();
+      await Promise.all([pool.end(), reads.end()]);
       await database.drop();
     },
   };
