@@ -9,6 +9,7 @@ import {
   PaymentStatus,
   type Refund as RefundMessage,
   RefundSchema,
+  RefundStatus,
 } from "../gen/payonce/payments/v1/payments_pb.js";
 import { encodeFields, unlessDefault, type WireField } from "../idempotency/request/wire.js";
 import type { LedgerEntry } from "./ledger.js";
@@ -64,13 +65,24 @@ function encodeTime(time: Date): Uint8Array {
   ]);
 }
 
-/** The refund that an approved operation made. */
+const refundStatuses: Readonly<Record<Operation["state"], RefundStatus>> = {
+  pending: RefundStatus.PROCESSING,
+  unknown: RefundStatus.UNKNOWN,
+  approved: RefundStatus.SUCCEEDED,
+  declined: RefundStatus.DECLINED,
+  not_executed: RefundStatus.NOT_EXECUTED,
+};
+
+/** The refund that an operation made, or is to make. */
 export function refundMessage(operation: Operation, refundId: string): RefundMessage {
   return create(RefundSchema, {
     id: refundId,
     paymentId: operation.paymentId,
     amount: { currencyCode: operation.currencyCode, minorUnits: operation.minorUnits },
     createTime: timestampFromDate(operation.finishTime ?? operation.beginTime),
+    status: refundStatuses[operation.state],
+    declineCode: operation.declineCode,
+    beginTime: timestampFromDate(operation.beginTime),
   });
 }
 

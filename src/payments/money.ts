@@ -8,7 +8,7 @@ export interface Money {
 }
 
 /** Far above any payment, and sums of many still fit 64 bits. */
-const MAX_MINOR_UNITS = 10n ** 15n;
+export const MAX_MINOR_UNITS = 10n ** 15n;
 
 /**
  * Reads the amount of a request.

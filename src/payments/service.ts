@@ -18,25 +18,26 @@ import { cutPage, pageTokenOf } from "../runtime/paging.js";
 import { invalid } from "./errors.js";
 import { createEventStreams } from "./events.js";
 import { ledgerPage } from "./ledger-pages.js";
+import {
+  paymentCursorIn,
+  paymentCursorText,
+  readPaymentFilter,
+  readRefundFilter,
+  refundCursorIn,
+  refundCursorText,
+} from "./list-requests.js";
 import { createLostRows, notKnownYet } from "./lost-rows.js";
 import { encodePayment, ledgerEntryMessage, paymentMessage, refundMessage } from "./messages.js";
 import { isPaymentId, type Operated, paymentIdOfKey, refundIdOf } from "./operation.js";
-import { readPage, readPageAt, timedCursor, timedCursorIn } from "./paging.js";
+import { readPage, readPageAt } from "./paging.js";
 import { type Performing, perform } from "./perform.js";
 import type { Owners } from "./postgres/owners.js";
-import { listPayments, type PaymentCursor } from "./postgres/payment-lists.js";
+import { listPayments } from "./postgres/payment-lists.js";
 import { findPayment } from "./postgres/payments.js";
 import { read } from "./postgres/read.js";
+import { listRefunds } from "./postgres/refund-lists.js";
 import { createSteps } from "./postgres/steps.js";
-import {
-  readCancel,
-  readCapture,
-  readCreate,
-  readPaymentId,
-  readReference,
-  readRefund,
-  readStatus,
-} from "./requests.js";
+import { readCancel, readCapture, readCreate, readPaymentId, readRefund } from "./requests.js";
 
 /** The parts that the payment handlers work with. */
 export interface Dependencies extends Pick<Performing, "processor" | "keyWindow"> {
@@ -125,19 +126,22 @@ export function createPaymentHandlers({
     },
 
     listPayments: async (request, { caller: { tenant } }) => {
-      const merchantReference = readReference(request.merchantReference);
-      const status = readStatus(request.status);
-      const filter = ["payments", tenant, merchantReference, status ?? ""];
-      const page = readPageAt(request, filter, paymentCursorIn);
-      const narrowed = {
-        tenant,
-        ...(merchantReference === "" ? {} : { merchantReference }),
-        ...(status === undefined ? {} : { status }),
-      };
-      const { payments, next } = await read(() => listPayments(reads, narrowed, page));
+      const { filter, text } = readPaymentFilter(request, tenant);
+      const page = readPageAt(request, text, paymentCursorIn);
+      const { payments, next } = await read(() => listPayments(reads, filter, page));
       return {
         payments: payments.map(paymentMessage),
-        nextPageToken: next === undefined ? "" : pageTokenOf(paymentCursorText(next), filter),
+        nextPageToken: next === undefined ? "" : pageTokenOf(paymentCursorText(next), text),
+      };
+    },
+
+    listRefunds: async (request, { caller: { tenant } }) => {
+      const { filter, text } = readRefundFilter(request, tenant);
+      const page = readPageAt(request, text, refundCursorIn);
+      const { refunds, next } = await read(() => listRefunds(reads, filter, page));
+      return {
+        refunds: refunds.map(({ operation, refundId = "" }) => refundMessage(operation, refundId)),
+        nextPageToken: next === undefined ? "" : pageTokenOf(refundCursorText(next), text),
       };
     },
 
@@ -156,15 +160,6 @@ export function createPaymentHandlers({
 
     streamPaymentEvents: createEventStreams(reads, clock),
   };
-}
-
-function paymentCursorText({ createMicros, sequence }: PaymentCursor): string {
-  return timedCursor({ micros: createMicros, name: String(sequence) });
-}
-
-function paymentCursorIn(text: string): PaymentCursor | undefined {
-  const cursor = timedCursorIn(text, /^[0-9]{1,18}$/);
-  return cursor && { createMicros: cursor.micros, sequence: BigInt(cursor.name) };
 }
 
 /** The answer of most methods: a message with the payment as its field 1. */

@@ -9,5 +9,7 @@ export const paymentMigrations = migrationsIn(
     "0002-events-in-the-order-of-their-ids",
     "0003-the-request-of-an-operation",
     "0004-indexes-of-lists",
+    "0005-ids-of-refunds",
+    "0006-ids-of-older-refunds",
   ],
 );

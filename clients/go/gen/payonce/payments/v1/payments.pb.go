@@ -162,6 +162,69 @@ func (PaymentStatus) EnumDescriptor() ([]byte, []int) {
 	return file_payonce_payments_v1_payments_proto_rawDescGZIP(), []int{1}
 }
 
+type RefundStatus int32
+
+const (
+	RefundStatus_REFUND_STATUS_UNSPECIFIED RefundStatus = 0
+	// The processor is being asked.
+	RefundStatus_REFUND_STATUS_PROCESSING RefundStatus = 1
+	// The money is given back.
+	RefundStatus_REFUND_STATUS_SUCCEEDED RefundStatus = 2
+	// The processor refused; see the decline code.
+	RefundStatus_REFUND_STATUS_DECLINED RefundStatus = 3
+	// The processor was asked and its answer is not known yet.
+	RefundStatus_REFUND_STATUS_UNKNOWN RefundStatus = 4
+	// An operator found that it was never executed. The same call may begin it again.
+	RefundStatus_REFUND_STATUS_NOT_EXECUTED RefundStatus = 5
+)
+
+// Enum value maps for RefundStatus.
+var (
+	RefundStatus_name = map[int32]string{
+		0: "REFUND_STATUS_UNSPECIFIED",
+		1: "REFUND_STATUS_PROCESSING",
+		2: "REFUND_STATUS_SUCCEEDED",
+		3: "REFUND_STATUS_DECLINED",
+		4: "REFUND_STATUS_UNKNOWN",
+		5: "REFUND_STATUS_NOT_EXECUTED",
+	}
+	RefundStatus_value = map[string]int32{
+		"REFUND_STATUS_UNSPECIFIED":  0,
+		"REFUND_STATUS_PROCESSING":   1,
+		"REFUND_STATUS_SUCCEEDED":    2,
+		"REFUND_STATUS_DECLINED":     3,
+		"REFUND_STATUS_UNKNOWN":      4,
+		"REFUND_STATUS_NOT_EXECUTED": 5,
+	}
+)
+
+func (x RefundStatus) Enum() *RefundStatus {
+	p := new(RefundStatus)
+	*p = x
+	return p
+}
+
+func (x RefundStatus) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (RefundStatus) Descriptor() protoreflect.EnumDescriptor {
+	return file_payonce_payments_v1_payments_proto_enumTypes[2].Descriptor()
+}
+
+func (RefundStatus) Type() protoreflect.EnumType {
+	return &file_payonce_payments_v1_payments_proto_enumTypes[2]
+}
+
+func (x RefundStatus) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use RefundStatus.Descriptor instead.
+func (RefundStatus) EnumDescriptor() ([]byte, []int) {
+	return file_payonce_payments_v1_payments_proto_rawDescGZIP(), []int{2}
+}
+
 // An amount in the smallest unit of its currency.
 type Money struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -379,14 +442,21 @@ func (x *Payment) GetDescription() string {
 	return ""
 }
 
-// Money given back.
+// Money given back, or meant to be.
 type Refund struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Derived from the tenant, the method and the key, like a payment's id.
-	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	PaymentId     string                 `protobuf:"bytes,2,opt,name=payment_id,json=paymentId,proto3" json:"payment_id,omitempty"`
-	Amount        *Money                 `protobuf:"bytes,3,opt,name=amount,proto3" json:"amount,omitempty"`
-	CreateTime    *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
+	// Derived from the tenant, the method and the key, like a payment's id. A list
+	// has none where a build that kept no such ids began the refund, and its key
+	// had passed its retention before they were kept.
+	Id        string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	PaymentId string `protobuf:"bytes,2,opt,name=payment_id,json=paymentId,proto3" json:"payment_id,omitempty"`
+	Amount    *Money `protobuf:"bytes,3,opt,name=amount,proto3" json:"amount,omitempty"`
+	// When it ended, or began where it has not ended.
+	CreateTime *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
+	Status     RefundStatus           `protobuf:"varint,5,opt,name=status,proto3,enum=payonce.payments.v1.RefundStatus" json:"status,omitempty"`
+	// Why the processor declined.
+	DeclineCode   string                 `protobuf:"bytes,6,opt,name=decline_code,json=declineCode,proto3" json:"decline_code,omitempty"`
+	BeginTime     *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=begin_time,json=beginTime,proto3" json:"begin_time,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -445,6 +515,27 @@ func (x *Refund) GetAmount() *Money {
 func (x *Refund) GetCreateTime() *timestamppb.Timestamp {
 	if x != nil {
 		return x.CreateTime
+	}
+	return nil
+}
+
+func (x *Refund) GetStatus() RefundStatus {
+	if x != nil {
+		return x.Status
+	}
+	return RefundStatus_REFUND_STATUS_UNSPECIFIED
+}
+
+func (x *Refund) GetDeclineCode() string {
+	if x != nil {
+		return x.DeclineCode
+	}
+	return ""
+}
+
+func (x *Refund) GetBeginTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.BeginTime
 	}
 	return nil
 }
@@ -1044,7 +1135,17 @@ type ListPaymentsRequest struct {
 	// Absent: all.
 	MerchantReference string `protobuf:"bytes,3,opt,name=merchant_reference,json=merchantReference,proto3" json:"merchant_reference,omitempty"`
 	// Absent: all.
-	Status        PaymentStatus `protobuf:"varint,4,opt,name=status,proto3,enum=payonce.payments.v1.PaymentStatus" json:"status,omitempty"`
+	Status PaymentStatus `protobuf:"varint,4,opt,name=status,proto3,enum=payonce.payments.v1.PaymentStatus" json:"status,omitempty"`
+	// The earliest time of creation. Absent: any.
+	CreateTimeFrom *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=create_time_from,json=createTimeFrom,proto3" json:"create_time_from,omitempty"`
+	// All times of creation are before this one. Absent: any.
+	CreateTimeBefore *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=create_time_before,json=createTimeBefore,proto3" json:"create_time_before,omitempty"`
+	// The currency of the amount that was asked for. Absent: all.
+	CurrencyCode string `protobuf:"bytes,7,opt,name=currency_code,json=currencyCode,proto3" json:"currency_code,omitempty"`
+	// The least amount that was asked for; needs currency_code. Absent: any.
+	MinMinorUnits int64 `protobuf:"varint,8,opt,name=min_minor_units,json=minMinorUnits,proto3" json:"min_minor_units,omitempty"`
+	// The greatest amount that was asked for; needs currency_code. Absent: any.
+	MaxMinorUnits int64 `protobuf:"varint,9,opt,name=max_minor_units,json=maxMinorUnits,proto3" json:"max_minor_units,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1107,9 +1208,46 @@ func (x *ListPaymentsRequest) GetStatus() PaymentStatus {
 	return PaymentStatus_PAYMENT_STATUS_UNSPECIFIED
 }
 
+func (x *ListPaymentsRequest) GetCreateTimeFrom() *timestamppb.Timestamp {
+	if x != nil {
+		return x.CreateTimeFrom
+	}
+	return nil
+}
+
+func (x *ListPaymentsRequest) GetCreateTimeBefore() *timestamppb.Timestamp {
+	if x != nil {
+		return x.CreateTimeBefore
+	}
+	return nil
+}
+
+func (x *ListPaymentsRequest) GetCurrencyCode() string {
+	if x != nil {
+		return x.CurrencyCode
+	}
+	return ""
+}
+
+func (x *ListPaymentsRequest) GetMinMinorUnits() int64 {
+	if x != nil {
+		return x.MinMinorUnits
+	}
+	return 0
+}
+
+func (x *ListPaymentsRequest) GetMaxMinorUnits() int64 {
+	if x != nil {
+		return x.MaxMinorUnits
+	}
+	return 0
+}
+
 type ListPaymentsResponse struct {
-	state    protoimpl.MessageState `protogen:"open.v1"`
-	Payments []*Payment             `protobuf:"bytes,1,rep,name=payments,proto3" json:"payments,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// May be fewer than asked for, also none, before the last page: a page looks
+	// at a bounded number of payments.
+	Payments []*Payment `protobuf:"bytes,1,rep,name=payments,proto3" json:"payments,omitempty"`
 	// Empty on the last page.
 	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -1160,6 +1298,149 @@ func (x *ListPaymentsResponse) GetNextPageToken() string {
 	return ""
 }
 
+type ListRefundsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// 1 to 1000. Absent: 50.
+	PageSize int32 `protobuf:"varint,1,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	// From the previous page; the filters must not change between pages.
+	PageToken string `protobuf:"bytes,2,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	// Absent: all payments.
+	PaymentId string `protobuf:"bytes,3,opt,name=payment_id,json=paymentId,proto3" json:"payment_id,omitempty"`
+	// Absent: all.
+	Status RefundStatus `protobuf:"varint,4,opt,name=status,proto3,enum=payonce.payments.v1.RefundStatus" json:"status,omitempty"`
+	// The earliest time of beginning. Absent: any.
+	BeginTimeFrom *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=begin_time_from,json=beginTimeFrom,proto3" json:"begin_time_from,omitempty"`
+	// All times of beginning are before this one. Absent: any.
+	BeginTimeBefore *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=begin_time_before,json=beginTimeBefore,proto3" json:"begin_time_before,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
+}
+
+func (x *ListRefundsRequest) Reset() {
+	*x = ListRefundsRequest{}
+	mi := &file_payonce_payments_v1_payments_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListRefundsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListRefundsRequest) ProtoMessage() {}
+
+func (x *ListRefundsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_payonce_payments_v1_payments_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListRefundsRequest.ProtoReflect.Descriptor instead.
+func (*ListRefundsRequest) Descriptor() ([]byte, []int) {
+	return file_payonce_payments_v1_payments_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *ListRefundsRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+func (x *ListRefundsRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+func (x *ListRefundsRequest) GetPaymentId() string {
+	if x != nil {
+		return x.PaymentId
+	}
+	return ""
+}
+
+func (x *ListRefundsRequest) GetStatus() RefundStatus {
+	if x != nil {
+		return x.Status
+	}
+	return RefundStatus_REFUND_STATUS_UNSPECIFIED
+}
+
+func (x *ListRefundsRequest) GetBeginTimeFrom() *timestamppb.Timestamp {
+	if x != nil {
+		return x.BeginTimeFrom
+	}
+	return nil
+}
+
+func (x *ListRefundsRequest) GetBeginTimeBefore() *timestamppb.Timestamp {
+	if x != nil {
+		return x.BeginTimeBefore
+	}
+	return nil
+}
+
+type ListRefundsResponse struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Refunds []*Refund              `protobuf:"bytes,1,rep,name=refunds,proto3" json:"refunds,omitempty"`
+	// Empty on the last page.
+	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListRefundsResponse) Reset() {
+	*x = ListRefundsResponse{}
+	mi := &file_payonce_payments_v1_payments_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListRefundsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListRefundsResponse) ProtoMessage() {}
+
+func (x *ListRefundsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_payonce_payments_v1_payments_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListRefundsResponse.ProtoReflect.Descriptor instead.
+func (*ListRefundsResponse) Descriptor() ([]byte, []int) {
+	return file_payonce_payments_v1_payments_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *ListRefundsResponse) GetRefunds() []*Refund {
+	if x != nil {
+		return x.Refunds
+	}
+	return nil
+}
+
+func (x *ListRefundsResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
+}
+
 // One side of a booking. The entries of one transaction sum to zero in each
 // currency, and no entry is ever changed.
 type LedgerEntry struct {
@@ -1179,7 +1460,7 @@ type LedgerEntry struct {
 
 func (x *LedgerEntry) Reset() {
 	*x = LedgerEntry{}
-	mi := &file_payonce_payments_v1_payments_proto_msgTypes[15]
+	mi := &file_payonce_payments_v1_payments_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1191,7 +1472,7 @@ func (x *LedgerEntry) String() string {
 func (*LedgerEntry) ProtoMessage() {}
 
 func (x *LedgerEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_payonce_payments_v1_payments_proto_msgTypes[15]
+	mi := &file_payonce_payments_v1_payments_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1204,7 +1485,7 @@ func (x *LedgerEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LedgerEntry.ProtoReflect.Descriptor instead.
 func (*LedgerEntry) Descriptor() ([]byte, []int) {
-	return file_payonce_payments_v1_payments_proto_rawDescGZIP(), []int{15}
+	return file_payonce_payments_v1_payments_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *LedgerEntry) GetId() int64 {
@@ -1262,7 +1543,7 @@ type ListLedgerEntriesRequest struct {
 
 func (x *ListLedgerEntriesRequest) Reset() {
 	*x = ListLedgerEntriesRequest{}
-	mi := &file_payonce_payments_v1_payments_proto_msgTypes[16]
+	mi := &file_payonce_payments_v1_payments_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1274,7 +1555,7 @@ func (x *ListLedgerEntriesRequest) String() string {
 func (*ListLedgerEntriesRequest) ProtoMessage() {}
 
 func (x *ListLedgerEntriesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_payonce_payments_v1_payments_proto_msgTypes[16]
+	mi := &file_payonce_payments_v1_payments_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1287,7 +1568,7 @@ func (x *ListLedgerEntriesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListLedgerEntriesRequest.ProtoReflect.Descriptor instead.
 func (*ListLedgerEntriesRequest) Descriptor() ([]byte, []int) {
-	return file_payonce_payments_v1_payments_proto_rawDescGZIP(), []int{16}
+	return file_payonce_payments_v1_payments_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *ListLedgerEntriesRequest) GetPaymentId() string {
@@ -1322,7 +1603,7 @@ type ListLedgerEntriesResponse struct {
 
 func (x *ListLedgerEntriesResponse) Reset() {
 	*x = ListLedgerEntriesResponse{}
-	mi := &file_payonce_payments_v1_payments_proto_msgTypes[17]
+	mi := &file_payonce_payments_v1_payments_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1334,7 +1615,7 @@ func (x *ListLedgerEntriesResponse) String() string {
 func (*ListLedgerEntriesResponse) ProtoMessage() {}
 
 func (x *ListLedgerEntriesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_payonce_payments_v1_payments_proto_msgTypes[17]
+	mi := &file_payonce_payments_v1_payments_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1347,7 +1628,7 @@ func (x *ListLedgerEntriesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListLedgerEntriesResponse.ProtoReflect.Descriptor instead.
 func (*ListLedgerEntriesResponse) Descriptor() ([]byte, []int) {
-	return file_payonce_payments_v1_payments_proto_rawDescGZIP(), []int{17}
+	return file_payonce_payments_v1_payments_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *ListLedgerEntriesResponse) GetEntries() []*LedgerEntry {
@@ -1376,7 +1657,7 @@ type StreamPaymentEventsRequest struct {
 
 func (x *StreamPaymentEventsRequest) Reset() {
 	*x = StreamPaymentEventsRequest{}
-	mi := &file_payonce_payments_v1_payments_proto_msgTypes[18]
+	mi := &file_payonce_payments_v1_payments_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1388,7 +1669,7 @@ func (x *StreamPaymentEventsRequest) String() string {
 func (*StreamPaymentEventsRequest) ProtoMessage() {}
 
 func (x *StreamPaymentEventsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_payonce_payments_v1_payments_proto_msgTypes[18]
+	mi := &file_payonce_payments_v1_payments_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1401,7 +1682,7 @@ func (x *StreamPaymentEventsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamPaymentEventsRequest.ProtoReflect.Descriptor instead.
 func (*StreamPaymentEventsRequest) Descriptor() ([]byte, []int) {
-	return file_payonce_payments_v1_payments_proto_rawDescGZIP(), []int{18}
+	return file_payonce_payments_v1_payments_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *StreamPaymentEventsRequest) GetAfterEventId() string {
@@ -1427,7 +1708,7 @@ type StreamPaymentEventsResponse struct {
 
 func (x *StreamPaymentEventsResponse) Reset() {
 	*x = StreamPaymentEventsResponse{}
-	mi := &file_payonce_payments_v1_payments_proto_msgTypes[19]
+	mi := &file_payonce_payments_v1_payments_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1439,7 +1720,7 @@ func (x *StreamPaymentEventsResponse) String() string {
 func (*StreamPaymentEventsResponse) ProtoMessage() {}
 
 func (x *StreamPaymentEventsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_payonce_payments_v1_payments_proto_msgTypes[19]
+	mi := &file_payonce_payments_v1_payments_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1452,7 +1733,7 @@ func (x *StreamPaymentEventsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamPaymentEventsResponse.ProtoReflect.Descriptor instead.
 func (*StreamPaymentEventsResponse) Descriptor() ([]byte, []int) {
-	return file_payonce_payments_v1_payments_proto_rawDescGZIP(), []int{19}
+	return file_payonce_payments_v1_payments_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *StreamPaymentEventsResponse) GetEvent() *PaymentEvent {
@@ -1476,7 +1757,7 @@ type PaymentEvent struct {
 
 func (x *PaymentEvent) Reset() {
 	*x = PaymentEvent{}
-	mi := &file_payonce_payments_v1_payments_proto_msgTypes[20]
+	mi := &file_payonce_payments_v1_payments_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1488,7 +1769,7 @@ func (x *PaymentEvent) String() string {
 func (*PaymentEvent) ProtoMessage() {}
 
 func (x *PaymentEvent) ProtoReflect() protoreflect.Message {
-	mi := &file_payonce_payments_v1_payments_proto_msgTypes[20]
+	mi := &file_payonce_payments_v1_payments_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1501,7 +1782,7 @@ func (x *PaymentEvent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PaymentEvent.ProtoReflect.Descriptor instead.
 func (*PaymentEvent) Descriptor() ([]byte, []int) {
-	return file_payonce_payments_v1_payments_proto_rawDescGZIP(), []int{20}
+	return file_payonce_payments_v1_payments_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *PaymentEvent) GetId() string {
@@ -1557,14 +1838,18 @@ const file_payonce_payments_v1_payments_proto_rawDesc = "" +
 	"\vdescription\x18\x0f \x01(\tR\vdescription\x1a;\n" +
 	"\rMetadataEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xa8\x01\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xc1\x02\n" +
 	"\x06Refund\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1d\n" +
 	"\n" +
 	"payment_id\x18\x02 \x01(\tR\tpaymentId\x122\n" +
 	"\x06amount\x18\x03 \x01(\v2\x1a.payonce.payments.v1.MoneyR\x06amount\x12;\n" +
 	"\vcreate_time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"createTime\"\xc8\x03\n" +
+	"createTime\x129\n" +
+	"\x06status\x18\x05 \x01(\x0e2!.payonce.payments.v1.RefundStatusR\x06status\x12!\n" +
+	"\fdecline_code\x18\x06 \x01(\tR\vdeclineCode\x129\n" +
+	"\n" +
+	"begin_time\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\tbeginTime\"\xc8\x03\n" +
 	"\x14CreatePaymentRequest\x12'\n" +
 	"\x0fidempotency_key\x18\x01 \x01(\tR\x0eidempotencyKey\x122\n" +
 	"\x06amount\x18\x02 \x01(\v2\x1a.payonce.payments.v1.MoneyR\x06amount\x12%\n" +
@@ -1605,15 +1890,32 @@ const file_payonce_payments_v1_payments_proto_rawDesc = "" +
 	"\x0fidempotency_key\x18\x02 \x01(\tH\x00R\x0eidempotencyKeyB\b\n" +
 	"\x06lookup\"L\n" +
 	"\x12GetPaymentResponse\x126\n" +
-	"\apayment\x18\x01 \x01(\v2\x1c.payonce.payments.v1.PaymentR\apayment\"\xbc\x01\n" +
+	"\apayment\x18\x01 \x01(\v2\x1c.payonce.payments.v1.PaymentR\apayment\"\xc1\x03\n" +
 	"\x13ListPaymentsRequest\x12\x1b\n" +
 	"\tpage_size\x18\x01 \x01(\x05R\bpageSize\x12\x1d\n" +
 	"\n" +
 	"page_token\x18\x02 \x01(\tR\tpageToken\x12-\n" +
 	"\x12merchant_reference\x18\x03 \x01(\tR\x11merchantReference\x12:\n" +
-	"\x06status\x18\x04 \x01(\x0e2\".payonce.payments.v1.PaymentStatusR\x06status\"x\n" +
+	"\x06status\x18\x04 \x01(\x0e2\".payonce.payments.v1.PaymentStatusR\x06status\x12D\n" +
+	"\x10create_time_from\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\x0ecreateTimeFrom\x12H\n" +
+	"\x12create_time_before\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\x10createTimeBefore\x12#\n" +
+	"\rcurrency_code\x18\a \x01(\tR\fcurrencyCode\x12&\n" +
+	"\x0fmin_minor_units\x18\b \x01(\x03R\rminMinorUnits\x12&\n" +
+	"\x0fmax_minor_units\x18\t \x01(\x03R\rmaxMinorUnits\"x\n" +
 	"\x14ListPaymentsResponse\x128\n" +
 	"\bpayments\x18\x01 \x03(\v2\x1c.payonce.payments.v1.PaymentR\bpayments\x12&\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xb6\x02\n" +
+	"\x12ListRefundsRequest\x12\x1b\n" +
+	"\tpage_size\x18\x01 \x01(\x05R\bpageSize\x12\x1d\n" +
+	"\n" +
+	"page_token\x18\x02 \x01(\tR\tpageToken\x12\x1d\n" +
+	"\n" +
+	"payment_id\x18\x03 \x01(\tR\tpaymentId\x129\n" +
+	"\x06status\x18\x04 \x01(\x0e2!.payonce.payments.v1.RefundStatusR\x06status\x12B\n" +
+	"\x0fbegin_time_from\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\rbeginTimeFrom\x12F\n" +
+	"\x11begin_time_before\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\x0fbeginTimeBefore\"t\n" +
+	"\x13ListRefundsResponse\x125\n" +
+	"\arefunds\x18\x01 \x03(\v2\x1b.payonce.payments.v1.RefundR\arefunds\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xee\x01\n" +
 	"\vLedgerEntry\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x03R\x02id\x12%\n" +
@@ -1656,7 +1958,14 @@ const file_payonce_payments_v1_payments_proto_rawDesc = "" +
 	"\x17PAYMENT_STATUS_CAPTURED\x10\x04\x12\x1b\n" +
 	"\x17PAYMENT_STATUS_DECLINED\x10\x05\x12\x1b\n" +
 	"\x17PAYMENT_STATUS_CANCELED\x10\x06\x12\x1a\n" +
-	"\x16PAYMENT_STATUS_UNKNOWN\x10\a2\x9b\a\n" +
+	"\x16PAYMENT_STATUS_UNKNOWN\x10\a*\xbf\x01\n" +
+	"\fRefundStatus\x12\x1d\n" +
+	"\x19REFUND_STATUS_UNSPECIFIED\x10\x00\x12\x1c\n" +
+	"\x18REFUND_STATUS_PROCESSING\x10\x01\x12\x1b\n" +
+	"\x17REFUND_STATUS_SUCCEEDED\x10\x02\x12\x1a\n" +
+	"\x16REFUND_STATUS_DECLINED\x10\x03\x12\x19\n" +
+	"\x15REFUND_STATUS_UNKNOWN\x10\x04\x12\x1e\n" +
+	"\x1aREFUND_STATUS_NOT_EXECUTED\x10\x052\x82\b\n" +
 	"\x0ePaymentService\x12n\n" +
 	"\rCreatePayment\x12).payonce.payments.v1.CreatePaymentRequest\x1a*.payonce.payments.v1.CreatePaymentResponse\"\x06ª\x19\x02 \x02\x12q\n" +
 	"\x0eCapturePayment\x12*.payonce.payments.v1.CapturePaymentRequest\x1a+.payonce.payments.v1.CapturePaymentResponse\"\x06ª\x19\x02 \x02\x12n\n" +
@@ -1664,7 +1973,8 @@ const file_payonce_payments_v1_payments_proto_rawDesc = "" +
 	"\rRefundPayment\x12).payonce.payments.v1.RefundPaymentRequest\x1a*.payonce.payments.v1.RefundPaymentResponse\"\x06ª\x19\x02 \x02\x12b\n" +
 	"\n" +
 	"GetPayment\x12&.payonce.payments.v1.GetPaymentRequest\x1a'.payonce.payments.v1.GetPaymentResponse\"\x03\x90\x02\x01\x12h\n" +
-	"\fListPayments\x12(.payonce.payments.v1.ListPaymentsRequest\x1a).payonce.payments.v1.ListPaymentsResponse\"\x03\x90\x02\x01\x12w\n" +
+	"\fListPayments\x12(.payonce.payments.v1.ListPaymentsRequest\x1a).payonce.payments.v1.ListPaymentsResponse\"\x03\x90\x02\x01\x12e\n" +
+	"\vListRefunds\x12'.payonce.payments.v1.ListRefundsRequest\x1a(.payonce.payments.v1.ListRefundsResponse\"\x03\x90\x02\x01\x12w\n" +
 	"\x11ListLedgerEntries\x12-.payonce.payments.v1.ListLedgerEntriesRequest\x1a..payonce.payments.v1.ListLedgerEntriesResponse\"\x03\x90\x02\x01\x12\x7f\n" +
 	"\x13StreamPaymentEvents\x12/.payonce.payments.v1.StreamPaymentEventsRequest\x1a0.payonce.payments.v1.StreamPaymentEventsResponse\"\x03\x90\x02\x010\x01B\xcd\x01\n" +
 	"\x17com.payonce.payments.v1B\rPaymentsProtoP\x01Z5payonce.dev/client/gen/payonce/payments/v1;paymentsv1\xa2\x02\x03PPX\xaa\x02\x13Payonce.Payments.V1\xca\x02\x13Payonce\\Payments\\V1\xe2\x02\x1fPayonce\\Payments\\V1\\GPBMetadata\xea\x02\x15Payonce::Payments::V1b\x06proto3"
@@ -1681,88 +1991,101 @@ func file_payonce_payments_v1_payments_proto_rawDescGZIP() []byte {
 	return file_payonce_payments_v1_payments_proto_rawDescData
 }
 
-var file_payonce_payments_v1_payments_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_payonce_payments_v1_payments_proto_msgTypes = make([]protoimpl.MessageInfo, 23)
+var file_payonce_payments_v1_payments_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
+var file_payonce_payments_v1_payments_proto_msgTypes = make([]protoimpl.MessageInfo, 25)
 var file_payonce_payments_v1_payments_proto_goTypes = []any{
 	(CaptureMethod)(0),                  // 0: payonce.payments.v1.CaptureMethod
 	(PaymentStatus)(0),                  // 1: payonce.payments.v1.PaymentStatus
-	(*Money)(nil),                       // 2: payonce.payments.v1.Money
-	(*Payment)(nil),                     // 3: payonce.payments.v1.Payment
-	(*Refund)(nil),                      // 4: payonce.payments.v1.Refund
-	(*CreatePaymentRequest)(nil),        // 5: payonce.payments.v1.CreatePaymentRequest
-	(*CreatePaymentResponse)(nil),       // 6: payonce.payments.v1.CreatePaymentResponse
-	(*CapturePaymentRequest)(nil),       // 7: payonce.payments.v1.CapturePaymentRequest
-	(*CapturePaymentResponse)(nil),      // 8: payonce.payments.v1.CapturePaymentResponse
-	(*CancelPaymentRequest)(nil),        // 9: payonce.payments.v1.CancelPaymentRequest
-	(*CancelPaymentResponse)(nil),       // 10: payonce.payments.v1.CancelPaymentResponse
-	(*RefundPaymentRequest)(nil),        // 11: payonce.payments.v1.RefundPaymentRequest
-	(*RefundPaymentResponse)(nil),       // 12: payonce.payments.v1.RefundPaymentResponse
-	(*GetPaymentRequest)(nil),           // 13: payonce.payments.v1.GetPaymentRequest
-	(*GetPaymentResponse)(nil),          // 14: payonce.payments.v1.GetPaymentResponse
-	(*ListPaymentsRequest)(nil),         // 15: payonce.payments.v1.ListPaymentsRequest
-	(*ListPaymentsResponse)(nil),        // 16: payonce.payments.v1.ListPaymentsResponse
-	(*LedgerEntry)(nil),                 // 17: payonce.payments.v1.LedgerEntry
-	(*ListLedgerEntriesRequest)(nil),    // 18: payonce.payments.v1.ListLedgerEntriesRequest
-	(*ListLedgerEntriesResponse)(nil),   // 19: payonce.payments.v1.ListLedgerEntriesResponse
-	(*StreamPaymentEventsRequest)(nil),  // 20: payonce.payments.v1.StreamPaymentEventsRequest
-	(*StreamPaymentEventsResponse)(nil), // 21: payonce.payments.v1.StreamPaymentEventsResponse
-	(*PaymentEvent)(nil),                // 22: payonce.payments.v1.PaymentEvent
-	nil,                                 // 23: payonce.payments.v1.Payment.MetadataEntry
-	nil,                                 // 24: payonce.payments.v1.CreatePaymentRequest.MetadataEntry
-	(*timestamppb.Timestamp)(nil),       // 25: google.protobuf.Timestamp
+	(RefundStatus)(0),                   // 2: payonce.payments.v1.RefundStatus
+	(*Money)(nil),                       // 3: payonce.payments.v1.Money
+	(*Payment)(nil),                     // 4: payonce.payments.v1.Payment
+	(*Refund)(nil),                      // 5: payonce.payments.v1.Refund
+	(*CreatePaymentRequest)(nil),        // 6: payonce.payments.v1.CreatePaymentRequest
+	(*CreatePaymentResponse)(nil),       // 7: payonce.payments.v1.CreatePaymentResponse
+	(*CapturePaymentRequest)(nil),       // 8: payonce.payments.v1.CapturePaymentRequest
+	(*CapturePaymentResponse)(nil),      // 9: payonce.payments.v1.CapturePaymentResponse
+	(*CancelPaymentRequest)(nil),        // 10: payonce.payments.v1.CancelPaymentRequest
+	(*CancelPaymentResponse)(nil),       // 11: payonce.payments.v1.CancelPaymentResponse
+	(*RefundPaymentRequest)(nil),        // 12: payonce.payments.v1.RefundPaymentRequest
+	(*RefundPaymentResponse)(nil),       // 13: payonce.payments.v1.RefundPaymentResponse
+	(*GetPaymentRequest)(nil),           // 14: payonce.payments.v1.GetPaymentRequest
+	(*GetPaymentResponse)(nil),          // 15: payonce.payments.v1.GetPaymentResponse
+	(*ListPaymentsRequest)(nil),         // 16: payonce.payments.v1.ListPaymentsRequest
+	(*ListPaymentsResponse)(nil),        // 17: payonce.payments.v1.ListPaymentsResponse
+	(*ListRefundsRequest)(nil),          // 18: payonce.payments.v1.ListRefundsRequest
+	(*ListRefundsResponse)(nil),         // 19: payonce.payments.v1.ListRefundsResponse
+	(*LedgerEntry)(nil),                 // 20: payonce.payments.v1.LedgerEntry
+	(*ListLedgerEntriesRequest)(nil),    // 21: payonce.payments.v1.ListLedgerEntriesRequest
+	(*ListLedgerEntriesResponse)(nil),   // 22: payonce.payments.v1.ListLedgerEntriesResponse
+	(*StreamPaymentEventsRequest)(nil),  // 23: payonce.payments.v1.StreamPaymentEventsRequest
+	(*StreamPaymentEventsResponse)(nil), // 24: payonce.payments.v1.StreamPaymentEventsResponse
+	(*PaymentEvent)(nil),                // 25: payonce.payments.v1.PaymentEvent
+	nil,                                 // 26: payonce.payments.v1.Payment.MetadataEntry
+	nil,                                 // 27: payonce.payments.v1.CreatePaymentRequest.MetadataEntry
+	(*timestamppb.Timestamp)(nil),       // 28: google.protobuf.Timestamp
 }
 var file_payonce_payments_v1_payments_proto_depIdxs = []int32{
 	1,  // 0: payonce.payments.v1.Payment.status:type_name -> payonce.payments.v1.PaymentStatus
-	2,  // 1: payonce.payments.v1.Payment.amount:type_name -> payonce.payments.v1.Money
-	2,  // 2: payonce.payments.v1.Payment.authorized:type_name -> payonce.payments.v1.Money
-	2,  // 3: payonce.payments.v1.Payment.captured:type_name -> payonce.payments.v1.Money
-	2,  // 4: payonce.payments.v1.Payment.refunded:type_name -> payonce.payments.v1.Money
-	23, // 5: payonce.payments.v1.Payment.metadata:type_name -> payonce.payments.v1.Payment.MetadataEntry
-	25, // 6: payonce.payments.v1.Payment.create_time:type_name -> google.protobuf.Timestamp
-	25, // 7: payonce.payments.v1.Payment.update_time:type_name -> google.protobuf.Timestamp
+	3,  // 1: payonce.payments.v1.Payment.amount:type_name -> payonce.payments.v1.Money
+	3,  // 2: payonce.payments.v1.Payment.authorized:type_name -> payonce.payments.v1.Money
+	3,  // 3: payonce.payments.v1.Payment.captured:type_name -> payonce.payments.v1.Money
+	3,  // 4: payonce.payments.v1.Payment.refunded:type_name -> payonce.payments.v1.Money
+	26, // 5: payonce.payments.v1.Payment.metadata:type_name -> payonce.payments.v1.Payment.MetadataEntry
+	28, // 6: payonce.payments.v1.Payment.create_time:type_name -> google.protobuf.Timestamp
+	28, // 7: payonce.payments.v1.Payment.update_time:type_name -> google.protobuf.Timestamp
 	0,  // 8: payonce.payments.v1.Payment.capture_method:type_name -> payonce.payments.v1.CaptureMethod
-	2,  // 9: payonce.payments.v1.Refund.amount:type_name -> payonce.payments.v1.Money
-	25, // 10: payonce.payments.v1.Refund.create_time:type_name -> google.protobuf.Timestamp
-	2,  // 11: payonce.payments.v1.CreatePaymentRequest.amount:type_name -> payonce.payments.v1.Money
-	0,  // 12: payonce.payments.v1.CreatePaymentRequest.capture_method:type_name -> payonce.payments.v1.CaptureMethod
-	24, // 13: payonce.payments.v1.CreatePaymentRequest.metadata:type_name -> payonce.payments.v1.CreatePaymentRequest.MetadataEntry
-	3,  // 14: payonce.payments.v1.CreatePaymentResponse.payment:type_name -> payonce.payments.v1.Payment
-	2,  // 15: payonce.payments.v1.CapturePaymentRequest.amount:type_name -> payonce.payments.v1.Money
-	3,  // 16: payonce.payments.v1.CapturePaymentResponse.payment:type_name -> payonce.payments.v1.Payment
-	3,  // 17: payonce.payments.v1.CancelPaymentResponse.payment:type_name -> payonce.payments.v1.Payment
-	2,  // 18: payonce.payments.v1.RefundPaymentRequest.amount:type_name -> payonce.payments.v1.Money
-	3,  // 19: payonce.payments.v1.RefundPaymentResponse.payment:type_name -> payonce.payments.v1.Payment
-	4,  // 20: payonce.payments.v1.RefundPaymentResponse.refund:type_name -> payonce.payments.v1.Refund
-	3,  // 21: payonce.payments.v1.GetPaymentResponse.payment:type_name -> payonce.payments.v1.Payment
-	1,  // 22: payonce.payments.v1.ListPaymentsRequest.status:type_name -> payonce.payments.v1.PaymentStatus
-	3,  // 23: payonce.payments.v1.ListPaymentsResponse.payments:type_name -> payonce.payments.v1.Payment
-	2,  // 24: payonce.payments.v1.LedgerEntry.amount:type_name -> payonce.payments.v1.Money
-	25, // 25: payonce.payments.v1.LedgerEntry.create_time:type_name -> google.protobuf.Timestamp
-	17, // 26: payonce.payments.v1.ListLedgerEntriesResponse.entries:type_name -> payonce.payments.v1.LedgerEntry
-	22, // 27: payonce.payments.v1.StreamPaymentEventsResponse.event:type_name -> payonce.payments.v1.PaymentEvent
-	3,  // 28: payonce.payments.v1.PaymentEvent.payment:type_name -> payonce.payments.v1.Payment
-	25, // 29: payonce.payments.v1.PaymentEvent.create_time:type_name -> google.protobuf.Timestamp
-	5,  // 30: payonce.payments.v1.PaymentService.CreatePayment:input_type -> payonce.payments.v1.CreatePaymentRequest
-	7,  // 31: payonce.payments.v1.PaymentService.CapturePayment:input_type -> payonce.payments.v1.CapturePaymentRequest
-	9,  // 32: payonce.payments.v1.PaymentService.CancelPayment:input_type -> payonce.payments.v1.CancelPaymentRequest
-	11, // 33: payonce.payments.v1.PaymentService.RefundPayment:input_type -> payonce.payments.v1.RefundPaymentRequest
-	13, // 34: payonce.payments.v1.PaymentService.GetPayment:input_type -> payonce.payments.v1.GetPaymentRequest
-	15, // 35: payonce.payments.v1.PaymentService.ListPayments:input_type -> payonce.payments.v1.ListPaymentsRequest
-	18, // 36: payonce.payments.v1.PaymentService.ListLedgerEntries:input_type -> payonce.payments.v1.ListLedgerEntriesRequest
-	20, // 37: payonce.payments.v1.PaymentService.StreamPaymentEvents:input_type -> payonce.payments.v1.StreamPaymentEventsRequest
-	6,  // 38: payonce.payments.v1.PaymentService.CreatePayment:output_type -> payonce.payments.v1.CreatePaymentResponse
-	8,  // 39: payonce.payments.v1.PaymentService.CapturePayment:output_type -> payonce.payments.v1.CapturePaymentResponse
-	10, // 40: payonce.payments.v1.PaymentService.CancelPayment:output_type -> payonce.payments.v1.CancelPaymentResponse
-	12, // 41: payonce.payments.v1.PaymentService.RefundPayment:output_type -> payonce.payments.v1.RefundPaymentResponse
-	14, // 42: payonce.payments.v1.PaymentService.GetPayment:output_type -> payonce.payments.v1.GetPaymentResponse
-	16, // 43: payonce.payments.v1.PaymentService.ListPayments:output_type -> payonce.payments.v1.ListPaymentsResponse
-	19, // 44: payonce.payments.v1.PaymentService.ListLedgerEntries:output_type -> payonce.payments.v1.ListLedgerEntriesResponse
-	21, // 45: payonce.payments.v1.PaymentService.StreamPaymentEvents:output_type -> payonce.payments.v1.StreamPaymentEventsResponse
-	38, // [38:46] is the sub-list for method output_type
-	30, // [30:38] is the sub-list for method input_type
-	30, // [30:30] is the sub-list for extension type_name
-	30, // [30:30] is the sub-list for extension extendee
-	0,  // [0:30] is the sub-list for field type_name
+	3,  // 9: payonce.payments.v1.Refund.amount:type_name -> payonce.payments.v1.Money
+	28, // 10: payonce.payments.v1.Refund.create_time:type_name -> google.protobuf.Timestamp
+	2,  // 11: payonce.payments.v1.Refund.status:type_name -> payonce.payments.v1.RefundStatus
+	28, // 12: payonce.payments.v1.Refund.begin_time:type_name -> google.protobuf.Timestamp
+	3,  // 13: payonce.payments.v1.CreatePaymentRequest.amount:type_name -> payonce.payments.v1.Money
+	0,  // 14: payonce.payments.v1.CreatePaymentRequest.capture_method:type_name -> payonce.payments.v1.CaptureMethod
+	27, // 15: payonce.payments.v1.CreatePaymentRequest.metadata:type_name -> payonce.payments.v1.CreatePaymentRequest.MetadataEntry
+	4,  // 16: payonce.payments.v1.CreatePaymentResponse.payment:type_name -> payonce.payments.v1.Payment
+	3,  // 17: payonce.payments.v1.CapturePaymentRequest.amount:type_name -> payonce.payments.v1.Money
+	4,  // 18: payonce.payments.v1.CapturePaymentResponse.payment:type_name -> payonce.payments.v1.Payment
+	4,  // 19: payonce.payments.v1.CancelPaymentResponse.payment:type_name -> payonce.payments.v1.Payment
+	3,  // 20: payonce.payments.v1.RefundPaymentRequest.amount:type_name -> payonce.payments.v1.Money
+	4,  // 21: payonce.payments.v1.RefundPaymentResponse.payment:type_name -> payonce.payments.v1.Payment
+	5,  // 22: payonce.payments.v1.RefundPaymentResponse.refund:type_name -> payonce.payments.v1.Refund
+	4,  // 23: payonce.payments.v1.GetPaymentResponse.payment:type_name -> payonce.payments.v1.Payment
+	1,  // 24: payonce.payments.v1.ListPaymentsRequest.status:type_name -> payonce.payments.v1.PaymentStatus
+	28, // 25: payonce.payments.v1.ListPaymentsRequest.create_time_from:type_name -> google.protobuf.Timestamp
+	28, // 26: payonce.payments.v1.ListPaymentsRequest.create_time_before:type_name -> google.protobuf.Timestamp
+	4,  // 27: payonce.payments.v1.ListPaymentsResponse.payments:type_name -> payonce.payments.v1.Payment
+	2,  // 28: payonce.payments.v1.ListRefundsRequest.status:type_name -> payonce.payments.v1.RefundStatus
+	28, // 29: payonce.payments.v1.ListRefundsRequest.begin_time_from:type_name -> google.protobuf.Timestamp
+	28, // 30: payonce.payments.v1.ListRefundsRequest.begin_time_before:type_name -> google.protobuf.Timestamp
+	5,  // 31: payonce.payments.v1.ListRefundsResponse.refunds:type_name -> payonce.payments.v1.Refund
+	3,  // 32: payonce.payments.v1.LedgerEntry.amount:type_name -> payonce.payments.v1.Money
+	28, // 33: payonce.payments.v1.LedgerEntry.create_time:type_name -> google.protobuf.Timestamp
+	20, // 34: payonce.payments.v1.ListLedgerEntriesResponse.entries:type_name -> payonce.payments.v1.LedgerEntry
+	25, // 35: payonce.payments.v1.StreamPaymentEventsResponse.event:type_name -> payonce.payments.v1.PaymentEvent
+	4,  // 36: payonce.payments.v1.PaymentEvent.payment:type_name -> payonce.payments.v1.Payment
+	28, // 37: payonce.payments.v1.PaymentEvent.create_time:type_name -> google.protobuf.Timestamp
+	6,  // 38: payonce.payments.v1.PaymentService.CreatePayment:input_type -> payonce.payments.v1.CreatePaymentRequest
+	8,  // 39: payonce.payments.v1.PaymentService.CapturePayment:input_type -> payonce.payments.v1.CapturePaymentRequest
+	10, // 40: payonce.payments.v1.PaymentService.CancelPayment:input_type -> payonce.payments.v1.CancelPaymentRequest
+	12, // 41: payonce.payments.v1.PaymentService.RefundPayment:input_type -> payonce.payments.v1.RefundPaymentRequest
+	14, // 42: payonce.payments.v1.PaymentService.GetPayment:input_type -> payonce.payments.v1.GetPaymentRequest
+	16, // 43: payonce.payments.v1.PaymentService.ListPayments:input_type -> payonce.payments.v1.ListPaymentsRequest
+	18, // 44: payonce.payments.v1.PaymentService.ListRefunds:input_type -> payonce.payments.v1.ListRefundsRequest
+	21, // 45: payonce.payments.v1.PaymentService.ListLedgerEntries:input_type -> payonce.payments.v1.ListLedgerEntriesRequest
+	23, // 46: payonce.payments.v1.PaymentService.StreamPaymentEvents:input_type -> payonce.payments.v1.StreamPaymentEventsRequest
+	7,  // 47: payonce.payments.v1.PaymentService.CreatePayment:output_type -> payonce.payments.v1.CreatePaymentResponse
+	9,  // 48: payonce.payments.v1.PaymentService.CapturePayment:output_type -> payonce.payments.v1.CapturePaymentResponse
+	11, // 49: payonce.payments.v1.PaymentService.CancelPayment:output_type -> payonce.payments.v1.CancelPaymentResponse
+	13, // 50: payonce.payments.v1.PaymentService.RefundPayment:output_type -> payonce.payments.v1.RefundPaymentResponse
+	15, // 51: payonce.payments.v1.PaymentService.GetPayment:output_type -> payonce.payments.v1.GetPaymentResponse
+	17, // 52: payonce.payments.v1.PaymentService.ListPayments:output_type -> payonce.payments.v1.ListPaymentsResponse
+	19, // 53: payonce.payments.v1.PaymentService.ListRefunds:output_type -> payonce.payments.v1.ListRefundsResponse
+	22, // 54: payonce.payments.v1.PaymentService.ListLedgerEntries:output_type -> payonce.payments.v1.ListLedgerEntriesResponse
+	24, // 55: payonce.payments.v1.PaymentService.StreamPaymentEvents:output_type -> payonce.payments.v1.StreamPaymentEventsResponse
+	47, // [47:56] is the sub-list for method output_type
+	38, // [38:47] is the sub-list for method input_type
+	38, // [38:38] is the sub-list for extension type_name
+	38, // [38:38] is the sub-list for extension extendee
+	0,  // [0:38] is the sub-list for field type_name
 }
 
 func init() { file_payonce_payments_v1_payments_proto_init() }
@@ -1779,8 +2102,8 @@ func file_payonce_payments_v1_payments_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_payonce_payments_v1_payments_proto_rawDesc), len(file_payonce_payments_v1_payments_proto_rawDesc)),
-			NumEnums:      2,
-			NumMessages:   23,
+			NumEnums:      3,
+			NumMessages:   25,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

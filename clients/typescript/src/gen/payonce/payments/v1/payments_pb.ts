@@ -28,7 +28,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file payonce/payments/v1/payments.proto.
  */
 export const file_payonce_payments_v1_payments: GenFile = /*@__PURE__*/
-  fileDesc("CiJwYXlvbmNlL3BheW1lbnRzL3YxL3BheW1lbnRzLnByb3RvEhNwYXlvbmNlLnBheW1lbnRzLnYxIjMKBU1vbmV5EhUKDWN1cnJlbmN5X2NvZGUYASABKAkSEwoLbWlub3JfdW5pdHMYAiABKAMi/gQKB1BheW1lbnQSCgoCaWQYASABKAkSMgoGc3RhdHVzGAIgASgOMiIucGF5b25jZS5wYXltZW50cy52MS5QYXltZW50U3RhdHVzEioKBmFtb3VudBgDIAEoCzIaLnBheW9uY2UucGF5bWVudHMudjEuTW9uZXkSLgoKYXV0aG9yaXplZBgEIAEoCzIaLnBheW9uY2UucGF5bWVudHMudjEuTW9uZXkSLAoIY2FwdHVyZWQYBSABKAsyGi5wYXlvbmNlLnBheW1lbnRzLnYxLk1vbmV5EiwKCHJlZnVuZGVkGAYgASgLMhoucGF5b25jZS5wYXltZW50cy52MS5Nb25leRIWCg5wYXltZW50X21ldGhvZBgHIAEoCRIaChJtZXJjaGFudF9yZWZlcmVuY2UYCCABKAkSPAoIbWV0YWRhdGEYCSADKAsyKi5wYXlvbmNlLnBheW1lbnRzLnYxLlBheW1lbnQuTWV0YWRhdGFFbnRyeRIUCgxkZWNsaW5lX2NvZGUYCiABKAkSLwoLY3JlYXRlX3RpbWUYCyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC3VwZGF0ZV90aW1lGAwgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIPCgd2ZXJzaW9uGA0gASgDEjoKDmNhcHR1cmVfbWV0aG9kGA4gASgOMiIucGF5b25jZS5wYXltZW50cy52MS5DYXB0dXJlTWV0aG9kEhMKC2Rlc2NyaXB0aW9uGA8gASgJGi8KDU1ldGFkYXRhRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASKFAQoGUmVmdW5kEgoKAmlkGAEgASgJEhIKCnBheW1lbnRfaWQYAiABKAkSKgoGYW1vdW50GAMgASgLMhoucGF5b25jZS5wYXltZW50cy52MS5Nb25leRIvCgtjcmVhdGVfdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAi3AIKFENyZWF0ZVBheW1lbnRSZXF1ZXN0EhcKD2lkZW1wb3RlbmN5X2tleRgBIAEoCRIqCgZhbW91bnQYAiABKAsyGi5wYXlvbmNlLnBheW1lbnRzLnYxLk1vbmV5EhYKDnBheW1lbnRfbWV0aG9kGAMgASgJEjoKDmNhcHR1cmVfbWV0aG9kGAQgASgOMiIucGF5b25jZS5wYXltZW50cy52MS5DYXB0dXJlTWV0aG9kEhoKEm1lcmNoYW50X3JlZmVyZW5jZRgFIAEoCRITCgtkZXNjcmlwdGlvbhgGIAEoCRJJCghtZXRhZGF0YRgHIAMoCzI3LnBheW9uY2UucGF5bWVudHMudjEuQ3JlYXRlUGF5bWVudFJlcXVlc3QuTWV0YWRhdGFFbnRyeRovCg1NZXRhZGF0YUVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiRgoVQ3JlYXRlUGF5bWVudFJlc3BvbnNlEi0KB3BheW1lbnQYASABKAsyHC5wYXlvbmNlLnBheW1lbnRzLnYxLlBheW1lbnQicAoVQ2FwdHVyZVBheW1lbnRSZXF1ZXN0EhcKD2lkZW1wb3RlbmN5X2tleRgBIAEoCRISCgpwYXltZW50X2lkGAIgASgJEioKBmFtb3VudBgDIAEoCzIaLnBheW9uY2UucGF5bWVudHMudjEuTW9uZXkiRwoWQ2FwdHVyZVBheW1lbnRSZXNwb25zZRItCgdwYXltZW50GAEgASgLMhwucGF5b25jZS5wYXltZW50cy52MS5QYXltZW50IkMKFENhbmNlbFBheW1lbnRSZXF1ZXN0EhcKD2lkZW1wb3RlbmN5X2tleRgBIAEoCRISCgpwYXltZW50X2lkGAIgASgJIkYKFUNhbmNlbFBheW1lbnRSZXNwb25zZRItCgdwYXltZW50GAEgASgLMhwucGF5b25jZS5wYXltZW50cy52MS5QYXltZW50Im8KFFJlZnVuZFBheW1lbnRSZXF1ZXN0EhcKD2lkZW1wb3RlbmN5X2tleRgBIAEoCRISCgpwYXltZW50X2lkGAIgASgJEioKBmFtb3VudBgDIAEoCzIaLnBheW9uY2UucGF5bWVudHMudjEuTW9uZXkicwoVUmVmdW5kUGF5bWVudFJlc3BvbnNlEi0KB3BheW1lbnQYASABKAsyHC5wYXlvbmNlLnBheW1lbnRzLnYxLlBheW1lbnQSKwoGcmVmdW5kGAIgASgLMhsucGF5b25jZS5wYXltZW50cy52MS5SZWZ1bmQiTgoRR2V0UGF5bWVudFJlcXVlc3QSFAoKcGF5bWVudF9pZBgBIAEoCUgAEhkKD2lkZW1wb3RlbmN5X2tleRgCIAEoCUgAQggKBmxvb2t1cCJDChJHZXRQYXltZW50UmVzcG9uc2USLQoHcGF5bWVudBgBIAEoCzIcLnBheW9uY2UucGF5bWVudHMudjEuUGF5bWVudCKMAQoTTGlzdFBheW1lbnRzUmVxdWVzdBIRCglwYWdlX3NpemUYASABKAUSEgoKcGFnZV90b2tlbhgCIAEoCRIaChJtZXJjaGFudF9yZWZlcmVuY2UYAyABKAkSMgoGc3RhdHVzGAQgASgOMiIucGF5b25jZS5wYXltZW50cy52MS5QYXltZW50U3RhdHVzIl8KFExpc3RQYXltZW50c1Jlc3BvbnNlEi4KCHBheW1lbnRzGAEgAygLMhwucGF5b25jZS5wYXltZW50cy52MS5QYXltZW50EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSKzAQoLTGVkZ2VyRW50cnkSCgoCaWQYASABKAMSFgoOdHJhbnNhY3Rpb25faWQYAiABKAkSEgoKcGF5bWVudF9pZBgDIAEoCRIPCgdhY2NvdW50GAQgASgJEioKBmFtb3VudBgFIAEoCzIaLnBheW9uY2UucGF5bWVudHMudjEuTW9uZXkSLwoLY3JlYXRlX3RpbWUYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIlUKGExpc3RMZWRnZXJFbnRyaWVzUmVxdWVzdBISCgpwYXltZW50X2lkGAEgASgJEhEKCXBhZ2Vfc2l6ZRgCIAEoBRISCgpwYWdlX3Rva2VuGAMgASgJImcKGUxpc3RMZWRnZXJFbnRyaWVzUmVzcG9uc2USMQoHZW50cmllcxgBIAMoCzIgLnBheW9uY2UucGF5bWVudHMudjEuTGVkZ2VyRW50cnkSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIkgKGlN0cmVhbVBheW1lbnRFdmVudHNSZXF1ZXN0EhYKDmFmdGVyX2V2ZW50X2lkGAEgASgJEhIKCnBheW1lbnRfaWQYAiABKAkiTwobU3RyZWFtUGF5bWVudEV2ZW50c1Jlc3BvbnNlEjAKBWV2ZW50GAEgASgLMiEucGF5b25jZS5wYXltZW50cy52MS5QYXltZW50RXZlbnQiegoMUGF5bWVudEV2ZW50EgoKAmlkGAEgASgJEi0KB3BheW1lbnQYAiABKAsyHC5wYXlvbmNlLnBheW1lbnRzLnYxLlBheW1lbnQSLwoLY3JlYXRlX3RpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wKmgKDUNhcHR1cmVNZXRob2QSHgoaQ0FQVFVSRV9NRVRIT0RfVU5TUEVDSUZJRUQQABIcChhDQVBUVVJFX01FVEhPRF9BVVRPTUFUSUMQARIZChVDQVBUVVJFX01FVEhPRF9NQU5VQUwQAiqHAgoNUGF5bWVudFN0YXR1cxIeChpQQVlNRU5UX1NUQVRVU19VTlNQRUNJRklFRBAAEh0KGVBBWU1FTlRfU1RBVFVTX1BST0NFU1NJTkcQARIdChlQQVlNRU5UX1NUQVRVU19BVVRIT1JJWkVEEAISJQohUEFZTUVOVF9TVEFUVVNfUEFSVElBTExZX0NBUFRVUkVEEAMSGwoXUEFZTUVOVF9TVEFUVVNfQ0FQVFVSRUQQBBIbChdQQVlNRU5UX1NUQVRVU19ERUNMSU5FRBAFEhsKF1BBWU1FTlRfU1RBVFVTX0NBTkNFTEVEEAYSGgoWUEFZTUVOVF9TVEFUVVNfVU5LTk9XThAHMpsHCg5QYXltZW50U2VydmljZRJuCg1DcmVhdGVQYXltZW50EikucGF5b25jZS5wYXltZW50cy52MS5DcmVhdGVQYXltZW50UmVxdWVzdBoqLnBheW9uY2UucGF5bWVudHMudjEuQ3JlYXRlUGF5bWVudFJlc3BvbnNlIgbCqhkCIAIScQoOQ2FwdHVyZVBheW1lbnQSKi5wYXlvbmNlLnBheW1lbnRzLnYxLkNhcHR1cmVQYXltZW50UmVxdWVzdBorLnBheW9uY2UucGF5bWVudHMudjEuQ2FwdHVyZVBheW1lbnRSZXNwb25zZSIGwqoZAiACEm4KDUNhbmNlbFBheW1lbnQSKS5wYXlvbmNlLnBheW1lbnRzLnYxLkNhbmNlbFBheW1lbnRSZXF1ZXN0GioucGF5b25jZS5wYXltZW50cy52MS5DYW5jZWxQYXltZW50UmVzcG9uc2UiBsKqGQIgAhJuCg1SZWZ1bmRQYXltZW50EikucGF5b25jZS5wYXltZW50cy52MS5SZWZ1bmRQYXltZW50UmVxdWVzdBoqLnBheW9uY2UucGF5bWVudHMudjEuUmVmdW5kUGF5bWVudFJlc3BvbnNlIgbCqhkCIAISYgoKR2V0UGF5bWVudBImLnBheW9uY2UucGF5bWVudHMudjEuR2V0UGF5bWVudFJlcXVlc3QaJy5wYXlvbmNlLnBheW1lbnRzLnYxLkdldFBheW1lbnRSZXNwb25zZSIDkAIBEmgKDExpc3RQYXltZW50cxIoLnBheW9uY2UucGF5bWVudHMudjEuTGlzdFBheW1lbnRzUmVxdWVzdBopLnBheW9uY2UucGF5bWVudHMudjEuTGlzdFBheW1lbnRzUmVzcG9uc2UiA5ACARJ3ChFMaXN0TGVkZ2VyRW50cmllcxItLnBheW9uY2UucGF5bWVudHMudjEuTGlzdExlZGdlckVudHJpZXNSZXF1ZXN0Gi4ucGF5b25jZS5wYXltZW50cy52MS5MaXN0TGVkZ2VyRW50cmllc1Jlc3BvbnNlIgOQAgESfwoTU3RyZWFtUGF5bWVudEV2ZW50cxIvLnBheW9uY2UucGF5bWVudHMudjEuU3RyZWFtUGF5bWVudEV2ZW50c1JlcXVlc3QaMC5wYXlvbmNlLnBheW1lbnRzLnYxLlN0cmVhbVBheW1lbnRFdmVudHNSZXNwb25zZSIDkAIBMAFiBnByb3RvMw", [file_google_protobuf_timestamp, file_payonce_idempotency_v1_options]);
+  fileDesc("CiJwYXlvbmNlL3BheW1lbnRzL3YxL3BheW1lbnRzLnByb3RvEhNwYXlvbmNlLnBheW1lbnRzLnYxIjMKBU1vbmV5EhUKDWN1cnJlbmN5X2NvZGUYASABKAkSEwoLbWlub3JfdW5pdHMYAiABKAMi/gQKB1BheW1lbnQSCgoCaWQYASABKAkSMgoGc3RhdHVzGAIgASgOMiIucGF5b25jZS5wYXltZW50cy52MS5QYXltZW50U3RhdHVzEioKBmFtb3VudBgDIAEoCzIaLnBheW9uY2UucGF5bWVudHMudjEuTW9uZXkSLgoKYXV0aG9yaXplZBgEIAEoCzIaLnBheW9uY2UucGF5bWVudHMudjEuTW9uZXkSLAoIY2FwdHVyZWQYBSABKAsyGi5wYXlvbmNlLnBheW1lbnRzLnYxLk1vbmV5EiwKCHJlZnVuZGVkGAYgASgLMhoucGF5b25jZS5wYXltZW50cy52MS5Nb25leRIWCg5wYXltZW50X21ldGhvZBgHIAEoCRIaChJtZXJjaGFudF9yZWZlcmVuY2UYCCABKAkSPAoIbWV0YWRhdGEYCSADKAsyKi5wYXlvbmNlLnBheW1lbnRzLnYxLlBheW1lbnQuTWV0YWRhdGFFbnRyeRIUCgxkZWNsaW5lX2NvZGUYCiABKAkSLwoLY3JlYXRlX3RpbWUYCyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC3VwZGF0ZV90aW1lGAwgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIPCgd2ZXJzaW9uGA0gASgDEjoKDmNhcHR1cmVfbWV0aG9kGA4gASgOMiIucGF5b25jZS5wYXltZW50cy52MS5DYXB0dXJlTWV0aG9kEhMKC2Rlc2NyaXB0aW9uGA8gASgJGi8KDU1ldGFkYXRhRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASL+AQoGUmVmdW5kEgoKAmlkGAEgASgJEhIKCnBheW1lbnRfaWQYAiABKAkSKgoGYW1vdW50GAMgASgLMhoucGF5b25jZS5wYXltZW50cy52MS5Nb25leRIvCgtjcmVhdGVfdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMQoGc3RhdHVzGAUgASgOMiEucGF5b25jZS5wYXltZW50cy52MS5SZWZ1bmRTdGF0dXMSFAoMZGVjbGluZV9jb2RlGAYgASgJEi4KCmJlZ2luX3RpbWUYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wItwCChRDcmVhdGVQYXltZW50UmVxdWVzdBIXCg9pZGVtcG90ZW5jeV9rZXkYASABKAkSKgoGYW1vdW50GAIgASgLMhoucGF5b25jZS5wYXltZW50cy52MS5Nb25leRIWCg5wYXltZW50X21ldGhvZBgDIAEoCRI6Cg5jYXB0dXJlX21ldGhvZBgEIAEoDjIiLnBheW9uY2UucGF5bWVudHMudjEuQ2FwdHVyZU1ldGhvZBIaChJtZXJjaGFudF9yZWZlcmVuY2UYBSABKAkSEwoLZGVzY3JpcHRpb24YBiABKAkSSQoIbWV0YWRhdGEYByADKAsyNy5wYXlvbmNlLnBheW1lbnRzLnYxLkNyZWF0ZVBheW1lbnRSZXF1ZXN0Lk1ldGFkYXRhRW50cnkaLwoNTWV0YWRhdGFFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIkYKFUNyZWF0ZVBheW1lbnRSZXNwb25zZRItCgdwYXltZW50GAEgASgLMhwucGF5b25jZS5wYXltZW50cy52MS5QYXltZW50InAKFUNhcHR1cmVQYXltZW50UmVxdWVzdBIXCg9pZGVtcG90ZW5jeV9rZXkYASABKAkSEgoKcGF5bWVudF9pZBgCIAEoCRIqCgZhbW91bnQYAyABKAsyGi5wYXlvbmNlLnBheW1lbnRzLnYxLk1vbmV5IkcKFkNhcHR1cmVQYXltZW50UmVzcG9uc2USLQoHcGF5bWVudBgBIAEoCzIcLnBheW9uY2UucGF5bWVudHMudjEuUGF5bWVudCJDChRDYW5jZWxQYXltZW50UmVxdWVzdBIXCg9pZGVtcG90ZW5jeV9rZXkYASABKAkSEgoKcGF5bWVudF9pZBgCIAEoCSJGChVDYW5jZWxQYXltZW50UmVzcG9uc2USLQoHcGF5bWVudBgBIAEoCzIcLnBheW9uY2UucGF5bWVudHMudjEuUGF5bWVudCJvChRSZWZ1bmRQYXltZW50UmVxdWVzdBIXCg9pZGVtcG90ZW5jeV9rZXkYASABKAkSEgoKcGF5bWVudF9pZBgCIAEoCRIqCgZhbW91bnQYAyABKAsyGi5wYXlvbmNlLnBheW1lbnRzLnYxLk1vbmV5InMKFVJlZnVuZFBheW1lbnRSZXNwb25zZRItCgdwYXltZW50GAEgASgLMhwucGF5b25jZS5wYXltZW50cy52MS5QYXltZW50EisKBnJlZnVuZBgCIAEoCzIbLnBheW9uY2UucGF5bWVudHMudjEuUmVmdW5kIk4KEUdldFBheW1lbnRSZXF1ZXN0EhQKCnBheW1lbnRfaWQYASABKAlIABIZCg9pZGVtcG90ZW5jeV9rZXkYAiABKAlIAEIICgZsb29rdXAiQwoSR2V0UGF5bWVudFJlc3BvbnNlEi0KB3BheW1lbnQYASABKAsyHC5wYXlvbmNlLnBheW1lbnRzLnYxLlBheW1lbnQiwwIKE0xpc3RQYXltZW50c1JlcXVlc3QSEQoJcGFnZV9zaXplGAEgASgFEhIKCnBhZ2VfdG9rZW4YAiABKAkSGgoSbWVyY2hhbnRfcmVmZXJlbmNlGAMgASgJEjIKBnN0YXR1cxgEIAEoDjIiLnBheW9uY2UucGF5bWVudHMudjEuUGF5bWVudFN0YXR1cxI0ChBjcmVhdGVfdGltZV9mcm9tGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBI2ChJjcmVhdGVfdGltZV9iZWZvcmUYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhUKDWN1cnJlbmN5X2NvZGUYByABKAkSFwoPbWluX21pbm9yX3VuaXRzGAggASgDEhcKD21heF9taW5vcl91bml0cxgJIAEoAyJfChRMaXN0UGF5bWVudHNSZXNwb25zZRIuCghwYXltZW50cxgBIAMoCzIcLnBheW9uY2UucGF5bWVudHMudjEuUGF5bWVudBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAki7gEKEkxpc3RSZWZ1bmRzUmVxdWVzdBIRCglwYWdlX3NpemUYASABKAUSEgoKcGFnZV90b2tlbhgCIAEoCRISCgpwYXltZW50X2lkGAMgASgJEjEKBnN0YXR1cxgEIAEoDjIhLnBheW9uY2UucGF5bWVudHMudjEuUmVmdW5kU3RhdHVzEjMKD2JlZ2luX3RpbWVfZnJvbRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASNQoRYmVnaW5fdGltZV9iZWZvcmUYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIlwKE0xpc3RSZWZ1bmRzUmVzcG9uc2USLAoHcmVmdW5kcxgBIAMoCzIbLnBheW9uY2UucGF5bWVudHMudjEuUmVmdW5kEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSKzAQoLTGVkZ2VyRW50cnkSCgoCaWQYASABKAMSFgoOdHJhbnNhY3Rpb25faWQYAiABKAkSEgoKcGF5bWVudF9pZBgDIAEoCRIPCgdhY2NvdW50GAQgASgJEioKBmFtb3VudBgFIAEoCzIaLnBheW9uY2UucGF5bWVudHMudjEuTW9uZXkSLwoLY3JlYXRlX3RpbWUYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIlUKGExpc3RMZWRnZXJFbnRyaWVzUmVxdWVzdBISCgpwYXltZW50X2lkGAEgASgJEhEKCXBhZ2Vfc2l6ZRgCIAEoBRISCgpwYWdlX3Rva2VuGAMgASgJImcKGUxpc3RMZWRnZXJFbnRyaWVzUmVzcG9uc2USMQoHZW50cmllcxgBIAMoCzIgLnBheW9uY2UucGF5bWVudHMudjEuTGVkZ2VyRW50cnkSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIkgKGlN0cmVhbVBheW1lbnRFdmVudHNSZXF1ZXN0EhYKDmFmdGVyX2V2ZW50X2lkGAEgASgJEhIKCnBheW1lbnRfaWQYAiABKAkiTwobU3RyZWFtUGF5bWVudEV2ZW50c1Jlc3BvbnNlEjAKBWV2ZW50GAEgASgLMiEucGF5b25jZS5wYXltZW50cy52MS5QYXltZW50RXZlbnQiegoMUGF5bWVudEV2ZW50EgoKAmlkGAEgASgJEi0KB3BheW1lbnQYAiABKAsyHC5wYXlvbmNlLnBheW1lbnRzLnYxLlBheW1lbnQSLwoLY3JlYXRlX3RpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wKmgKDUNhcHR1cmVNZXRob2QSHgoaQ0FQVFVSRV9NRVRIT0RfVU5TUEVDSUZJRUQQABIcChhDQVBUVVJFX01FVEhPRF9BVVRPTUFUSUMQARIZChVDQVBUVVJFX01FVEhPRF9NQU5VQUwQAiqHAgoNUGF5bWVudFN0YXR1cxIeChpQQVlNRU5UX1NUQVRVU19VTlNQRUNJRklFRBAAEh0KGVBBWU1FTlRfU1RBVFVTX1BST0NFU1NJTkcQARIdChlQQVlNRU5UX1NUQVRVU19BVVRIT1JJWkVEEAISJQohUEFZTUVOVF9TVEFUVVNfUEFSVElBTExZX0NBUFRVUkVEEAMSGwoXUEFZTUVOVF9TVEFUVVNfQ0FQVFVSRUQQBBIbChdQQVlNRU5UX1NUQVRVU19ERUNMSU5FRBAFEhsKF1BBWU1FTlRfU1RBVFVTX0NBTkNFTEVEEAYSGgoWUEFZTUVOVF9TVEFUVVNfVU5LTk9XThAHKr8BCgxSZWZ1bmRTdGF0dXMSHQoZUkVGVU5EX1NUQVRVU19VTlNQRUNJRklFRBAAEhwKGFJFRlVORF9TVEFUVVNfUFJPQ0VTU0lORxABEhsKF1JFRlVORF9TVEFUVVNfU1VDQ0VFREVEEAISGgoWUkVGVU5EX1NUQVRVU19ERUNMSU5FRBADEhkKFVJFRlVORF9TVEFUVVNfVU5LTk9XThAEEh4KGlJFRlVORF9TVEFUVVNfTk9UX0VYRUNVVEVEEAUygggKDlBheW1lbnRTZXJ2aWNlEm4KDUNyZWF0ZVBheW1lbnQSKS5wYXlvbmNlLnBheW1lbnRzLnYxLkNyZWF0ZVBheW1lbnRSZXF1ZXN0GioucGF5b25jZS5wYXltZW50cy52MS5DcmVhdGVQYXltZW50UmVzcG9uc2UiBsKqGQIgAhJxCg5DYXB0dXJlUGF5bWVudBIqLnBheW9uY2UucGF5bWVudHMudjEuQ2FwdHVyZVBheW1lbnRSZXF1ZXN0GisucGF5b25jZS5wYXltZW50cy52MS5DYXB0dXJlUGF5bWVudFJlc3BvbnNlIgbCqhkCIAISbgoNQ2FuY2VsUGF5bWVudBIpLnBheW9uY2UucGF5bWVudHMudjEuQ2FuY2VsUGF5bWVudFJlcXVlc3QaKi5wYXlvbmNlLnBheW1lbnRzLnYxLkNhbmNlbFBheW1lbnRSZXNwb25zZSIGwqoZAiACEm4KDVJlZnVuZFBheW1lbnQSKS5wYXlvbmNlLnBheW1lbnRzLnYxLlJlZnVuZFBheW1lbnRSZXF1ZXN0GioucGF5b25jZS5wYXltZW50cy52MS5SZWZ1bmRQYXltZW50UmVzcG9uc2UiBsKqGQIgAhJiCgpHZXRQYXltZW50EiYucGF5b25jZS5wYXltZW50cy52MS5HZXRQYXltZW50UmVxdWVzdBonLnBheW9uY2UucGF5bWVudHMudjEuR2V0UGF5bWVudFJlc3BvbnNlIgOQAgESaAoMTGlzdFBheW1lbnRzEigucGF5b25jZS5wYXltZW50cy52MS5MaXN0UGF5bWVudHNSZXF1ZXN0GikucGF5b25jZS5wYXltZW50cy52MS5MaXN0UGF5bWVudHNSZXNwb25zZSIDkAIBEmUKC0xpc3RSZWZ1bmRzEicucGF5b25jZS5wYXltZW50cy52MS5MaXN0UmVmdW5kc1JlcXVlc3QaKC5wYXlvbmNlLnBheW1lbnRzLnYxLkxpc3RSZWZ1bmRzUmVzcG9uc2UiA5ACARJ3ChFMaXN0TGVkZ2VyRW50cmllcxItLnBheW9uY2UucGF5bWVudHMudjEuTGlzdExlZGdlckVudHJpZXNSZXF1ZXN0Gi4ucGF5b25jZS5wYXltZW50cy52MS5MaXN0TGVkZ2VyRW50cmllc1Jlc3BvbnNlIgOQAgESfwoTU3RyZWFtUGF5bWVudEV2ZW50cxIvLnBheW9uY2UucGF5bWVudHMudjEuU3RyZWFtUGF5bWVudEV2ZW50c1JlcXVlc3QaMC5wYXlvbmNlLnBheW1lbnRzLnYxLlN0cmVhbVBheW1lbnRFdmVudHNSZXNwb25zZSIDkAIBMAFiBnByb3RvMw", [file_google_protobuf_timestamp, file_payonce_idempotency_v1_options]);
 
 /**
  * An amount in the smallest unit of its currency.
@@ -157,13 +157,15 @@ export const PaymentSchema: GenMessage<Payment> = /*@__PURE__*/
   messageDesc(file_payonce_payments_v1_payments, 1);
 
 /**
- * Money given back.
+ * Money given back, or meant to be.
  *
  * @generated from message payonce.payments.v1.Refund
  */
 export type Refund = Message<"payonce.payments.v1.Refund"> & {
   /**
-   * Derived from the tenant, the method and the key, like a payment's id.
+   * Derived from the tenant, the method and the key, like a payment's id. A list
+   * has none where a build that kept no such ids began the refund, and its key
+   * had passed its retention before they were kept.
    *
    * @generated from field: string id = 1;
    */
@@ -180,9 +182,28 @@ export type Refund = Message<"payonce.payments.v1.Refund"> & {
   amount?: Money | undefined;
 
   /**
+   * When it ended, or began where it has not ended.
+   *
    * @generated from field: google.protobuf.Timestamp create_time = 4;
    */
   createTime?: Timestamp | undefined;
+
+  /**
+   * @generated from field: payonce.payments.v1.RefundStatus status = 5;
+   */
+  status: RefundStatus;
+
+  /**
+   * Why the processor declined.
+   *
+   * @generated from field: string decline_code = 6;
+   */
+  declineCode: string;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp begin_time = 7;
+   */
+  beginTime?: Timestamp | undefined;
 };
 
 /**
@@ -489,6 +510,41 @@ export type ListPaymentsRequest = Message<"payonce.payments.v1.ListPaymentsReque
    * @generated from field: payonce.payments.v1.PaymentStatus status = 4;
    */
   status: PaymentStatus;
+
+  /**
+   * The earliest time of creation. Absent: any.
+   *
+   * @generated from field: google.protobuf.Timestamp create_time_from = 5;
+   */
+  createTimeFrom?: Timestamp | undefined;
+
+  /**
+   * All times of creation are before this one. Absent: any.
+   *
+   * @generated from field: google.protobuf.Timestamp create_time_before = 6;
+   */
+  createTimeBefore?: Timestamp | undefined;
+
+  /**
+   * The currency of the amount that was asked for. Absent: all.
+   *
+   * @generated from field: string currency_code = 7;
+   */
+  currencyCode: string;
+
+  /**
+   * The least amount that was asked for; needs currency_code. Absent: any.
+   *
+   * @generated from field: int64 min_minor_units = 8;
+   */
+  minMinorUnits: bigint;
+
+  /**
+   * The greatest amount that was asked for; needs currency_code. Absent: any.
+   *
+   * @generated from field: int64 max_minor_units = 9;
+   */
+  maxMinorUnits: bigint;
 };
 
 /**
@@ -503,6 +559,9 @@ export const ListPaymentsRequestSchema: GenMessage<ListPaymentsRequest> = /*@__P
  */
 export type ListPaymentsResponse = Message<"payonce.payments.v1.ListPaymentsResponse"> & {
   /**
+   * May be fewer than asked for, also none, before the last page: a page looks
+   * at a bounded number of payments.
+   *
    * @generated from field: repeated payonce.payments.v1.Payment payments = 1;
    */
   payments: Payment[];
@@ -521,6 +580,84 @@ export type ListPaymentsResponse = Message<"payonce.payments.v1.ListPaymentsResp
  */
 export const ListPaymentsResponseSchema: GenMessage<ListPaymentsResponse> = /*@__PURE__*/
   messageDesc(file_payonce_payments_v1_payments, 14);
+
+/**
+ * @generated from message payonce.payments.v1.ListRefundsRequest
+ */
+export type ListRefundsRequest = Message<"payonce.payments.v1.ListRefundsRequest"> & {
+  /**
+   * 1 to 1000. Absent: 50.
+   *
+   * @generated from field: int32 page_size = 1;
+   */
+  pageSize: number;
+
+  /**
+   * From the previous page; the filters must not change between pages.
+   *
+   * @generated from field: string page_token = 2;
+   */
+  pageToken: string;
+
+  /**
+   * Absent: all payments.
+   *
+   * @generated from field: string payment_id = 3;
+   */
+  paymentId: string;
+
+  /**
+   * Absent: all.
+   *
+   * @generated from field: payonce.payments.v1.RefundStatus status = 4;
+   */
+  status: RefundStatus;
+
+  /**
+   * The earliest time of beginning. Absent: any.
+   *
+   * @generated from field: google.protobuf.Timestamp begin_time_from = 5;
+   */
+  beginTimeFrom?: Timestamp | undefined;
+
+  /**
+   * All times of beginning are before this one. Absent: any.
+   *
+   * @generated from field: google.protobuf.Timestamp begin_time_before = 6;
+   */
+  beginTimeBefore?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message payonce.payments.v1.ListRefundsRequest.
+ * Use `create(ListRefundsRequestSchema)` to create a new message.
+ */
+export const ListRefundsRequestSchema: GenMessage<ListRefundsRequest> = /*@__PURE__*/
+  messageDesc(file_payonce_payments_v1_payments, 15);
+
+/**
+ * @generated from message payonce.payments.v1.ListRefundsResponse
+ */
+export type ListRefundsResponse = Message<"payonce.payments.v1.ListRefundsResponse"> & {
+  /**
+   * @generated from field: repeated payonce.payments.v1.Refund refunds = 1;
+   */
+  refunds: Refund[];
+
+  /**
+   * Empty on the last page.
+   *
+   * @generated from field: string next_page_token = 2;
+   */
+  nextPageToken: string;
+};
+
+/**
+ * Describes the message payonce.payments.v1.ListRefundsResponse.
+ * Use `create(ListRefundsResponseSchema)` to create a new message.
+ */
+export const ListRefundsResponseSchema: GenMessage<ListRefundsResponse> = /*@__PURE__*/
+  messageDesc(file_payonce_payments_v1_payments, 16);
 
 /**
  * One side of a booking. The entries of one transaction sum to zero in each
@@ -571,7 +708,7 @@ export type LedgerEntry = Message<"payonce.payments.v1.LedgerEntry"> & {
  * Use `create(LedgerEntrySchema)` to create a new message.
  */
 export const LedgerEntrySchema: GenMessage<LedgerEntry> = /*@__PURE__*/
-  messageDesc(file_payonce_payments_v1_payments, 15);
+  messageDesc(file_payonce_payments_v1_payments, 17);
 
 /**
  * @generated from message payonce.payments.v1.ListLedgerEntriesRequest
@@ -602,7 +739,7 @@ export type ListLedgerEntriesRequest = Message<"payonce.payments.v1.ListLedgerEn
  * Use `create(ListLedgerEntriesRequestSchema)` to create a new message.
  */
 export const ListLedgerEntriesRequestSchema: GenMessage<ListLedgerEntriesRequest> = /*@__PURE__*/
-  messageDesc(file_payonce_payments_v1_payments, 16);
+  messageDesc(file_payonce_payments_v1_payments, 18);
 
 /**
  * @generated from message payonce.payments.v1.ListLedgerEntriesResponse
@@ -626,7 +763,7 @@ export type ListLedgerEntriesResponse = Message<"payonce.payments.v1.ListLedgerE
  * Use `create(ListLedgerEntriesResponseSchema)` to create a new message.
  */
 export const ListLedgerEntriesResponseSchema: GenMessage<ListLedgerEntriesResponse> = /*@__PURE__*/
-  messageDesc(file_payonce_payments_v1_payments, 17);
+  messageDesc(file_payonce_payments_v1_payments, 19);
 
 /**
  * @generated from message payonce.payments.v1.StreamPaymentEventsRequest
@@ -652,7 +789,7 @@ export type StreamPaymentEventsRequest = Message<"payonce.payments.v1.StreamPaym
  * Use `create(StreamPaymentEventsRequestSchema)` to create a new message.
  */
 export const StreamPaymentEventsRequestSchema: GenMessage<StreamPaymentEventsRequest> = /*@__PURE__*/
-  messageDesc(file_payonce_payments_v1_payments, 18);
+  messageDesc(file_payonce_payments_v1_payments, 20);
 
 /**
  * @generated from message payonce.payments.v1.StreamPaymentEventsResponse
@@ -669,7 +806,7 @@ export type StreamPaymentEventsResponse = Message<"payonce.payments.v1.StreamPay
  * Use `create(StreamPaymentEventsResponseSchema)` to create a new message.
  */
 export const StreamPaymentEventsResponseSchema: GenMessage<StreamPaymentEventsResponse> = /*@__PURE__*/
-  messageDesc(file_payonce_payments_v1_payments, 19);
+  messageDesc(file_payonce_payments_v1_payments, 21);
 
 /**
  * One transition of one payment.
@@ -702,7 +839,7 @@ export type PaymentEvent = Message<"payonce.payments.v1.PaymentEvent"> & {
  * Use `create(PaymentEventSchema)` to create a new message.
  */
 export const PaymentEventSchema: GenMessage<PaymentEvent> = /*@__PURE__*/
-  messageDesc(file_payonce_payments_v1_payments, 20);
+  messageDesc(file_payonce_payments_v1_payments, 22);
 
 /**
  * @generated from enum payonce.payments.v1.CaptureMethod
@@ -803,6 +940,57 @@ export const PaymentStatusSchema: GenEnum<PaymentStatus> = /*@__PURE__*/
   enumDesc(file_payonce_payments_v1_payments, 1);
 
 /**
+ * @generated from enum payonce.payments.v1.RefundStatus
+ */
+export enum RefundStatus {
+  /**
+   * @generated from enum value: REFUND_STATUS_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * The processor is being asked.
+   *
+   * @generated from enum value: REFUND_STATUS_PROCESSING = 1;
+   */
+  PROCESSING = 1,
+
+  /**
+   * The money is given back.
+   *
+   * @generated from enum value: REFUND_STATUS_SUCCEEDED = 2;
+   */
+  SUCCEEDED = 2,
+
+  /**
+   * The processor refused; see the decline code.
+   *
+   * @generated from enum value: REFUND_STATUS_DECLINED = 3;
+   */
+  DECLINED = 3,
+
+  /**
+   * The processor was asked and its answer is not known yet.
+   *
+   * @generated from enum value: REFUND_STATUS_UNKNOWN = 4;
+   */
+  UNKNOWN = 4,
+
+  /**
+   * An operator found that it was never executed. The same call may begin it again.
+   *
+   * @generated from enum value: REFUND_STATUS_NOT_EXECUTED = 5;
+   */
+  NOT_EXECUTED = 5,
+}
+
+/**
+ * Describes the enum payonce.payments.v1.RefundStatus.
+ */
+export const RefundStatusSchema: GenEnum<RefundStatus> = /*@__PURE__*/
+  enumDesc(file_payonce_payments_v1_payments, 2);
+
+/**
  * @generated from service payonce.payments.v1.PaymentService
  */
 export const PaymentService: GenService<{
@@ -869,6 +1057,17 @@ export const PaymentService: GenService<{
     methodKind: "unary";
     input: typeof ListPaymentsRequestSchema;
     output: typeof ListPaymentsResponseSchema;
+  },
+  /**
+   * Lists refunds, those that began last first: also those that are under way,
+   * and those that came to nothing.
+   *
+   * @generated from rpc payonce.payments.v1.PaymentService.ListRefunds
+   */
+  listRefunds: {
+    methodKind: "unary";
+    input: typeof ListRefundsRequestSchema;
+    output: typeof ListRefundsResponseSchema;
   },
   /**
    * Lists ledger entries in the order they were written.
