@@ -42,6 +42,8 @@ export interface Operation {
   readonly beginTime: Date;
   /** The time at which it ended. */
   readonly finishTime?: Date;
+  /** The caller's name for it; only of a refund, and absent in some that older builds began. */
+  readonly refundId?: string;
   /** The request that it began for. Absent in what older builds began. */
   readonly fingerprint?: Fingerprint;
 }

@@ -1,7 +1,13 @@
 import type { Scope } from "../../idempotency/port/scope.js";
 import type { Fingerprint } from "../../idempotency/request/fingerprint.js";
 import { beginTimeOf, type Moment } from "../key-window.js";
-import { type OperationKind, operationIdOf, paymentIdOf, processorKeyOf } from "../operation.js";
+import {
+  type OperationKind,
+  operationIdOf,
+  paymentIdOf,
+  processorKeyOf,
+  refundIdOf,
+} from "../operation.js";
 import type { Payment, PaymentTerms } from "../payment.js";
 import { newPayment } from "../state.js";
 import type { NewOperation } from "./operations.js";
@@ -42,6 +48,7 @@ export function newOperation(
     state: "pending",
     declineCode: "",
     beginTime: beginTimeOf(time, readAt),
+    ...(kind === "refund" ? { refundId: refundIdOf(scope) } : {}),
     fingerprint,
   };
 }
