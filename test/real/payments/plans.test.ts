@@ -1,11 +1,14 @@
 import { create } from "@bufbuild/protobuf";
+import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import {
   CaptureMethod,
   GetPaymentRequestSchema,
   ListLedgerEntriesRequestSchema,
   ListPaymentsRequestSchema,
+  ListRefundsRequestSchema,
   PaymentStatus,
+  RefundStatus,
   StreamPaymentEventsRequestSchema,
 } from "../../../src/gen/payonce/payments/v1/payments_pb.js";
 import { encodeOutcome, okOutcome } from "../../../src/idempotency/port/outcome.js";
@@ -27,6 +30,9 @@ const ROWS = 20_000;
 
 /** The most rows that a statement reads of a table: a page and one more, or what a few calls are about. */
 const FEW = 20;
+
+/** The most rows that are looked at at once where no index finds what is asked for. */
+const LOOKED_AT = 1_001;
 
 const TABLES = [
   "payments",
@@ -141,6 +147,75 @@ describe.each([
       }
     });
     expectIndexes(made, [index]);
+  });
+
+  const EVERY_AMOUNT = { currencyCode: "EUR", minMinorUnits: 1n };
+  const at = (daysAgo: number) => timestampFromMs(Date.now() - daysAgo * 86_400_000);
+  it.each([
+    ["a time", { createTimeFrom: at(8), createTimeBefore: at(7) }, "payments_newest", FEW],
+    ["a rare currency", { currencyCode: "CHF" }, "payments_of_amount", FEW],
+    ["no currency that is there", { currencyCode: "JPY" }, "payments_of_amount", FEW],
+    [
+      "a rare amount",
+      { currencyCode: "EUR", minMinorUnits: 70n, maxMinorUnits: 80n },
+      "payments_of_amount",
+      FEW,
+    ],
+  ] as const)("lists payments of %s by an index", async (_, filter, index, rows) => {
+    const request = create(ListPaymentsRequestSchema, { ...filter, pageSize: 10 });
+    expectIndexes(await scansOf(() => service.listPayments(request, acme)), [index], rows);
+  });
+
+  it.each([
+    ["of usual amounts", EVERY_AMOUNT, "payments_newest"],
+    [
+      "of usual amounts and a status",
+      { ...EVERY_AMOUNT, status: PaymentStatus.CAPTURED },
+      "payments_of_status",
+    ],
+    [
+      "of a reference and a status",
+      { merchantReference: "usual", status: PaymentStatus.CAPTURED },
+      "payments_of_reference",
+    ],
+  ] as const)("lists payments %s among as many as a page may cost", async (_, filter, index) => {
+    const request = create(ListPaymentsRequestSchema, { ...filter, pageSize: 10 });
+    const list = async () => {
+      const { payments: found } = await service.listPayments(request, acme);
+      expect(found).toHaveLength(10);
+    };
+    const made = await scansOf(list);
+    expectIndexes(made, [index, "payments_of_amount"], LOOKED_AT);
+    expect(made.length).toBeLessThanOrEqual(2);
+  });
+
+  it("looks at so many payments at once, and comes to the end", async () => {
+    const filter = { merchantReference: "usual", status: PaymentStatus.DECLINED, pageSize: 10 };
+    let pages = 0;
+    const made = await scansOf(async () => {
+      let pageToken = "";
+      do {
+        const request = create(ListPaymentsRequestSchema, { ...filter, pageToken });
+        const page = await service.listPayments(request, acme);
+        expect(page.payments).toEqual([]);
+        pageToken = page.nextPageToken ?? "";
+        pages += 1;
+      } while (pageToken !== "");
+    });
+    expectIndexes(made, ["payments_of_reference"], LOOKED_AT);
+    expect(pages).toBeLessThanOrEqual(2);
+    expect(made.length).toBeGreaterThan(1);
+  });
+
+  it.each([
+    ["all", {}, "refunds_newest"],
+    ["a status", { status: RefundStatus.SUCCEEDED }, "refunds_of_state"],
+    ["a rare status", { status: RefundStatus.DECLINED }, "refunds_of_state"],
+    ["a payment", { paymentId: `pay_${"0".repeat(38)}10` }, "refunds_of_payment"],
+    ["a time", { beginTimeFrom: at(8), beginTimeBefore: at(7) }, "refunds_newest"],
+  ] as const)("lists %s of the refunds by an index", async (_, filter, index) => {
+    const request = create(ListRefundsRequestSchema, { ...filter, pageSize: 10 });
+    expectIndexes(await scansOf(() => service.listRefunds(request, acme)), [index]);
   });
 
   it("lists ledger entries and events by their ids, and a payment's by their payment", async () => {

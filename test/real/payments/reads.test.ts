@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { timestampMs } from "@bufbuild/protobuf/wkt";
 import type { PoolClient } from "pg";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import {
@@ -95,6 +96,51 @@ describe("the list of payments", () => {
     expect(await idsOf({ merchantReference: "even" })).toEqual([ids[1], ids[3], ids[5]]);
     expect(await idsOf({ status: PaymentStatus.DECLINED })).toEqual([ids[0]]);
     expect(await idsOf({ merchantReference: "even", status: PaymentStatus.DECLINED })).toEqual([]);
+  });
+
+  it("is narrowed by currency and amount", async () => {
+    const idsOf = async (filter: Filter) => (await page(filter)).payments.map(({ id }) => id);
+    expect(await idsOf({ currencyCode: "EUR" })).toEqual(ids);
+    expect(await idsOf({ currencyCode: "CHF" })).toEqual([]);
+    const eur = { currencyCode: "EUR" };
+    expect(await idsOf({ ...eur, minMinorUnits: 1_000n, maxMinorUnits: 1_000n })).toEqual(ids);
+    expect(await idsOf({ ...eur, minMinorUnits: 1_001n })).toEqual([]);
+    expect(await idsOf({ ...eur, maxMinorUnits: 999n })).toEqual([]);
+    expect(await idsOf({ ...eur, status: PaymentStatus.DECLINED })).toEqual([ids[0]]);
+    expect(await idsOf({ ...eur, merchantReference: "even" })).toEqual([ids[1], ids[3], ids[5]]);
+  });
+
+  it("is narrowed by the time of creation: from it on, and before it", async () => {
+    const { payments: all } = await page({});
+    const third = all[2]?.createTime;
+    const later = { createTimeFrom: third };
+    const earlier = { createTimeBefore: third };
+    const idsOf = async (filter: Filter) => (await page(filter)).payments.map(({ id }) => id);
+    const times = all.map(({ createTime }) => createTime && timestampMs(createTime));
+    const thirdMs = third && timestampMs(third);
+    const kept = (keep: (ms: number, limitMs: number) => boolean) =>
+      ids.filter((_, at) => keep(times[at] ?? Number.NaN, thirdMs ?? Number.NaN));
+    expect(await idsOf(later)).toEqual(kept((ms, limitMs) => ms >= limitMs));
+    expect(await idsOf(earlier)).toEqual(kept((ms, limitMs) => ms < limitMs));
+    expect(await idsOf({ ...later, ...earlier })).toEqual([]);
+    expect(await idsOf({ ...earlier, status: PaymentStatus.DECLINED })).toEqual([]);
+  });
+
+  it.each([
+    [{ minMinorUnits: 1n }, "currency_code"],
+    [{ maxMinorUnits: 1n }, "currency_code"],
+    [{ currencyCode: "EUR", minMinorUnits: -1n }, "min_minor_units"],
+    [{ currencyCode: "EUR", maxMinorUnits: 10n ** 15n + 1n }, "max_minor_units"],
+    [{ createTimeFrom: { seconds: 2n ** 40n } }, "create_time_from"],
+    [{ createTimeBefore: { nanos: -1 } }, "create_time_before"],
+  ])("refuses %o by its field", async (filter, field) => {
+    await expect(page(filter)).rejects.toMatchObject(invalid(field));
+  });
+
+  it("refuses a currency that nobody pays with", async () => {
+    await expect(page({ currencyCode: "eur" })).rejects.toMatchObject({
+      description: { reason: "CURRENCY_UNKNOWN", field: "currency_code" },
+    });
   });
 
   it("refuses a token under other filters", async () => {

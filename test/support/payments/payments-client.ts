@@ -74,6 +74,7 @@ export function openPayments(target: string, options: PaymentsClientOptions = {}
     refundPayment: caller(method.refundPayment),
     getPayment: caller(method.getPayment),
     listPayments: caller(method.listPayments),
+    listRefunds: caller(method.listRefunds),
     listLedgerEntries: caller(method.listLedgerEntries),
     getRecord: caller(InspectionService.method.getRecord),
     listRecords: caller(InspectionService.method.listRecords),
