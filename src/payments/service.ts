@@ -51,6 +51,8 @@ export interface Dependencies extends Pick<Performing, "processor" | "keyWindow"
   readonly restoredAgoMs?: () => number | undefined;
   /** The pool of reads, of which no flood may hold up payments. Default: `pool`. */
   readonly reads?: Pool;
+  /** The pool of streams. Default: `reads`. */
+  readonly streams?: Pool;
   /** Looks whether it was put back just now. Default: there is nothing to see. */
   readonly lookForRestore?: () => Promise<void>;
   readonly clock?: Clock;
@@ -61,6 +63,7 @@ export function createPaymentHandlers({
   pool,
   owners,
   reads = pool,
+  streams = reads,
   processor,
   keyWindow,
   restoredAgoMs = () => undefined,
@@ -158,7 +161,7 @@ export function createPaymentHandlers({
       return { entries: cut.rows.map(ledgerEntryMessage), nextPageToken: cut.nextPageToken };
     },
 
-    streamPaymentEvents: createEventStreams(reads, clock),
+    streamPaymentEvents: createEventStreams(streams, clock),
   };
 }
 

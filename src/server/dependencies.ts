@@ -40,9 +40,6 @@ const MEBIBYTE = 1024 * 1024;
  */
 const OWNERS_WAIT_MS = 30_000;
 
-/** The most connections that reads have: a flood of reads takes no more of the database. */
-const READ_CONNECTIONS = 4;
-
 /** The schema of the whole service. */
 const migrations = [...idempotencyMigrations, ...paymentMigrations];
 
@@ -64,8 +61,12 @@ export interface Database {
   readonly records: Pool;
   /** The pool of the owners of claims, whose work no flood of duplicates may hold up. */
   readonly payments: Pool;
-  /** The pool of reads. */
+  /** The pool of reads, of which a flood takes no more of the database. */
   readonly reads: Pool;
+  /** The pool of streams, which ask for as long as they are open. */
+  readonly streams: Pool;
+  /** The pool of operators, who have to look when all others are busy. */
+  readonly inspection: Pool;
   /** Knows which deployment the database is, and whether it keeps what it confirms. */
   readonly watch: DeploymentWatch;
 }
@@ -91,14 +92,20 @@ export async function openStoreOfRecord({
     url = postgres.url;
     what = `a Postgres of its own in ${join(config.dataDir, "postgres")}`;
   }
-  const records = openPool(url, { log, shutdown });
-  const payments = openPool(url, { log, shutdown, connectTimeoutMs: OWNERS_WAIT_MS });
-  const reads = openPool(url, {
+  const { databaseWriteConnections: writing, databaseReadTimeoutMs } = config;
+  const writes = { log, shutdown, maxConnections: writing };
+  const records = openPool(url, writes);
+  const payments = openPool(url, { ...writes, connectTimeoutMs: OWNERS_WAIT_MS });
+  const looks = {
     log,
     shutdown,
-    maxConnections: READ_CONNECTIONS,
     plans: "in order",
-  });
+    statementTimeoutMs: databaseReadTimeoutMs,
+  } as const;
+  const openLooks = (maxConnections: number) => openPool(url, { ...looks, maxConnections });
+  const reads = openLooks(config.databaseReadConnections);
+  const streams = openLooks(config.databaseStreamConnections);
+  const inspection = openLooks(config.databaseInspectionConnections);
   const applied = await prepareDatabase(records);
   if (applied.length > 0) {
     log.info({ applied }, "migrated the database");
@@ -107,7 +114,7 @@ export async function openStoreOfRecord({
     watchDeployment(records, { onEvent: (event) => logDeploymentEvent(log, event) }),
   );
   shutdown.add(() => watch.stop());
-  return { value: { records, payments, reads, watch }, what };
+  return { value: { records, payments, reads, streams, inspection, watch }, what };
 }
 
 /**

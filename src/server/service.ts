@@ -114,11 +114,12 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     const open = { config, log, shutdown };
     const database = await openStoreOfRecord(open);
     const firstWork = createFirstWork();
-    const { records, watch } = database.value;
+    const { records, inspection: inspectionPool, watch } = database.value;
     const logOverload = createOverloadLog({ log, now: () => performance.now() });
     const admission = createAdmission({ maxCalls: MAX_CALLS, maxWorkMs: MAX_WORK_MS });
     const record = createPostgresStore(records, {
       firstWork,
+      inspection: inspectionPool,
       lossySetting: watch.lossySetting,
     });
     const replaced = gate?.(record);
@@ -150,6 +151,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
       pool: database.value.payments,
       owners,
       reads: database.value.reads,
+      streams: database.value.streams,
       processor: wrap(processor.value),
       keyWindow: wrapWindow(
         createKeyWindow({
@@ -183,7 +185,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
       }),
       log,
     });
-    const acts = createOperatorActs(database.value.reads);
+    const acts = createOperatorActs(inspectionPool);
     const inspection = recordingActs({ acts, log }, inspected);
     const watched = <Watched extends DescService>(
       service: Watched,

@@ -40,6 +40,27 @@ export const settings = {
     meaning: "Postgres 15 or later, the store of record",
     schema: postgresUrl,
   }),
+  databaseWriteConnections: withDefault("10", {
+    meaning: "how many connections to Postgres claims have, and as many those that own one",
+    schema: count(1, 1_000),
+  }),
+  databaseReadConnections: withDefault("4", {
+    meaning: "how many connections to Postgres reads and lists have",
+    schema: count(1, 1_000),
+  }),
+  databaseStreamConnections: withDefault("2", {
+    meaning: "how many connections to Postgres streams of events have",
+    schema: count(1, 1_000),
+  }),
+  databaseInspectionConnections: withDefault("2", {
+    meaning: "how many connections to Postgres operators have, for keys and for what they did",
+    schema: count(1, 1_000),
+  }),
+  databaseReadTimeoutMs: withDefault("5s", {
+    meaning: "how long a statement of a read, a list or a stream may take",
+    // The longest that a statement of a payment may take.
+    schema: duration("100ms", "10s"),
+  }),
   redisUrls: optional(
     "three nodes of its own if redis-server or valkey-server is on the PATH, else a gate inside the process",
     {

@@ -59,6 +59,8 @@ export interface DatabaseOptions {
   readonly connectTimeoutMs?: number;
   /** The most connections of the pool. Default 10. */
   readonly maxConnections?: number;
+  /** How long a statement may take before Postgres ends it. Milliseconds. Default 10,000 (10 s). */
+  readonly statementTimeoutMs?: number;
   /**
    * The plans that Postgres may choose: `by key`, only those that find rows by a key, since each
    * statement finds a few; `in order`, also the rows of a list by their order. Default: `by key`.
@@ -73,6 +75,7 @@ export function openDatabase(
   {
     connectTimeoutMs = CONNECT_TIMEOUT_MS,
     maxConnections = MAX_CONNECTIONS,
+    statementTimeoutMs = STATEMENT_TIMEOUT_MS,
     plans = "by key",
   }: DatabaseOptions = {},
 ): pg.Pool {
@@ -80,9 +83,9 @@ export function openDatabase(
     connectionString: url,
     max: maxConnections,
     connectionTimeoutMillis: connectTimeoutMs,
-    statement_timeout: STATEMENT_TIMEOUT_MS,
-    query_timeout: STATEMENT_TIMEOUT_MS + DRIVER_GRACE_MS,
-    idle_in_transaction_session_timeout: STATEMENT_TIMEOUT_MS,
+    statement_timeout: statementTimeoutMs,
+    query_timeout: statementTimeoutMs + DRIVER_GRACE_MS,
+    idle_in_transaction_session_timeout: statementTimeoutMs,
     options: `${ISOLATION}${PLANS[plans]}`,
     keepAlive: true,
     application_name: "payonce",

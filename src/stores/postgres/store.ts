@@ -17,6 +17,8 @@ export interface PostgresStoreOptions extends ClaimsOptions {
    * Default: there is none.
    */
   readonly lossySetting?: () => string | undefined;
+  /** The pool of `get` and `list`, which no call needs. Default: that of the store. */
+  readonly inspection?: Pool;
 }
 
 /** The store of record, and how work is written under its claims. */
@@ -32,7 +34,7 @@ export interface PostgresStore extends IdempotencyStore<PoolClient> {
  * `idempotencyMigrations`.
  */
 export function createPostgresStore(pool: Pool, options: PostgresStoreOptions = {}): PostgresStore {
-  const { lossySetting = () => undefined } = options;
+  const { lossySetting = () => undefined, inspection = pool } = options;
   const owners = createOwnerWrites(pool);
 
   const store: PostgresStore = {
@@ -69,8 +71,8 @@ export function createPostgresStore(pool: Pool, options: PostgresStoreOptions = 
       return rows[0] && toTakenOver(rows[0]);
     },
 
-    get: (scope) => getRecord(pool, scope),
-    list: (filter) => listRecords(pool, filter),
+    get: (scope) => getRecord(inspection, scope),
+    list: (filter) => listRecords(inspection, filter),
   };
   return onlyWhileDurable(store, lossySetting);
 }
