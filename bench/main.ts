@@ -59,7 +59,7 @@ function groupsOf(options: Options): ReadonlyMap<string, Study> {
   return groups;
 }
 
-function report({ rounds, seconds, records, minutes }: Options, result: GroupResult) {
+function report({ rounds, seconds, records, payments, minutes }: Options, result: GroupResult) {
   return {
     commit: describeCommit(),
     cpu: cpus()[0]?.model,
@@ -69,6 +69,7 @@ function report({ rounds, seconds, records, minutes }: Options, result: GroupRes
     rounds,
     seconds,
     records,
+    payments,
     minutes,
     ...result,
   };

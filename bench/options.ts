@@ -7,6 +7,8 @@ import { type StudyName, studies } from "./studies.js";
 export interface Sizes {
   /** In the store of record that holds many. */
   readonly records: number;
+  /** That readers page through. */
+  readonly payments: number;
   /** Of load, while memory is watched. */
   readonly minutes: number;
 }
@@ -19,7 +21,7 @@ export interface Options extends Rounds, Sizes {
 }
 
 /** These take long, and run only where they are named. */
-const LONG_GROUPS: readonly string[] = ["scale", "memory", "overload"];
+const LONG_GROUPS: readonly string[] = ["scale", "memory", "overload", "reads"];
 
 /** Reads the command line. @throws with what an option accepts. */
 export function readOptions(nowMs: number): Options {
@@ -30,6 +32,7 @@ export function readOptions(nowMs: number): Options {
       rounds: { type: "string", default: "5" },
       seconds: { type: "string", default: "2" },
       records: { type: "string", default: "10000000" },
+      payments: { type: "string", default: "50000" },
       minutes: { type: "string", default: "10" },
       label: { type: "string", default: new Date(nowMs).toISOString().replaceAll(":", "-") },
     },
@@ -55,6 +58,7 @@ export function readOptions(nowMs: number): Options {
     rounds: positive("--rounds", values.rounds),
     seconds: positive("--seconds", values.seconds),
     records: Math.ceil(positive("--records", values.records)),
+    payments: Math.ceil(positive("--payments", values.payments)),
     minutes: positive("--minutes", values.minutes),
     label: values.label,
   };

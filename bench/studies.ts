@@ -2,6 +2,7 @@ import type { Lab } from "./lab/lab.js";
 import { studyMemory } from "./memory/memory.js";
 import type { Sizes } from "./options.js";
 import { studyOverload } from "./overload/overload.js";
+import { studyReads } from "./reads/reads.js";
 import type { GroupResult } from "./report/result.js";
 import type { Rounds } from "./run-group.js";
 
@@ -9,9 +10,10 @@ import type { Rounds } from "./run-group.js";
 export type Study = (lab: Lab, options: Rounds & Sizes) => Promise<GroupResult>;
 
 /** The groups that are not measured in rounds of sides, by their names. */
-export const studies = { memory: studyMemory, overload: studyOverload } satisfies Record<
-  string,
-  Study
->;
+export const studies = {
+  memory: studyMemory,
+  overload: studyOverload,
+  reads: studyReads,
+} satisfies Record<string, Study>;
 
 export type StudyName = keyof typeof studies;

@@ -27,7 +27,7 @@ export interface Performing {
 }
 
 /** One call that writes. */
-interface Write<Response extends DescMessage> {
+export interface Write<Response extends DescMessage> {
   readonly execution: Execution<PoolClient>;
   /** Throws if the request is not valid. Not asked once the operation has begun. */
   readonly readIntent: () => Intent;

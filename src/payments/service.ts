@@ -1,4 +1,4 @@
-import { toBinary } from "@bufbuild/protobuf";
+import { type DescMessage, toBinary } from "@bufbuild/protobuf";
 import type { Pool, PoolClient } from "pg";
 import {
   CancelPaymentResponseSchema,
@@ -30,13 +30,14 @@ import { createLostRows, notKnownYet } from "./lost-rows.js";
 import { encodePayment, ledgerEntryMessage, paymentMessage, refundMessage } from "./messages.js";
 import { isPaymentId, type Operated, paymentIdOfKey, refundIdOf } from "./operation.js";
 import { readPage, readPageAt } from "./paging.js";
-import { type Performing, perform } from "./perform.js";
+import { type Performing, perform, type Write } from "./perform.js";
 import type { Owners } from "./postgres/owners.js";
 import { listPayments } from "./postgres/payment-lists.js";
 import { findPayment } from "./postgres/payments.js";
 import { read } from "./postgres/read.js";
 import { listRefunds } from "./postgres/refund-lists.js";
 import { createSteps } from "./postgres/steps.js";
+import { createReadPace } from "./read-pace.js";
 import { readCancel, readCapture, readCreate, readPaymentId, readRefund } from "./requests.js";
 
 /** The parts that the payment handlers work with. */
@@ -77,10 +78,13 @@ export function createPaymentHandlers({
     lookForRestore,
   });
   const steps = createSteps({ pool, owners, readMoment: keyWindow.readMoment });
+  const pace = createReadPace({ clock });
+  const pay = <Response extends DescMessage>(write: Write<Response>) =>
+    pace.pay(() => perform(performing, write));
   const performing: Performing = { steps, processor, keyWindow, lostRows };
   return {
     createPayment: async (request, context) =>
-      perform(performing, {
+      pay({
         execution: requireExecution(context),
         readIntent: () => readCreate(request),
         response: CreatePaymentResponseSchema,
@@ -88,7 +92,7 @@ export function createPaymentHandlers({
       }),
 
     capturePayment: async (request, context) =>
-      perform(performing, {
+      pay({
         execution: requireExecution(context),
         readIntent: () => readCapture(request),
         response: CapturePaymentResponseSchema,
@@ -96,7 +100,7 @@ export function createPaymentHandlers({
       }),
 
     cancelPayment: async (request, context) =>
-      perform(performing, {
+      pay({
         execution: requireExecution(context),
         readIntent: () => readCancel(request),
         response: CancelPaymentResponseSchema,
@@ -105,7 +109,7 @@ export function createPaymentHandlers({
 
     refundPayment: async (request, context) => {
       const execution = requireExecution(context);
-      return perform(performing, {
+      return pay({
         execution,
         readIntent: () => readRefund(request),
         response: RefundPaymentResponseSchema,
@@ -128,24 +132,34 @@ export function createPaymentHandlers({
       return { payment: paymentMessage(payment) };
     },
 
-    listPayments: async (request, { caller: { tenant } }) => {
+    listPayments: async (request, { caller: { tenant }, signal }) => {
       const { filter, text } = readPaymentFilter(request, tenant);
       const page = readPageAt(request, text, paymentCursorIn);
-      const { payments, next } = await read(() => listPayments(reads, filter, page));
-      return {
-        payments: payments.map(paymentMessage),
-        nextPageToken: next === undefined ? "" : pageTokenOf(paymentCursorText(next), text),
-      };
+      return pace.page({
+        size: page.size,
+        signal,
+        read: () => read(() => listPayments(reads, filter, page)),
+        answer: ({ payments, next }) => ({
+          payments: payments.map(paymentMessage),
+          nextPageToken: next === undefined ? "" : pageTokenOf(paymentCursorText(next), text),
+        }),
+      });
     },
 
-    listRefunds: async (request, { caller: { tenant } }) => {
+    listRefunds: async (request, { caller: { tenant }, signal }) => {
       const { filter, text } = readRefundFilter(request, tenant);
       const page = readPageAt(request, text, refundCursorIn);
-      const { refunds, next } = await read(() => listRefunds(reads, filter, page));
-      return {
-        refunds: refunds.map(({ operation, refundId = "" }) => refundMessage(operation, refundId)),
-        nextPageToken: next === undefined ? "" : pageTokenOf(refundCursorText(next), text),
-      };
+      return pace.page({
+        size: page.size,
+        signal,
+        read: () => read(() => listRefunds(reads, filter, page)),
+        answer: ({ refunds, next }) => ({
+          refunds: refunds.map(({ operation, refundId = "" }) =>
+            refundMessage(operation, refundId),
+          ),
+          nextPageToken: next === undefined ? "" : pageTokenOf(refundCursorText(next), text),
+        }),
+      });
     },
 
     listLedgerEntries: async (request, { caller: { tenant }, signal }) => {
@@ -153,12 +167,18 @@ export function createPaymentHandlers({
       const filter = ["ledger_entries", tenant, paymentId ?? ""];
       const page = readPage(request, filter);
       const narrowed = { tenant, ...(paymentId === undefined ? {} : { paymentId }) };
-      const rows = await ledgerPage(reads, { filter: narrowed, page }, { clock, signal });
-      if (rows === undefined) {
-        return { entries: [], nextPageToken: pageTokenOf(page.cursor ?? 0n, filter) };
-      }
-      const cut = cutPage(rows, page, { filter, cursorOf: ({ id }) => id });
-      return { entries: cut.rows.map(ledgerEntryMessage), nextPageToken: cut.nextPageToken };
+      return pace.page({
+        size: page.size,
+        signal,
+        read: () => ledgerPage(reads, { filter: narrowed, page }, { clock, signal }),
+        answer(rows) {
+          if (rows === undefined) {
+            return { entries: [], nextPageToken: pageTokenOf(page.cursor ?? 0n, filter) };
+          }
+          const cut = cutPage(rows, page, { filter, cursorOf: ({ id }) => id });
+          return { entries: cut.rows.map(ledgerEntryMessage), nextPageToken: cut.nextPageToken };
+        },
+      });
     },
 
     streamPaymentEvents: createEventStreams(streams, clock),
