@@ -249,7 +249,7 @@ FOR NO KEY UPDATE OF r`,
 
 /** True if an operator has had the key. Its request had begun then, or nobody would have asked an operator. */
 const WAS_RESOLVED = `EXISTS (SELECT FROM idempotency_events
-  WHERE tenant = $1 AND scope_hash = $2 AND type = 'resolved')`;
+  WHERE tenant COLLATE "C" = $1 AND scope_hash = $2 AND type = 'resolved')`;
 
 /** The request is not needed any more: the next one brings its own. */
 const REOPENING = `UPDATE idempotency_records

@@ -218,6 +218,31 @@ describe.each([
     expectIndexes(await scansOf(() => service.listRefunds(request, acme)), [index]);
   });
 
+  it.each([
+    ["all", {}, ["idempotency_records_of_tenant"]],
+    ["a state", { state: "completed" }, ["idempotency_records_of_tenant"]],
+    [
+      "a rare state",
+      { state: "held" },
+      ["idempotency_records_of_state", "idempotency_records_lease"],
+    ],
+    ["a rare state", { state: "expired" }, ["idempotency_records_of_state"]],
+    ["an operation", { operation: "operation" }, ["idempotency_records_of_tenant"]],
+  ] as const)("lists %s of the records by an index", async (_, filter, indexes) => {
+    const made = await scansOf(async () => {
+      const { records } = await payments.store.list({ ...filter, tenant: "acme", pageSize: 10 });
+      expect(records.length).toBeLessThanOrEqual(10);
+    });
+    const isBounded = "operation" in filter || ("state" in filter && filter.state === "completed");
+    expectIndexes(made, [...indexes, "idempotency_records_pkey"], isBounded ? 10_000 : FEW);
+  });
+
+  it("finds a record and its events by their key", async () => {
+    const scope = { tenant: "acme", operation: "operation", key: "key" };
+    const made = await scansOf(() => payments.store.get(scope));
+    expectIndexes(made, ["idempotency_records_pkey"], 1);
+  });
+
   it("lists ledger entries and events by their ids, and a payment's by their payment", async () => {
     const paymentId = await payments.createPayment("listed", {
       captureMethod: CaptureMethod.AUTOMATIC,

@@ -118,7 +118,7 @@ export async function startPayments({
     own.on("connect", onConnect);
   }
   await migrate(pool, [...idempotencyMigrations, ...paymentMigrations]);
-  const store = createPostgresStore(pool);
+  const store = createPostgresStore(pool, { inspection: reads });
 
   function executionOf(claim: Claim, signal: AbortSignal): Execution<PoolClient> {
     const execution: Execution<PoolClient> = {
