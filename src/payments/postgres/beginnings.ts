@@ -37,12 +37,14 @@ const RESERVE: BeginWork = {
     "fingerprint_version smallint",
     "fingerprint bytea",
     "raw_hash bytea",
+    "refund_id text",
   ],
   tables: `${LOCKED}, begun AS (
   INSERT INTO operations (tenant, id, processor_key, payment_id, kind, minor_units, currency_code,
-    begin_time, fingerprint_version, fingerprint, raw_hash)
+    begin_time, fingerprint_version, fingerprint, raw_hash, refund_id)
   SELECT tenant, operation_id, processor_key, payment_id, kind, minor_units, currency_code,
-    least(begin_time, clock_timestamp()), fingerprint_version, fingerprint, raw_hash
+    least(begin_time, clock_timestamp()), fingerprint_version, fingerprint, raw_hash,
+    nullif(refund_id, '')
   FROM locked
 ), ${writtenFrom("locked")}`,
   valuesOf: (plans) => [
@@ -58,6 +60,7 @@ const RESERVE: BeginWork = {
       smallint((plan) => fingerprintOf(plan).version),
       bytea((plan) => fingerprintOf(plan).canonical),
       bytea((plan) => fingerprintOf(plan).raw),
+      text(({ operation: { refundId = "" } }) => refundId),
     ),
   ],
 };
