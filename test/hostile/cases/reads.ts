@@ -15,7 +15,8 @@ import {
 
 // What callers and operators may read, and of whom.
 
-const { createPayment, listPayments, listLedgerEntries, getPayment } = PaymentService.method;
+const { createPayment, listPayments, listRefunds, listLedgerEntries, getPayment } =
+  PaymentService.method;
 const { getRecord, listRecords, resolveKey, listOperatorActs } = InspectionService.method;
 
 const CREATE_OPERATION = "payonce.payments.v1.PaymentService/CreatePayment";
@@ -86,9 +87,11 @@ export const readKinds: readonly Kind[] = [
         () => "x".repeat(20_000),
         () => random.pick(ODD_TEXTS),
       ])();
-      const { reply } = await (random.chance(0.5)
-        ? call(target, listPayments, { pageToken })
-        : call(target, listLedgerEntries, { pageToken }));
+      const { reply } = await random.pick([
+        () => call(target, listPayments, { pageToken }),
+        () => call(target, listRefunds, { pageToken }),
+        () => call(target, listLedgerEntries, { pageToken }),
+      ])();
       return { reply, truth: "refused", reasons: ["FIELD_INVALID"] };
     },
   },

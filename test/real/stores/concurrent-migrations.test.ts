@@ -1,7 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Pool } from "pg";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { paymentMigrations } from "../../../src/payments/postgres/migrations.js";
 import {
+  idempotencyMigrations,
   type Migration,
   migrate,
   openDatabase,
@@ -89,6 +91,55 @@ describe("a migration outside a transaction", () => {
       holder.release();
     }
     expect(await migrating).toEqual(["index"]);
+  });
+});
+
+describe("the indexes of lists", () => {
+  it("come to the tables of a build from before beside its payments", async () => {
+    const all = [...idempotencyMigrations, ...paymentMigrations];
+    const isNew = ({ name }: Migration) => /indexes-of-lists|of-refunds|older-refunds/.test(name);
+    await migrate(
+      pool,
+      all.filter((migration) => !isNew(migration)),
+    );
+    const insert = (from: number, to: number) =>
+      pool.query(
+        `INSERT INTO payments (tenant, id, currency_code, amount, payment_method, capture_method,
+           merchant_reference, description, metadata, status, version, authorized, captured,
+           capturing, refunded, refunding, canceling, decline_code)
+         SELECT 'acme', 'pay_' || n, 'EUR', 1, '', 'AUTOMATIC', 'order', '', '{}', 'CAPTURED', 1, 1,
+           1, 0, 0, 0, false, '' FROM generate_series($1::int, $2::int) AS n`,
+        [from, to],
+      );
+    await insert(1, 20_000);
+    const migrating = { isOver: false };
+    const made = migrate(pool, all).finally(() => {
+      migrating.isOver = true;
+    });
+    let slowestMs = 0;
+    for (let next = 20_001; !migrating.isOver; next += 1) {
+      const startedAtMs = performance.now();
+      await insert(next, next);
+      slowestMs = Math.max(slowestMs, performance.now() - startedAtMs);
+    }
+    expect([...(await made)].sort()).toEqual(
+      all
+        .filter(isNew)
+        .map(({ name }) => name)
+        .sort(),
+    );
+    expect(slowestMs).toBeLessThan(2_000);
+    const { rows } = await pool.query<{ name: string }>(
+      `SELECT indexrelid::regclass::text AS name FROM pg_index
+       WHERE indrelid = 'payments'::regclass AND indisvalid ORDER BY name`,
+    );
+    expect(rows.map(({ name }) => name)).toEqual([
+      "payments_newest",
+      "payments_of_amount",
+      "payments_of_reference",
+      "payments_of_status",
+      "payments_pkey",
+    ]);
   });
 });
 
