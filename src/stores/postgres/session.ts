@@ -1,0 +1,92 @@
+import type { ClientBase } from "pg";
+
+/** No statement here takes longer on a healthy database. Milliseconds. */
+export const STATEMENT_TIMEOUT_MS = 10_000;
+
+/**
+ * What the statements count on, and what a default of the server, the database
+ * or the role may have changed: how transactions see each other, how long they
+ * may take, and how values are written.
+ */
+const NEEDED: Readonly<Record<string, string>> = {
+  // The statements count on seeing what others have committed.
+  default_transaction_isolation: "read committed",
+  default_transaction_read_only: "off",
+  statement_timeout: String(STATEMENT_TIMEOUT_MS),
+  idle_in_transaction_session_timeout: String(STATEMENT_TIMEOUT_MS),
+  // A pool keeps connections as long as it wants them.
+  idle_session_timeout: "0",
+  lock_timeout: "0",
+  client_encoding: "UTF8",
+  // The driver reads these forms of dates, intervals, bytes and numbers alone.
+  DateStyle: "ISO, MDY",
+  IntervalStyle: "postgres",
+  TimeZone: "UTC",
+  bytea_output: "hex",
+  extra_float_digits: "1",
+  standard_conforming_strings: "on",
+  array_nulls: "on",
+  transform_null_equals: "off",
+  // Statements of a millisecond: to compile one takes longer than to run it.
+  jit: "off",
+};
+
+/**
+ * Statements look a few rows up by their keys, among any number. Planned while
+ * a table is small, they would scan all of it, and go on so while it grows.
+ */
+const PLANS_BY_KEY: Readonly<Record<string, string>> = {
+  plan_cache_mode: "force_generic_plan",
+  enable_seqscan: "off",
+  enable_hashjoin: "off",
+  enable_mergejoin: "off",
+  enable_indexscan: "on",
+  enable_nestloop: "on",
+};
+
+/** Postgres 17 and later have it; before, no setting has that name. */
+const NO_TRANSACTION_TIMEOUT = `SELECT set_config('transaction_timeout', '0', false)
+  WHERE current_setting('transaction_timeout', true) IS NOT NULL`;
+
+/**
+ * A connection keeps what its commits wait for, whatever becomes of the
+ * defaults while it lives; and no default, of a role or a database, turns the
+ * wait for the disk off. What waits for more, or for less of a standby, is the
+ * operator's to choose.
+ */
+const KEEP_COMMITS = `SELECT set_config('synchronous_commit', CASE setting WHEN 'off' THEN 'on' ELSE setting END, false)
+  FROM current_setting('synchronous_commit') AS setting`;
+
+/**
+ * The schema of the tables comes first, so that no default hides them, nor puts
+ * another's table of the same name before them. Until they are made: the first
+ * schema of the path that exists, else public.
+ */
+const OWN_SCHEMA_FIRST = `SELECT set_config('search_path',
+    concat_ws(', ', quote_ident(coalesce(
+      (SELECT nspname FROM pg_class JOIN pg_namespace n ON n.oid = relnamespace
+       WHERE pg_class.oid = coalesce(to_regclass('idempotency_records'), to_regclass('public.idempotency_records'))),
+      nullif(current_schema(), 'pg_catalog'), 'public')),
+    nullif(current_setting('search_path'), '')), false)`;
+
+/** The plans that Postgres may choose: only those that find rows by a key, or any. */
+export type Plans = "by key" | "any";
+
+/**
+ * Makes a new connection the session that the statements count on, in one round
+ * trip. No startup parameters: poolers refuse those.
+ */
+export async function prepareSession(client: ClientBase, plans: Plans): Promise<void> {
+  await client.query(plans === "by key" ? PREAMBLE_BY_KEY : PREAMBLE);
+}
+
+const PREAMBLE = [settingAll(NEEDED), NO_TRANSACTION_TIMEOUT, KEEP_COMMITS, OWN_SCHEMA_FIRST].join(
+  "; ",
+);
+const PREAMBLE_BY_KEY = `${PREAMBLE}; ${settingAll(PLANS_BY_KEY)}`;
+
+function settingAll(settings: Readonly<Record<string, string>>): string {
+  return Object.entries(settings)
+    .map(([name, value]) => `SET ${name} = '${value}'`)
+    .join("; ");
+}
