@@ -9,6 +9,7 @@ import { createSandboxProcessor } from "../payments/processors/sandbox.js";
 import { memoryGate } from "../stores/memory/index.js";
 import {
   assertDurable,
+  assertSessions,
   type DatabaseOptions,
   type DeploymentWatch,
   idempotencyMigrations,
@@ -113,6 +114,7 @@ export async function openStoreOfRecord({
 export async function prepareDatabase(pool: Pool): Promise<readonly string[]> {
   await withErrorPrefix("DATABASE_URL", () => pool.query("SELECT"));
   await assertDurable(pool);
+  await assertSessions(pool);
   return withErrorPrefix("DATABASE_URL", () => migrate(pool, migrations));
 }
 

@@ -13,6 +13,7 @@ export {
   type RecordedAct,
 } from "./operator-acts.js";
 export { createPostgresStore, type PostgresStore, type PostgresStoreOptions } from "./store.js";
+export { assertSessions } from "./pooler.js";
 export {
   type DeploymentEvent,
   type DeploymentWatch,
