@@ -15,6 +15,7 @@ import {
   idempotencyMigrations,
   migrate,
   openDatabase,
+  untilReachable,
   watchDeployment,
 } from "../stores/postgres/index.js";
 import {
@@ -24,7 +25,7 @@ import {
   redisGate,
 } from "../stores/redis/index.js";
 import { type Config, formatAddress } from "./config.js";
-import { withErrorPrefix } from "./error-prefix.js";
+import { reasonOf, withErrorPrefix } from "./error-prefix.js";
 import { logDeploymentEvent } from "./event-log.js";
 import type { Logger } from "./log.js";
 import type { Metrics } from "./metrics.js";
@@ -95,7 +96,10 @@ export async function openStoreOfRecord({
   const records = openPool(url, { log, shutdown });
   const payments = openPool(url, { log, shutdown, connectTimeoutMs: OWNERS_WAIT_MS });
   const reads = openPool(url, { log, shutdown, maxConnections: READ_CONNECTIONS });
-  const applied = await prepareDatabase(records);
+  const applied = await prepareDatabase(records, {
+    waitMs: config.databaseWaitMs,
+    onWait: (reason) => log.warn({ reason }, "waiting for the database"),
+  });
   if (applied.length > 0) {
     log.info({ applied }, "migrated the database");
   }
@@ -106,16 +110,28 @@ export async function openStoreOfRecord({
   return { value: { records, payments, reads, watch }, what };
 }
 
+export interface PrepareOptions {
+  /** The time for which the database is waited for, and another's migration. Milliseconds. */
+  readonly waitMs: number;
+  /** Is told, in words, of what is waited for. */
+  readonly onWait: (reason: string) => void;
+}
+
 /**
- * Makes sure that a database is there and keeps what it confirms, and brings its
- * schema up to date. Returns the names of what it applied.
+ * Waits for the database, makes sure that it keeps what it confirms, and brings
+ * its schema up to date. Returns the names of what it applied.
  * @throws if it cannot; the message names DATABASE_URL.
  */
-export async function prepareDatabase(pool: Pool): Promise<readonly string[]> {
-  await withErrorPrefix("DATABASE_URL", () => pool.query("SELECT"));
+export async function prepareDatabase(
+  pool: Pool,
+  { waitMs, onWait }: PrepareOptions,
+): Promise<readonly string[]> {
+  await withErrorPrefix("DATABASE_URL", () =>
+    untilReachable(pool, { waitMs, onWait: (error) => onWait(reasonOf(error)) }),
+  );
   await assertDurable(pool);
   await assertSessions(pool);
-  return withErrorPrefix("DATABASE_URL", () => migrate(pool, migrations));
+  return withErrorPrefix("DATABASE_URL", () => migrate(pool, migrations, { waitMs, onWait }));
 }
 
 function openPool(

@@ -40,6 +40,10 @@ export const settings = {
     meaning: "Postgres 15 or later, the store of record",
     schema: postgresUrl,
   }),
+  databaseWaitMs: withDefault("30s", {
+    meaning: "how long a start waits: for the database, and for another's migration of it",
+    schema: duration("0ms", LONGEST_TIMER),
+  }),
   redisUrls: optional(
     "three nodes of its own if redis-server or valkey-server is on the PATH, else a gate inside the process",
     {

@@ -4,7 +4,7 @@ export { inTransaction } from "../../runtime/transaction.js";
 export type { Beginning, FirstWork, FirstWorkTables } from "./claims.js";
 export { assertDurable, type DatabaseOptions, openDatabase } from "./database.js";
 export { type Deployment, readDeployment, startNewGeneration } from "./deployment.js";
-export { migrate, pendingMigrations } from "./migrate.js";
+export { type MigrateOptions, migrate, pendingMigrations } from "./migrate.js";
 export { idempotencyMigrations } from "./migrations.js";
 export {
   type Act,
@@ -14,6 +14,7 @@ export {
 } from "./operator-acts.js";
 export { createPostgresStore, type PostgresStore, type PostgresStoreOptions } from "./store.js";
 export { assertSessions } from "./pooler.js";
+export { untilReachable } from "./reachable.js";
 export {
   type DeploymentEvent,
   type DeploymentWatch,

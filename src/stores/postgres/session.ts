@@ -35,7 +35,8 @@ const NEEDED: Readonly<Record<string, string>> = {
  * Statements look a few rows up by their keys, among any number. Planned while
  * a table is small, they would scan all of it, and go on so while it grows.
  */
-const PLANS_BY_KEY: Readonly<Record<string, string>> = {
+const PLANS_BY_KEY = {
+  // Once for each statement: Postgres would else plan anew for every batch.
   plan_cache_mode: "force_generic_plan",
   enable_seqscan: "off",
   enable_hashjoin: "off",
@@ -43,6 +44,8 @@ const PLANS_BY_KEY: Readonly<Record<string, string>> = {
   enable_indexscan: "on",
   enable_nestloop: "on",
 };
+
+const PLANS = { "by key": PLANS_BY_KEY, any: {} } as const;
 
 /** Postgres 17 and later have it; before, no setting has that name. */
 const NO_TRANSACTION_TIMEOUT = `SELECT set_config('transaction_timeout', '0', false)
@@ -64,26 +67,29 @@ const KEEP_COMMITS = `SELECT set_config('synchronous_commit', CASE setting WHEN 
  */
 const OWN_SCHEMA_FIRST = `SELECT set_config('search_path',
     concat_ws(', ', quote_ident(coalesce(
-      (SELECT nspname FROM pg_class JOIN pg_namespace n ON n.oid = relnamespace
-       WHERE pg_class.oid = coalesce(to_regclass('idempotency_records'), to_regclass('public.idempotency_records'))),
+      (SELECT nspname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+       WHERE c.relname = 'idempotency_records' AND (pg_table_is_visible(c.oid) OR nspname = 'public')
+       ORDER BY pg_table_is_visible(c.oid) DESC LIMIT 1),
       nullif(current_schema(), 'pg_catalog'), 'public')),
     nullif(current_setting('search_path'), '')), false)`;
 
 /** The plans that Postgres may choose: only those that find rows by a key, or any. */
-export type Plans = "by key" | "any";
+export type Plans = keyof typeof PLANS;
 
 /**
  * Makes a new connection the session that the statements count on, in one round
  * trip. No startup parameters: poolers refuse those.
  */
 export async function prepareSession(client: ClientBase, plans: Plans): Promise<void> {
-  await client.query(plans === "by key" ? PREAMBLE_BY_KEY : PREAMBLE);
+  await client.query(
+    [
+      settingAll({ ...NEEDED, ...PLANS[plans] }),
+      NO_TRANSACTION_TIMEOUT,
+      KEEP_COMMITS,
+      OWN_SCHEMA_FIRST,
+    ].join("; "),
+  );
 }
-
-const PREAMBLE = [settingAll(NEEDED), NO_TRANSACTION_TIMEOUT, KEEP_COMMITS, OWN_SCHEMA_FIRST].join(
-  "; ",
-);
-const PREAMBLE_BY_KEY = `${PREAMBLE}; ${settingAll(PLANS_BY_KEY)}`;
 
 function settingAll(settings: Readonly<Record<string, string>>): string {
   return Object.entries(settings)
