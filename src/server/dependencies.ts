@@ -12,6 +12,7 @@ import {
   assertSessions,
   type DatabaseOptions,
   type DeploymentWatch,
+  endImpossibleLeases,
   idempotencyMigrations,
   migrate,
   openDatabase,
@@ -107,6 +108,12 @@ export async function openStoreOfRecord({
     watchDeployment(records, { onEvent: (event) => logDeploymentEvent(log, event) }),
   );
   shutdown.add(() => watch.stop());
+  const ends = await endImpossibleLeases(records, {
+    leaseMs: config.idempotencyLeaseMs,
+    onEnded: (count) =>
+      log.warn({ count }, "the database's clock was set back: leases from before are over"),
+  });
+  shutdown.add(() => ends.stop());
   return { value: { records, payments, reads, watch }, what };
 }
 

@@ -4,6 +4,7 @@ export { inTransaction } from "../../runtime/transaction.js";
 export type { Beginning, FirstWork, FirstWorkTables } from "./claims.js";
 export { assertDurable, type DatabaseOptions, openDatabase } from "./database.js";
 export { type Deployment, readDeployment, startNewGeneration } from "./deployment.js";
+export { endImpossibleLeases } from "./impossible-leases.js";
 export { type MigrateOptions, migrate, pendingMigrations } from "./migrate.js";
 export { idempotencyMigrations } from "./migrations.js";
 export {
