@@ -9,6 +9,7 @@ import { createSandboxProcessor } from "../payments/processors/sandbox.js";
 import { memoryGate } from "../stores/memory/index.js";
 import {
   assertDurable,
+  assertNoOtherTables,
   assertSessions,
   type DatabaseOptions,
   type DeploymentWatch,
@@ -94,10 +95,12 @@ export async function openStoreOfRecord({
     url = postgres.url;
     what = `a Postgres of its own in ${join(config.dataDir, "postgres")}`;
   }
-  const records = openPool(url, { log, shutdown });
-  const payments = openPool(url, { log, shutdown, connectTimeoutMs: OWNERS_WAIT_MS });
-  const reads = openPool(url, { log, shutdown, maxConnections: READ_CONNECTIONS });
+  const { databaseSchema: schema } = config;
+  const records = openPool(url, { log, shutdown, schema });
+  const payments = openPool(url, { log, shutdown, schema, connectTimeoutMs: OWNERS_WAIT_MS });
+  const reads = openPool(url, { log, shutdown, schema, maxConnections: READ_CONNECTIONS });
   const applied = await prepareDatabase(records, {
+    schema,
     waitMs: config.databaseWaitMs,
     onWait: (reason) => log.warn({ reason }, "waiting for the database"),
   });
@@ -118,6 +121,8 @@ export async function openStoreOfRecord({
 }
 
 export interface PrepareOptions {
+  /** The schema of the tables, if one is named. */
+  readonly schema?: string | undefined;
   /** The time for which the database is waited for, and another's migration. Milliseconds. */
   readonly waitMs: number;
   /** Is told, in words, of what is waited for. */
@@ -131,14 +136,17 @@ export interface PrepareOptions {
  */
 export async function prepareDatabase(
   pool: Pool,
-  { waitMs, onWait }: PrepareOptions,
+  { schema, waitMs, onWait }: PrepareOptions,
 ): Promise<readonly string[]> {
   await withErrorPrefix("DATABASE_URL", () =>
     untilReachable(pool, { waitMs, onWait: (error) => onWait(reasonOf(error)) }),
   );
   await assertDurable(pool);
   await assertSessions(pool);
-  return withErrorPrefix("DATABASE_URL", () => migrate(pool, migrations, { waitMs, onWait }));
+  await withErrorPrefix("DATABASE_SCHEMA", () => assertNoOtherTables(pool, schema));
+  return withErrorPrefix("DATABASE_URL", () =>
+    migrate(pool, migrations, { schema, waitMs, onWait }),
+  );
 }
 
 function openPool(

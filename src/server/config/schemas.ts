@@ -113,6 +113,12 @@ function isPostgresUrl(text: string): boolean {
   return !hosts.some((host) => host.includes(",")) && !searchParams.has("target_session_attrs");
 }
 
+/** The name of a schema, which nobody has to quote. */
+export const schemaName = accepting(
+  "a name of at most 63 lower-case letters, digits and _, which does not begin with a digit or pg_",
+  v.pipe(v.string(), v.regex(/^(?!pg_)[a-z_][a-z0-9_]{0,62}$/)),
+);
+
 const REDIS_PORT = "6379";
 
 /** The URLs of independent Redis nodes. */

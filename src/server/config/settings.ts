@@ -10,6 +10,7 @@ import {
   postgresUrl,
   processorTarget,
   redisUrls,
+  schemaName,
   secret,
 } from "./schemas.js";
 
@@ -40,6 +41,13 @@ export const settings = {
     meaning: "Postgres 15 or later, the store of record",
     schema: postgresUrl,
   }),
+  databaseSchema: optional(
+    "the one that has the tables, else the first of the role's search_path",
+    {
+      meaning: "the schema of the tables, made if it is missing",
+      schema: schemaName,
+    },
+  ),
   databaseWaitMs: withDefault("30s", {
     meaning: "how long a start waits: for the database, and for another's migration of it",
     schema: duration("0ms", LONGEST_TIMER),

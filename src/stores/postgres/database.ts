@@ -34,6 +34,8 @@ export interface DatabaseOptions {
   readonly maxConnections?: number;
   /** The plans that Postgres may choose. Default: only those that find rows by a key, since each statement finds a few. */
   readonly plans?: Plans;
+  /** The schema of the tables. Default: the one that has them; before they are made, the first of the role's search path. */
+  readonly schema?: string | undefined;
 }
 
 /** Opens a pool on the store of record. Nothing is sent before the first query. */
@@ -44,6 +46,7 @@ export function openDatabase(
     connectTimeoutMs = CONNECT_TIMEOUT_MS,
     maxConnections = MAX_CONNECTIONS,
     plans = "by key",
+    schema,
   }: DatabaseOptions = {},
 ): pg.Pool {
   const pool = new pg.Pool({
@@ -54,7 +57,7 @@ export function openDatabase(
     keepAlive: true,
     application_name: "payonce",
     // Before anybody has the connection: one that refuses this is not used.
-    onConnect: (client) => prepareSession(client, plans),
+    onConnect: (client) => prepareSession(client, { plans, schema }),
   });
   // An idle connection that breaks is replaced; without a listener it would end the process.
   pool.on("error", onError);

@@ -16,6 +16,7 @@ export {
 export { createPostgresStore, type PostgresStore, type PostgresStoreOptions } from "./store.js";
 export { assertSessions } from "./pooler.js";
 export { untilReachable } from "./reachable.js";
+export { assertNoOtherTables } from "./schema.js";
 export {
   type DeploymentEvent,
   type DeploymentWatch,

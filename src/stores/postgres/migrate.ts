@@ -3,6 +3,7 @@ import pg, { type Pool, type PoolClient } from "pg";
 import type { Migration } from "../../runtime/migrations.js";
 import { inTransaction } from "../../runtime/transaction.js";
 import { type LockOptions, takeMigrationLock } from "./migration-lock.js";
+import { makeSchema } from "./schema.js";
 
 /** The time for which a migration by another process is waited for by default. Milliseconds. */
 const WAIT_MS = 30_000;
@@ -21,6 +22,8 @@ export interface MigrateOptions {
   readonly waitMs?: number;
   /** Is told, in words, who is waited for. Must not throw. */
   readonly onWait?: (holder: string) => void;
+  /** The schema that the pool's connections have, made if it is missing. Default: one that is there. */
+  readonly schema?: string | undefined;
 }
 
 /**
@@ -37,7 +40,7 @@ export async function migrate(
   migrations: readonly Migration[],
   options: MigrateOptions = {},
 ): Promise<readonly string[]> {
-  const { waitMs = WAIT_MS, onWait = () => {} } = options;
+  const { waitMs = WAIT_MS, onWait = () => {}, schema } = options;
   const checksums = await appliedChecksums(pool);
   const missing = missingFrom(checksums, migrations);
   if (missing.length === 0 && unnotedIn(checksums, migrations).length === 0) {
@@ -47,7 +50,7 @@ export async function migrate(
   for (;;) {
     const leftMs = Math.max(0, giveUpAtMs - performance.now());
     try {
-      return await applyMissing(pool, migrations, { waitMs: leftMs, onWait });
+      return await applyMissing(pool, migrations, { waitMs: leftMs, onWait, schema });
     } catch (error) {
       if (isRefused(error, INSUFFICIENT_PRIVILEGE)) {
         if (missing.length === 0) {
@@ -69,7 +72,7 @@ export async function migrate(
 function applyMissing(
   pool: Pool,
   migrations: readonly Migration[],
-  options: LockOptions,
+  { schema, ...options }: LockOptions & Pick<MigrateOptions, "schema">,
 ): Promise<readonly string[]> {
   return inTransaction(pool, async (client) => {
     // Held until the commit, so that a second process waits and finds the work done.
@@ -78,6 +81,9 @@ function applyMissing(
       `SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0;
        SET LOCAL lock_timeout = ${TABLE_LOCK_TIMEOUT_MS}`,
     );
+    if (schema !== undefined) {
+      await makeSchema(client, schema);
+    }
     const checksums = await appliedChecksums(client);
     const missing = new Set(missingFrom(checksums, migrations));
     await prepareNotes(client);

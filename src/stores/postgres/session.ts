@@ -1,4 +1,4 @@
-import type { ClientBase } from "pg";
+import pg, { type ClientBase } from "pg";
 
 /** No statement here takes longer on a healthy database. Milliseconds. */
 export const STATEMENT_TIMEOUT_MS = 10_000;
@@ -68,25 +68,34 @@ const KEEP_COMMITS = `SELECT set_config('synchronous_commit', CASE setting WHEN 
 const OWN_SCHEMA_FIRST = `SELECT set_config('search_path',
     concat_ws(', ', quote_ident(coalesce(
       (SELECT nspname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-       WHERE c.relname = 'idempotency_records' AND (pg_table_is_visible(c.oid) OR nspname = 'public')
-       ORDER BY pg_table_is_visible(c.oid) DESC LIMIT 1),
+       WHERE c.relname = 'idempotency_records' AND c.relkind IN ('r', 'p') AND nspname !~ '^pg_'
+       ORDER BY pg_table_is_visible(c.oid) DESC, nspname = 'public' DESC, nspname LIMIT 1),
       nullif(current_schema(), 'pg_catalog'), 'public')),
     nullif(current_setting('search_path'), '')), false)`;
 
 /** The plans that Postgres may choose: only those that find rows by a key, or any. */
 export type Plans = keyof typeof PLANS;
 
+export interface SessionOptions {
+  readonly plans: Plans;
+  /** The schema of the tables, and the only one that is looked into. Default: the one that has them. */
+  readonly schema?: string | undefined;
+}
+
 /**
  * Makes a new connection the session that the statements count on, in one round
  * trip. No startup parameters: poolers refuse those.
  */
-export async function prepareSession(client: ClientBase, plans: Plans): Promise<void> {
+export async function prepareSession(
+  client: ClientBase,
+  { plans, schema }: SessionOptions,
+): Promise<void> {
   await client.query(
     [
       settingAll({ ...NEEDED, ...PLANS[plans] }),
       NO_TRANSACTION_TIMEOUT,
       KEEP_COMMITS,
-      OWN_SCHEMA_FIRST,
+      schema === undefined ? OWN_SCHEMA_FIRST : `SET search_path = ${pg.escapeIdentifier(schema)}`,
     ].join("; "),
   );
 }
