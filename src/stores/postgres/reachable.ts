@@ -26,7 +26,7 @@ export async function untilReachable(
   let told: string | undefined;
   for (;;) {
     try {
-      await assertPrimary(pool);
+      await assertWritable(pool);
       return;
     } catch (error) {
       if (!mayPass(error) || performance.now() >= giveUpAtMs) {
@@ -41,14 +41,24 @@ export async function untilReachable(
   }
 }
 
-class StandbyError extends Error {
-  override readonly name = "StandbyError";
+class ReadOnlyError extends Error {
+  override readonly name = "ReadOnlyError";
 }
 
-async function assertPrimary(pool: Pool): Promise<void> {
-  const { rows } = await pool.query<{ standby: boolean }>("SELECT pg_is_in_recovery() AS standby");
-  if (rows[0]?.standby !== false) {
-    throw new StandbyError("the server is a standby, which takes no writes");
+/** Read-only by default is how operators, and managed services with a full disk, stop all writers. */
+async function assertWritable(pool: Pool): Promise<void> {
+  const { rows } = await pool.query<{ standby: boolean; read_only: boolean }>(
+    `SELECT pg_is_in_recovery() AS standby,
+       current_setting('default_transaction_read_only')::boolean AS read_only`,
+  );
+  const [server] = rows;
+  if (server?.standby !== false) {
+    throw new ReadOnlyError("the server is a standby, which takes no writes");
+  }
+  if (server.read_only) {
+    throw new ReadOnlyError(
+      "default_transaction_read_only is on, for the server, the database or the role: no write is possible",
+    );
   }
 }
 
@@ -74,7 +84,7 @@ function mayPass(error: unknown): boolean {
   if (error instanceof pg.DatabaseError) {
     return NOT_YET.test(error.code ?? "");
   }
-  if (error instanceof StandbyError) {
+  if (error instanceof ReadOnlyError) {
     return true;
   }
   if (!(error instanceof Error)) {

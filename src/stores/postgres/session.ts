@@ -11,7 +11,6 @@ export const STATEMENT_TIMEOUT_MS = 10_000;
 const NEEDED: Readonly<Record<string, string>> = {
   // The statements count on seeing what others have committed.
   default_transaction_isolation: "read committed",
-  default_transaction_read_only: "off",
   statement_timeout: String(STATEMENT_TIMEOUT_MS),
   idle_in_transaction_session_timeout: String(STATEMENT_TIMEOUT_MS),
   // A pool keeps connections as long as it wants them.

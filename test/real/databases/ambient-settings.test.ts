@@ -29,7 +29,6 @@ const OF_DATABASE = [
 
 /** And of a role. */
 const OF_ROLE = [
-  ["default_transaction_read_only", "on"],
   ["lock_timeout", "'1ms'"],
   ["statement_timeout", "'300ms'"],
   ["standard_conforming_strings", "off"],
@@ -82,7 +81,6 @@ describe("a database and a role with defaults of another's choice", () => {
     const { rows } = await pool.query(
       `SELECT current_setting('DateStyle') AS date, current_setting('TimeZone') AS zone,
          current_setting('transaction_isolation') AS isolation,
-         current_setting('transaction_read_only') AS read_only,
          current_setting('lock_timeout') AS lock, '\\'::text AS backslash, 'é€'::text AS text,
          'payments'::regclass::oid = 'public.payments'::regclass::oid AS own,
          '\\x00ff'::bytea AS bytes, 0.1::float8 + 0.2::float8 AS sum, '25h'::interval::text AS span,
@@ -94,7 +92,6 @@ describe("a database and a role with defaults of another's choice", () => {
         date: "ISO, MDY",
         zone: "UTC",
         isolation: "read committed",
-        read_only: "off",
         lock: "0",
         backslash: "\\",
         text: "é€",
@@ -143,6 +140,23 @@ describe("a database and a role with defaults of another's choice", () => {
     expect(listed.response?.payments).toHaveLength(21);
     payments.close();
     await expectAudit({ database: { url }, sandbox: cluster.sandbox });
+  });
+});
+
+describe("a database that is read-only by default", () => {
+  it("is somebody's wish: a start waits for its end, and then says what is on", async () => {
+    const database = await createDatabase();
+    const name = databaseIn(database.url);
+    await onServer(`ALTER DATABASE ${name} SET default_transaction_read_only = on`);
+    const { code, stdout, stderr } = await payonce(["serve"], {
+      DATABASE_URL: database.url,
+      DATABASE_WAIT_MS: "1s",
+      PROCESSOR_URL: "instant:",
+      LOG_LEVEL: "error",
+    });
+    expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
+    expect(stderr).toMatch(/^DATABASE_URL: default_transaction_read_only is on/);
+    await database.drop();
   });
 });
 
