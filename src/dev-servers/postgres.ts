@@ -20,11 +20,7 @@ import { type ServerProcess, ServerStartError, startServerProcess } from "./serv
 const DATABASE = "payonce";
 
 /** What the driver would else take from the environment (PGSSLMODE, ...), meant for other servers. */
-const PARAMETERS = new URLSearchParams({
-  sslmode: "disable",
-  sslnegotiation: "postgres",
-  options: "-c client_min_messages=warning",
-});
+const PARAMETERS = new URLSearchParams({ sslmode: "disable", sslnegotiation: "postgres" });
 
 /** After a crash Postgres first replays its log; with the default limit of 1 GB of it that takes seconds. */
 const START_LIMIT_MS = 120_000;

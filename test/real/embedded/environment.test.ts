@@ -15,7 +15,7 @@ const OF_ANOTHER = {
   PGDATABASE: "elsewhere",
   PGSSLMODE: "require",
   PGSSLNEGOTIATION: "direct",
-  PGOPTIONS: "-c no_such_setting=1",
+  PGOPTIONS: "-c search_path=nowhere -c DateStyle=German",
   PGDATA: "/nowhere",
   PGTZ: "Asia/Kathmandu",
   PGDATESTYLE: "German",

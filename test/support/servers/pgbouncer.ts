@@ -31,7 +31,7 @@ export async function startPgbouncer(
   const { hostname, port, username, password } = new URL(url);
   const own = new URL(url);
   own.port = String(await findFreePort());
-  own.search = ""; // it takes no options
+  own.search = ""; // nothing is asked for but what every pooler takes
   await writeFile(join(directory, "users"), `"${username}" "${password}"\n`);
   const lines = Object.entries({
     listen_addr: "127.0.0.1",
