@@ -13,10 +13,10 @@ export {
   type OperatorActs,
   type RecordedAct,
 } from "./operator-acts.js";
-export { createPostgresStore, type PostgresStore, type PostgresStoreOptions } from "./store.js";
 export { assertSessions } from "./pooler.js";
 export { untilReachable } from "./reachable.js";
 export { assertNoOtherTables } from "./schema.js";
+export { createPostgresStore, type PostgresStore, type PostgresStoreOptions } from "./store.js";
 export {
   type DeploymentEvent,
   type DeploymentWatch,
