@@ -13,6 +13,7 @@ import { ledger } from "./checks/ledger.js";
 import { notExecuted } from "./checks/not-executed.js";
 import { parkedOperations } from "./checks/parked-operations.js";
 import { reservations } from "./checks/reservations.js";
+import { sequences } from "./checks/sequences.js";
 import { singleEffects } from "./checks/single-effects.js";
 import { singleRequests } from "./checks/single-requests.js";
 import { tenants } from "./checks/tenants.js";
@@ -38,6 +39,7 @@ export const checks: readonly Check[] = [
   notExecuted,
   histories,
   events,
+  sequences,
   tenants,
   wedgedKeys,
   parkedOperations,

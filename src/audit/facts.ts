@@ -7,6 +7,7 @@ import type { Fingerprint } from "../idempotency/request/fingerprint.js";
 import type { LedgerEntry } from "../payments/ledger.js";
 import type { Operation } from "../payments/operation.js";
 import type { Payment, PaymentState } from "../payments/payment.js";
+import type { SequenceState } from "../stores/postgres/sequences.js";
 import type { ClientCall } from "./client-call.js";
 
 /** The settings of the audited service that an invariant speaks of. */
@@ -41,6 +42,8 @@ export interface DatabaseFacts {
   readonly entries: readonly AuditedEntry[];
   readonly events: readonly AuditedEvent[];
   readonly records: readonly AuditedRecord[];
+  /** The sequences that number rows, as far as the auditor may read them. */
+  readonly sequences: readonly SequenceState[];
 }
 
 export type AuditedPayment = PaymentState &

@@ -1,4 +1,5 @@
 import type { Pool, PoolClient } from "pg";
+import { readSequences } from "../stores/postgres/sequences.js";
 import type { DatabaseFacts } from "./facts.js";
 import { entries, events, operations, payments, records, type Table } from "./tables.js";
 
@@ -30,6 +31,7 @@ export async function readDatabase(pool: Pool): Promise<DatabaseFacts> {
       entries: await readTable(client, entries),
       events: await readTable(client, events),
       records: await readTable(client, records),
+      sequences: await readSequences(client),
     };
   } finally {
     client.release(true); // ends the connection, and with it the transaction

@@ -19,6 +19,9 @@ import { type ServerProcess, ServerStartError, startServerProcess } from "./serv
 
 const DATABASE = "payonce";
 
+/** What the driver would else take from the environment (PGSSLMODE, ...), meant for other servers. */
+const PARAMETERS = new URLSearchParams({ sslmode: "disable", sslnegotiation: "postgres" });
+
 /** After a crash Postgres first replays its log; with the default limit of 1 GB of it that takes seconds. */
 const START_LIMIT_MS = 120_000;
 
@@ -83,7 +86,7 @@ export async function startEmbeddedPostgres(
     });
     server = started.server;
     const url = (database: string) =>
-      `postgres://${ROLE}:${password}@127.0.0.1:${started.port}/${database}`;
+      `postgres://${ROLE}:${password}@127.0.0.1:${started.port}/${database}?${PARAMETERS}`;
     await createDatabaseIfMissing(url("postgres"));
     return { url: url(DATABASE), pid: server.pid, user: user.name, stop };
   } catch (error) {

@@ -9,11 +9,15 @@ import { createSandboxProcessor } from "../payments/processors/sandbox.js";
 import { memoryGate } from "../stores/memory/index.js";
 import {
   assertDurable,
+  assertNoOtherTables,
+  assertSessions,
   type DatabaseOptions,
   type DeploymentWatch,
+  endImpossibleLeases,
   idempotencyMigrations,
   migrate,
   openDatabase,
+  untilReachable,
   watchDeployment,
 } from "../stores/postgres/index.js";
 import {
@@ -23,7 +27,7 @@ import {
   redisGate,
 } from "../stores/redis/index.js";
 import { type Config, formatAddress } from "./config.js";
-import { withErrorPrefix } from "./error-prefix.js";
+import { reasonOf, withErrorPrefix } from "./error-prefix.js";
 import { logDeploymentEvent } from "./event-log.js";
 import type { Logger } from "./log.js";
 import type { Metrics } from "./metrics.js";
@@ -92,21 +96,26 @@ export async function openStoreOfRecord({
     url = postgres.url;
     what = `a Postgres of its own in ${join(config.dataDir, "postgres")}`;
   }
-  const { databaseWriteConnections: writing, databaseReadTimeoutMs } = config;
-  const writes = { log, shutdown, maxConnections: writing };
+  const { databaseSchema: schema, databaseWriteConnections: writing } = config;
+  const writes = { log, shutdown, schema, maxConnections: writing };
   const records = openPool(url, writes);
   const payments = openPool(url, { ...writes, connectTimeoutMs: OWNERS_WAIT_MS });
   const looks = {
     log,
     shutdown,
+    schema,
     plans: "in order",
-    statementTimeoutMs: databaseReadTimeoutMs,
+    statementTimeoutMs: config.databaseReadTimeoutMs,
   } as const;
   const openLooks = (maxConnections: number) => openPool(url, { ...looks, maxConnections });
   const reads = openLooks(config.databaseReadConnections);
   const streams = openLooks(config.databaseStreamConnections);
   const inspection = openLooks(config.databaseInspectionConnections);
-  const applied = await prepareDatabase(records);
+  const applied = await prepareDatabase(records, {
+    schema,
+    waitMs: config.databaseWaitMs,
+    onWait: (reason) => log.warn({ reason }, "waiting for the database"),
+  });
   if (applied.length > 0) {
     log.info({ applied }, "migrated the database");
   }
@@ -114,18 +123,42 @@ export async function openStoreOfRecord({
     watchDeployment(records, { onEvent: (event) => logDeploymentEvent(log, event) }),
   );
   shutdown.add(() => watch.stop());
+  const ends = await endImpossibleLeases(records, {
+    leaseMs: config.idempotencyLeaseMs,
+    onEnded: (count) =>
+      log.warn({ count }, "the database's clock was set back: leases from before are over"),
+  });
+  shutdown.add(() => ends.stop());
   return { value: { records, payments, reads, streams, inspection, watch }, what };
 }
 
+export interface PrepareOptions {
+  /** The schema of the tables, if one is named. */
+  readonly schema?: string | undefined;
+  /** The time for which the database is waited for, and another's migration. Milliseconds. */
+  readonly waitMs: number;
+  /** Is told, in words, of what is waited for. */
+  readonly onWait: (reason: string) => void;
+}
+
 /**
- * Makes sure that a database is there and keeps what it confirms, and brings its
- * schema up to date. Returns the names of what it applied.
+ * Waits for the database, makes sure that it keeps what it confirms, and brings
+ * its schema up to date. Returns the names of what it applied.
  * @throws if it cannot; the message names DATABASE_URL.
  */
-export async function prepareDatabase(pool: Pool): Promise<readonly string[]> {
-  await withErrorPrefix("DATABASE_URL", () => pool.query("SELECT"));
+export async function prepareDatabase(
+  pool: Pool,
+  { schema, waitMs, onWait }: PrepareOptions,
+): Promise<readonly string[]> {
+  await withErrorPrefix("DATABASE_URL", () =>
+    untilReachable(pool, { waitMs, onWait: (error) => onWait(reasonOf(error)) }),
+  );
   await assertDurable(pool);
-  return withErrorPrefix("DATABASE_URL", () => migrate(pool, migrations));
+  await assertSessions(pool);
+  await withErrorPrefix("DATABASE_SCHEMA", () => assertNoOtherTables(pool, schema));
+  return withErrorPrefix("DATABASE_URL", () =>
+    migrate(pool, migrations, { schema, waitMs, onWait }),
+  );
 }
 
 function openPool(

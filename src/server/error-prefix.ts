@@ -13,7 +13,8 @@ export async function withErrorPrefix<Result>(
   }
 }
 
-function reasonOf(error: unknown): string {
+/** Returns the message of an error, in one or more lines. */
+export function reasonOf(error: unknown): string {
   // A host with several addresses: the error for all of them has no message of its own.
   if (error instanceof AggregateError && error.message === "") {
     return error.errors.map(reasonOf).join("; ");

@@ -1,7 +1,12 @@
 import { ClaimLost } from "../../src/idempotency/answers/errors.js";
 import type { Clock } from "../../src/idempotency/clock.js";
 import type { Scope } from "../../src/idempotency/port/scope.js";
-import type { Claim, IdempotencyStore, RecordState } from "../../src/idempotency/port/store.js";
+import type {
+  Claim,
+  ClaimRequest,
+  IdempotencyStore,
+  RecordState,
+} from "../../src/idempotency/port/store.js";
 import type { Operation } from "../../src/payments/operation.js";
 import type { Payment } from "../../src/payments/payment.js";
 import type { Settled } from "../../src/runtime/batches.js";
@@ -48,12 +53,21 @@ export interface Database {
   putBack(backup: Rows): void;
 }
 
+/** The rows that begin with a claim, and what its execution is told of them. */
+export interface FirstRows {
+  readonly operation: Operation;
+  readonly payment: Payment;
+  readonly begun: object;
+}
+
 export function createDatabase(options: {
   readonly clock: Clock;
   /** Puts something between the store and everybody who uses it. */
   readonly wrap: (store: IdempotencyStore<Transaction>) => IdempotencyStore<Transaction>;
   /** Told of each row that was written, and under which claim. */
   readonly onWrite: (id: string, owner: Claim) => void;
+  /** What begins in the same moment as a claim that is the first of its key, if anything does. */
+  readonly firstWork: (request: ClaimRequest) => FirstRows | undefined;
   /** Told of each commit. */
   readonly onCommit: () => void;
 }): Database {
@@ -69,6 +83,25 @@ export function createDatabase(options: {
 
   const store: IdempotencyStore<Transaction> = {
     ...inner,
+    async claim(request) {
+      const isNew = !rows.records.records.has(scopeKey(request.scope));
+      const result = await inner.claim(request);
+      const first = isNew && result.kind === "claimed" ? options.firstWork(request) : undefined;
+      // Where it is there already, the claim is made without.
+      if (
+        first === undefined ||
+        result.kind !== "claimed" ||
+        rows.operations.has(first.operation.id) ||
+        rows.payments.has(first.payment.id)
+      ) {
+        return result;
+      }
+      rows.operations.set(first.operation.id, first.operation);
+      rows.payments.set(first.payment.id, first.payment);
+      options.onWrite(first.operation.id, result.claim);
+      options.onCommit();
+      return { ...result, begun: first.begun };
+    },
     async ownWithin(transaction, claims) {
       for (const claim of claims) {
         owners.set(transaction, claim); // each has a transaction of its own here

@@ -6,6 +6,7 @@ import type { IdempotencyStore, StoredRecord } from "../../src/idempotency/port/
 import { startReaper } from "../../src/idempotency/recovery/reaper.js";
 import { startRecovery } from "../../src/idempotency/recovery/recovery.js";
 import type { RepeatableMethod } from "../../src/idempotency/request/methods.js";
+import type { Moment } from "../../src/payments/key-window.js";
 import type { ProcessorDecision } from "../../src/payments/processor.js";
 import {
   createResolver,
@@ -33,6 +34,15 @@ import type { Handlers } from "./handlers.js";
 import type { Host } from "./host.js";
 import type { Observer } from "./observer.js";
 import { validate } from "./requests.js";
+
+/** A call's message, as first work has it, and when it was received. */
+export class ReceivedCall {
+  constructor(
+    readonly kind: Kind,
+    readonly request: string,
+    readonly receivedAt: Moment,
+  ) {}
+}
 
 /** One life of a service process: the real executor, recovery and reaper over the store it is given. */
 export interface Service {
@@ -165,7 +175,7 @@ export function startService(options: ServiceOptions): Service {
       const invalid = validate(kind, request);
       // Each delivery of a call is an execution of its own.
       executions += 1;
-      const message = {};
+      const message = new ReceivedCall(kind, request, host.readMoment());
       const id = `${call.id}@${host.name}.${executions}`;
       // The executor names the claim of a request that is valid at once.
       nextClaimId = invalid === undefined ? id : undefined;

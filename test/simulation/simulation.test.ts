@@ -16,6 +16,8 @@ const CHUNK_LIMIT_MS = 120_000;
 /** What must have happened in some world, or the rules were never put to the test. */
 const SIGHTS = [
   "claim taken over",
+  "payment that began with its claim",
+  "step planned again",
   "complete of a late owner refused",
   "extend of a late owner refused",
   "release of a late owner refused",

@@ -5,6 +5,7 @@ import { scopeOf } from "./calls.js";
 import { createDatabase, type Database } from "./database.js";
 import { batchCalls } from "./database-batches.js";
 import { planFaults } from "./faults.js";
+import { createFirstWork } from "./first-work.js";
 import { createHandlers, type HandlerDependencies } from "./handlers.js";
 import { createHost, type Host, type Strike } from "./host.js";
 import { createNetwork, createServer, FAIR_WEATHER, type Network } from "./network.js";
@@ -94,6 +95,14 @@ export function createWorld(
     clock: { nowMs: databaseNowMs, setTimer: scheduler.after },
     wrap: (store) => observer.watch(sabotage.store?.(store) ?? store),
     onWrite: (id, claim) => observer.written(`a row of ${id}`, claim),
+    firstWork: createFirstWork({
+      now: () => new Date(databaseNowMs()),
+      rules: { ...STEP_RULES, ...sabotage.steps },
+      onBegin({ scope, fingerprint }) {
+        observer.acts(scope, fingerprint);
+        observer.saw("payment that began with its claim");
+      },
+    }),
     onCommit: onChange,
   });
   const processorServer = createServer("processor");

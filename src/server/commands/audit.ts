@@ -18,6 +18,7 @@ export const audit = command({
   summary: "decides the invariants against a database and the processor's journal",
   settings: [
     "databaseUrl",
+    "databaseSchema",
     "idempotencyLeaseMs",
     "recoveryIntervalMs",
     "processorKeyWindowMs",
@@ -47,8 +48,13 @@ export const audit = command({
 Reads only, one snapshot, also while payments are being made. Exits with 1 if an
 invariant is violated.`,
   async run({ processor, journal, boundMs, maxAttempts, json }, given) {
-    const { databaseUrl, idempotencyLeaseMs, recoveryIntervalMs, processorKeyWindowMs } =
-      readConfig({ flags: given });
+    const {
+      databaseUrl,
+      databaseSchema: schema,
+      idempotencyLeaseMs,
+      recoveryIntervalMs,
+      processorKeyWindowMs,
+    } = readConfig({ flags: given });
     if (databaseUrl === undefined) {
       throw new UsageError("DATABASE_URL names the database to audit");
     }
@@ -58,7 +64,7 @@ invariant is violated.`,
     const { collectFacts } = await import("../../audit/collect-facts.js");
     const { audit: decide } = await import("../../audit/audit.js");
     const { auditJson, auditText } = await import("./audit-text.js");
-    const pool = openDatabase(databaseUrl, reportLostConnection, { plans: "any" });
+    const pool = openDatabase(databaseUrl, reportLostConnection, { plans: "any", schema });
     try {
       const facts = await collectFacts({
         readDatabase: () => withErrorPrefix("DATABASE_URL", () => readDatabase(pool)),

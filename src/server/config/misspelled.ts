@@ -27,6 +27,7 @@ const STOPPING: ReadonlySet<SettingName> = new Set<SettingName>([
   "sandboxTokenFile",
   "responseCacheSecret",
   "databaseUrl",
+  "databaseSchema",
   "processorUrl",
 ]);
 

@@ -96,9 +96,27 @@ export const processorTarget = accepting(
 
 /** The URL of a database, as it was given. */
 export const postgresUrl = accepting(
-  "a URL such as postgres://user:password@host:5432/database",
-  // A "#" comes from a password that was not percent-encoded.
-  v.pipe(v.string(), v.url(), v.regex(/^postgres(ql)?:\/\/[^#]+$/)),
+  "a URL such as postgres://user:password@host:5432/database, of one host",
+  v.pipe(v.string(), v.check(isPostgresUrl)),
+);
+
+function isPostgresUrl(text: string): boolean {
+  // A "#" comes from a password that was not percent-encoded. The host of a
+  // socket is a parameter; URL knows no user without a host.
+  const url = text.replace("@/", "@socket/");
+  if (!/^postgres(ql)?:\/\/[^#]+$/.test(text) || !URL.canParse(url)) {
+    return false;
+  }
+  const { hostname, searchParams } = new URL(url);
+  // The driver knows one host, and would leave the choice among several out without a word.
+  const hosts = [hostname, ...searchParams.getAll("host")];
+  return !hosts.some((host) => host.includes(",")) && !searchParams.has("target_session_attrs");
+}
+
+/** The name of a schema, which nobody has to quote. */
+export const schemaName = accepting(
+  "a name of at most 63 lower-case letters, digits and _, which does not begin with a digit or pg_",
+  v.pipe(v.string(), v.regex(/^(?!pg_)[a-z_][a-z0-9_]{0,62}$/)),
 );
 
 const REDIS_PORT = "6379";

@@ -10,6 +10,7 @@ import {
   postgresUrl,
   processorTarget,
   redisUrls,
+  schemaName,
   secret,
 } from "./schemas.js";
 
@@ -39,6 +40,17 @@ export const settings = {
   databaseUrl: optional("a Postgres of its own under DATA_DIR", {
     meaning: "Postgres 15 or later, the store of record",
     schema: postgresUrl,
+  }),
+  databaseSchema: optional(
+    "the one that has the tables, else the first of the role's search_path",
+    {
+      meaning: "the schema of the tables, made if it is missing",
+      schema: schemaName,
+    },
+  ),
+  databaseWaitMs: withDefault("30s", {
+    meaning: "how long a start waits: for the database, and for another's migration of it",
+    schema: duration("0ms", LONGEST_TIMER),
   }),
   databaseWriteConnections: withDefault("10", {
     meaning: "how many connections to Postgres claims have, and as many those that own one",

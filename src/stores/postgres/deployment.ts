@@ -1,4 +1,9 @@
 import type { Pool } from "pg";
+import { inTransaction } from "../../runtime/transaction.js";
+import { advanceFencingTokens, raiseSequences } from "./sequences.js";
+
+/** While sequences are raised, whole tables are read; the driver's timers know no more. Milliseconds. */
+const NO_TIMEOUT_MS = 2 ** 31 - 1;
 
 /** The names under which copies of outcomes are kept outside the database. */
 export interface Deployment {
@@ -48,11 +53,20 @@ const IS_RESTORED = `(d.system_identifier <> here.system_identifier
     OR coalesce(d.write_xid <> d.xmin, false)
     OR coalesce(${IS_RESTARTED} AND pg_current_wal_flush_lsn() < $1::pg_lsn, false))`;
 
+/**
+ * The rows came here one by one: loaded from a dump, or by logical replication.
+ * Neither need bring the sequences along; copies of files have them as they were.
+ */
+const IS_MOVED = `(d.system_identifier <> here.system_identifier
+    OR coalesce(d.write_xid <> d.xmin, false))`;
+
 const READ = `
   SELECT d.id, d.generation_id,
     (extract(epoch FROM d.restore_time) * 1000)::float8 AS restore_ms,
     (extract(epoch FROM clock_timestamp() - d.restore_time) * 1000)::float8 AS restored_ago_ms,
     ${IS_RESTORED} OR ${IS_RESTARTED} AS is_another,
+    ${IS_RESTORED} AS is_restored,
+    ${IS_MOVED} AS is_moved,
     pg_current_wal_flush_lsn()::text AS flushed_to,
     current_setting('fsync') AS fsync,
     current_setting('synchronous_commit') AS synchronous_commit
@@ -64,6 +78,8 @@ interface Row {
   readonly restore_ms: number | null;
   readonly restored_ago_ms: number | null;
   readonly is_another: boolean;
+  readonly is_restored: boolean;
+  readonly is_moved: boolean;
   readonly flushed_to: string;
   readonly fsync: string;
   readonly synchronous_commit: string;
@@ -96,7 +112,8 @@ const START_GENERATION_BY_HAND = `
  * was starts a new generation; else nothing is locked or written.
  *
  * @param before what was read before, if it was
- * @throws if the database cannot be read, or has lost its row
+ * @throws if the database cannot be read, has lost its row, or has a sequence
+ *   behind its table that this role may not raise
  */
 export async function readDatabase(pool: Pool, before?: Reading): Promise<Reading> {
   const flushedTo = before?.flushedTo;
@@ -104,8 +121,46 @@ export async function readDatabase(pool: Pool, before?: Reading): Promise<Readin
   if (!row.is_another) {
     return toReading(row);
   }
-  await pool.query(START_GENERATION, [flushedTo]);
+  await startGeneration(pool, {
+    statement: START_GENERATION,
+    values: [flushedTo],
+    isRestored: row.is_restored,
+    isMoved: row.is_moved,
+  });
   return toReading(await selectRow(pool, flushedTo));
+}
+
+interface Start {
+  readonly statement: string;
+  readonly values: readonly unknown[];
+  readonly isRestored: boolean;
+  readonly isMoved: boolean;
+}
+
+/** Starts a generation, with sequences that are ready for it in the same commit. */
+function startGeneration(
+  pool: Pool,
+  { statement: text, values, isRestored, isMoved }: Start,
+): Promise<void> {
+  return inTransaction(pool, async (transaction) => {
+    if (isMoved) {
+      await transaction.query(
+        "SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0",
+      );
+    }
+    const start = { text, values: [...values] };
+    const patient = { ...start, query_timeout: NO_TIMEOUT_MS };
+    const { rowCount } = await transaction.query(isMoved ? patient : start);
+    if (rowCount === 0) {
+      return; // another process has done so meanwhile
+    }
+    if (isMoved) {
+      await raiseSequences(transaction);
+    }
+    if (isRestored) {
+      await advanceFencingTokens(transaction);
+    }
+  });
 }
 
 /** Reads the database once, and returns what names the deployment. */
@@ -115,7 +170,12 @@ export async function readDeployment(pool: Pool): Promise<Deployment> {
 
 /** Starts a new generation by hand, after a restore that the database shows no trace of. */
 export async function startNewGeneration(pool: Pool): Promise<Deployment> {
-  await pool.query(START_GENERATION_BY_HAND);
+  await startGeneration(pool, {
+    statement: START_GENERATION_BY_HAND,
+    values: [],
+    isRestored: true,
+    isMoved: true,
+  });
   return readDeployment(pool);
 }
 

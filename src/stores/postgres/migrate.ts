@@ -1,64 +1,105 @@
 import { createHash } from "node:crypto";
-import type { Pool, PoolClient } from "pg";
+import pg, { type Pool, type PoolClient } from "pg";
 import type { Migration } from "../../runtime/migrations.js";
 import { inTransaction } from "../../runtime/transaction.js";
 import { isConcurrent, migrateConcurrently } from "./concurrent-migrations.js";
+import { type LockOptions, takeMigrationLock } from "./migration-lock.js";
+import { makeSchema } from "./schema.js";
 
-/** Any number that no other program locks: the ASCII codes of "payonce" cut to 32 bits. */
-const MIGRATION_LOCK = 0x7061796f;
+/** The time for which a migration by another process is waited for by default. Milliseconds. */
+const WAIT_MS = 30_000;
+
+/** A change of the schema takes as long as its tables are large; the driver's timers know no more. Milliseconds. */
+const NO_TIMEOUT_MS = 2 ** 31 - 1;
+
+/** Whoever waits for a table's lock holds up all calls behind it. Milliseconds. */
+const TABLE_LOCK_TIMEOUT_MS = 2_000;
+
+const INSUFFICIENT_PRIVILEGE = "42501";
+const LOCK_NOT_AVAILABLE = "55P03";
+
+export interface MigrateOptions {
+  /** The time for which a migration by another process is waited for, and a table that is in use. Milliseconds. Default 30,000 (30 s). */
+  readonly waitMs?: number;
+  /** Is told, in words, who is waited for. Must not throw. */
+  readonly onWait?: (holder: string) => void;
+  /** The schema that the pool's connections have, made if it is missing. Default: one that is there. */
+  readonly schema?: string | undefined;
+}
 
 /**
  * Brings the schema up to date and returns the names of what it applied. Any
- * number of processes may call it at once; each migration is applied once. Those
- * that are made outside a transaction come last: see `migrateConcurrently`.
- * @throws if a migration fails, or is not what was applied under its name; unless
- *   it is one of the last ones, nothing is applied then.
+ * number of processes may call it at once; each migration is applied once. On a
+ * schema that is up to date nothing is locked or written, and no more is needed
+ * than to read it. Those that are made outside a transaction come last: see
+ * `migrateConcurrently`.
+ * @throws if a migration fails, is not what was applied under its name, or may
+ *   not be applied by this role; nothing is applied then. And if another process
+ *   migrates for longer than `waitMs`.
  */
 export async function migrate(
   pool: Pool,
   migrations: readonly Migration[],
+  options: MigrateOptions = {},
 ): Promise<readonly string[]> {
+  const { waitMs = WAIT_MS, onWait = () => {}, schema } = options;
+  const checksums = await appliedChecksums(pool);
+  const missing = missingFrom(checksums, migrations);
+  if (missing.length === 0 && unnotedIn(checksums, migrations).length === 0) {
+    return [];
+  }
   const together = migrations.filter((migration) => !isConcurrent(migration));
-  const applied = await migrateTogether(pool, together, migrations);
   const concurrent = migrations.filter(isConcurrent);
   const note = (client: PoolClient, made: Migration) => noteAll(client, [made]);
-  return [...applied, ...(await migrateConcurrently(pool, concurrent, note))];
+  const giveUpAtMs = performance.now() + waitMs;
+  for (;;) {
+    const leftMs = Math.max(0, giveUpAtMs - performance.now());
+    try {
+      const options = { waitMs: leftMs, onWait, schema };
+      const applied = await applyMissing(pool, together, options);
+      return [...applied, ...(await migrateConcurrently(pool, concurrent, note))];
+    } catch (error) {
+      if (isRefused(error, INSUFFICIENT_PRIVILEGE)) {
+        if (missing.length === 0) {
+          return [];
+        }
+        throw new Error(
+          `the schema lacks ${missing.join(", ")}, and this role may not make that (${error.message}): run payonce migrate as the owner of the tables`,
+          { cause: error },
+        );
+      }
+      if (!isRefused(error, LOCK_NOT_AVAILABLE) || performance.now() > giveUpAtMs) {
+        throw error;
+      }
+      onWait("whoever uses a table that is to be changed");
+    }
+  }
 }
 
-/** Makes migrations in one transaction, unless any of `all` is not what was applied. */
-function migrateTogether(
+function applyMissing(
   pool: Pool,
   migrations: readonly Migration[],
-  all: readonly Migration[],
+  { schema, ...options }: LockOptions & Pick<MigrateOptions, "schema">,
 ): Promise<readonly string[]> {
   return inTransaction(pool, async (client) => {
     // Held until the commit, so that a second process waits and finds the work done.
-    await client.query("SELECT pg_advisory_xact_lock($1)", [MIGRATION_LOCK]);
-    await client.query(`CREATE TABLE IF NOT EXISTS schema_migrations (
-      name text PRIMARY KEY, apply_time timestamptz NOT NULL DEFAULT clock_timestamp())`);
-    if (!(await hasChecksums(client))) {
-      // Older builds kept none, and go on beside this one.
-      await client.query("ALTER TABLE schema_migrations ADD COLUMN checksum text");
+    await takeMigrationLock(client, options);
+    await client.query(
+      `SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0;
+       SET LOCAL lock_timeout = ${TABLE_LOCK_TIMEOUT_MS}`,
+    );
+    if (schema !== undefined) {
+      await makeSchema(client, schema);
     }
     const checksums = await appliedChecksums(client);
-    const edited = all.find(
-      (migration) =>
-        (checksums.get(migration.name) ?? checksumOf(migration)) !== checksumOf(migration),
-    );
-    if (edited !== undefined) {
-      throw new Error(
-        `the migration ${edited.name} is not the one that this database has applied; a change of the schema takes a new migration`,
-      );
+    const missing = new Set(missingFrom(checksums, migrations));
+    await prepareNotes(client);
+    for (const { sql } of migrations.filter(({ name }) => missing.has(name))) {
+      const patient = { text: sql, query_timeout: NO_TIMEOUT_MS };
+      await client.query(patient);
     }
-    const pending = migrations.filter(({ name }) => !checksums.has(name));
-    for (const { sql } of pending) {
-      await client.query(sql);
-    }
-    const unnoted = migrations.filter(({ name }) => (checksums.get(name) ?? null) === null);
-    if (unnoted.length > 0) {
-      await noteAll(client, unnoted);
-    }
-    return pending.map(({ name }) => name);
+    await noteAll(client, unnotedIn(checksums, migrations));
+    return [...missing];
   });
 }
 
@@ -75,35 +116,66 @@ export async function pendingMigrations(
   pool: Pool,
   migrations: readonly Migration[],
 ): Promise<readonly string[]> {
-  const exists = await pool.query<{ exists: boolean }>(
-    "SELECT to_regclass('schema_migrations') IS NOT NULL AS exists",
-  );
-  const applied = exists.rows[0]?.exists === true ? await appliedNames(pool) : new Set<string>();
+  const applied = await appliedChecksums(pool);
   return migrations.map(({ name }) => name).filter((name) => !applied.has(name));
 }
 
-async function appliedNames(pool: Pool): Promise<ReadonlySet<string>> {
-  const { rows } = await pool.query<{ name: string }>("SELECT name FROM schema_migrations");
-  return new Set(rows.map(({ name }) => name));
+/** What is applied, by its name; of older builds, without a checksum. */
+type Checksums = ReadonlyMap<string, string | null>;
+
+async function appliedChecksums(client: Pool | PoolClient): Promise<Checksums> {
+  const exists = await client.query(
+    "SELECT FROM pg_class WHERE oid = to_regclass('schema_migrations')",
+  );
+  if (exists.rowCount === 0) {
+    return new Map();
+  }
+  // Older builds made the table without the column.
+  const { rows } = await client.query<{ name: string; checksum: string | null }>(
+    "SELECT name, to_jsonb(m) ->> 'checksum' AS checksum FROM schema_migrations m",
+  );
+  return new Map(rows.map(({ name, checksum }) => [name, checksum]));
+}
+
+/** @throws if one was applied under its name that is not this one. */
+function missingFrom(checksums: Checksums, migrations: readonly Migration[]): readonly string[] {
+  const edited = migrations.find(
+    (migration) =>
+      (checksums.get(migration.name) ?? checksumOf(migration)) !== checksumOf(migration),
+  );
+  if (edited !== undefined) {
+    throw new Error(
+      `the migration ${edited.name} is not the one that this database has applied; a change of the schema takes a new migration`,
+    );
+  }
+  return migrations.map(({ name }) => name).filter((name) => !checksums.has(name));
+}
+
+function unnotedIn(checksums: Checksums, migrations: readonly Migration[]): readonly Migration[] {
+  return migrations.filter(({ name }) => (checksums.get(name) ?? null) === null);
 }
 
 /**
- * Looks before the table is altered: that wants a lock which a backup under way
- * does not give, and the table's owner, also where there is nothing to alter.
+ * Looks before the table is made or altered: that wants a lock which a backup
+ * under way does not give, and the table's owner, also where there is nothing to do.
  */
-async function hasChecksums(client: PoolClient): Promise<boolean> {
-  const { rowCount } = await client.query(
-    `SELECT FROM pg_attribute
-     WHERE attrelid = 'schema_migrations'::regclass AND attname = 'checksum' AND NOT attisdropped`,
+async function prepareNotes(client: PoolClient): Promise<void> {
+  const { rows } = await client.query<{ columns: readonly string[] }>(
+    `SELECT array_agg(attname::text) AS columns FROM pg_attribute
+     WHERE attrelid = to_regclass('schema_migrations') AND attnum > 0 AND NOT attisdropped`,
   );
-  return rowCount === 1;
+  const columns = rows[0]?.columns ?? [];
+  if (columns.length === 0) {
+    await client.query(`CREATE TABLE schema_migrations (
+      name text PRIMARY KEY, apply_time timestamptz NOT NULL DEFAULT clock_timestamp(), checksum text)`);
+  } else if (!columns.includes("checksum")) {
+    // Older builds kept none, and go on beside this one.
+    await client.query("ALTER TABLE schema_migrations ADD COLUMN checksum text");
+  }
 }
 
-async function appliedChecksums(client: PoolClient): Promise<ReadonlyMap<string, string | null>> {
-  const { rows } = await client.query<{ name: string; checksum: string | null }>(
-    "SELECT name, checksum FROM schema_migrations",
-  );
-  return new Map(rows.map(({ name, checksum }) => [name, checksum]));
+function isRefused(error: unknown, code: string): error is pg.DatabaseError {
+  return error instanceof pg.DatabaseError && error.code === code;
 }
 
 /** Line endings do not count: git may have changed them. */

@@ -159,6 +159,12 @@ const damages: readonly (readonly [string, Damage, InvariantId, string])[] = [
     "went from CAPTURED with 1000 authorized, 1000 captured, 0 refunded to CAPTURED with 1000 authorized, 0 captured",
   ],
   [
+    "a sequence stands behind its table",
+    ({ sequences }) => ({ sequences: sequences.map((state) => ({ ...state, highest: 10n })) }),
+    "I13",
+    "stands at 9, behind 10 in payment_events",
+  ],
+  [
     "a payment has two tenants",
     ({ payments }) => ({
       payments: change(payments, isSale, (payment) => [payment, { ...payment, tenant: "globex" }]),

@@ -184,6 +184,9 @@ export function cleanFacts(): Facts & { readonly calls: readonly ClientCall[] } 
     entries,
     events,
     records,
+    sequences: [
+      { sequence: "payment_events_id_seq", table: "payment_events", last: 9n, highest: 9n },
+    ],
     calls,
   };
 }

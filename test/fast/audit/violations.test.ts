@@ -343,6 +343,11 @@ const damages: readonly (readonly [InvariantId, string, Damage])[] = [
       })),
     }),
   ],
+  [
+    "I13",
+    "a sequence stands behind its table",
+    ({ sequences }) => ({ sequences: sequences.map((state) => ({ ...state, last: 1n })) }),
+  ],
   ["I13", "an event is missing", ({ events }) => ({ events: remove(events, isEvent("sale", 1n)) })],
   [
     "I13",

@@ -13,6 +13,8 @@ const VARIABLES = [
   "HTTP_LISTEN",
   "HTTP_ALLOWED_HOSTS",
   "DATABASE_URL",
+  "DATABASE_SCHEMA",
+  "DATABASE_WAIT_MS",
   "DATABASE_WRITE_CONNECTIONS",
   "DATABASE_READ_CONNECTIONS",
   "DATABASE_STREAM_CONNECTIONS",
@@ -76,6 +78,7 @@ describe("defaults", () => {
       databaseReadTimeoutMs: 5_000,
       redisLocks: "batched",
       sandboxListen: { host: "127.0.0.1", port: 50061 },
+      databaseWaitMs: 30_000,
       processorTimeoutMs: 10_000,
       processorKeyWindowMs: DAY_MS,
       shutdownTimeoutMs: 30_000,
@@ -204,6 +207,19 @@ describe("PROCESSOR_URL", () => {
   );
 });
 
+describe("DATABASE_URL", () => {
+  it.each([
+    "postgres://a:5432,b:5432/db",
+    "postgres://user:hunter2@a,b/db",
+    "postgres:///db?host=a,b",
+    "postgres://a/db?target_session_attrs=read-write",
+  ])("%s is refused: the driver knows one host", (url) => {
+    expect(problems({ DATABASE_URL: url })).toEqual([
+      "DATABASE_URL accepts a URL such as postgres://user:password@host:5432/database, of one host",
+    ]);
+  });
+});
+
 describe("REDIS_URLS", () => {
   it.each([
     ["10.0.0.1:6379", ["redis://10.0.0.1:6379"]],
@@ -270,6 +286,12 @@ describe("secrets and paths", () => {
   it("a database password that is not percent-encoded is refused", () => {
     expect(problems({ DATABASE_URL: "postgres://user:pa#ss@host/db" })).toHaveLength(1);
     expect(read({ DATABASE_URL: "postgres:///db?host=/run/pg" }).databaseUrl).toContain("/run/pg");
+    for (const socket of [
+      "postgres://u:p@/db?host=/run/pg",
+      "postgres://u:p@%2Frun%2Fpg:5433/db",
+    ]) {
+      expect(read({ DATABASE_URL: socket }).databaseUrl).toBe(socket);
+    }
   });
 
   it("an empty AUTH_TOKENS_FILE is refused: an expansion that failed must not switch authentication off", () => {

@@ -146,6 +146,8 @@ export const damages: readonly (readonly [InvariantId, string, string])[] = [
      WHERE event.id = (SELECT min(id) FROM payment_events) AND other.id =
        (SELECT max(id) FROM payment_events)`,
   ],
+  ["I13", "a sequence was left behind", "SELECT setval('payment_events_id_seq', 1)"],
+  ["I13", "the fencing tokens were left behind", "SELECT setval('idempotency_fencing_tokens', 1)"],
   [
     "I14",
     "a record was given to another tenant",

@@ -5,6 +5,7 @@ import { Code } from "../../../src/idempotency/answers/code.js";
 import type { Reply } from "../../../src/idempotency/answers/reply.js";
 import { startTcpProxy } from "../../support/calls/tcp-proxy.js";
 import { reasonOf } from "../../support/idempotency/replies.js";
+import { withOptions } from "../../support/servers/postgres.js";
 import { waitUntil } from "../../support/service/service-process.js";
 import {
   createAll,
@@ -123,7 +124,7 @@ describe("rows that others hold", () => {
     const ids = (await createAll(service, newKeys("deadlock", 10))).sort();
     const [first, last] = [ids[0], ids.at(-1)];
     // Found out by the service, well before it gives up waiting.
-    const process = payments.open({ url: `${payments.url}?options=-c%20deadlock_timeout%3D300ms` });
+    const process = payments.open({ url: withOptions(payments.url, "-c deadlock_timeout=300ms") });
     const before = await deadlocks();
     const rival = await payments.connect();
     await rival.query("SET deadlock_timeout = '1min'");

@@ -93,7 +93,10 @@ describe("payonce migrate", () => {
 
   it("names DATABASE_URL where it cannot be reached", async () => {
     const url = "postgres://payonce:hunter2@127.0.0.1:1/payonce";
-    const { code, stderr } = await payonce(["migrate"], { DATABASE_URL: url });
+    const { code, stderr } = await payonce(["migrate"], {
+      DATABASE_URL: url,
+      DATABASE_WAIT_MS: "0ms",
+    });
     expect(stderr).toMatch(/^DATABASE_URL: .*ECONNREFUSED.*\n$/);
     expect(stderr).not.toContain("hunter2");
     expect(code).toBe(1);

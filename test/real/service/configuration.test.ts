@@ -32,6 +32,7 @@ function goodEnvironment(): Record<string, string> {
     GRPC_LISTEN: "127.0.0.1:0",
     HTTP_LISTEN: "127.0.0.1:0",
     DATABASE_URL: database.url,
+    DATABASE_WAIT_MS: "0ms",
     PROCESSOR_URL: "instant:",
     DATA_DIR: directory,
     LOG_LEVEL: "error",

@@ -14,7 +14,7 @@ import {
   openDatabase,
 } from "../../../src/stores/postgres/index.js";
 import { CLAIM } from "../../../src/stores/postgres/statements.js";
-import { createDatabase, type TestDatabase } from "../../support/servers/postgres.js";
+import { createDatabase, type TestDatabase, withOptions } from "../../support/servers/postgres.js";
 import { waitUntil } from "../../support/service/service-process.js";
 import { again, claimOf, newRequest } from "../../support/stores/contract.js";
 
@@ -297,7 +297,7 @@ describe.each([
 
   it("that end in a deadlock are repeated one by one", async () => {
     // Found out by the batch, well before it gives up waiting.
-    const own = openDatabase(`${database.url}?options=-c%20deadlock_timeout%3D300ms`, () => {});
+    const own = openDatabase(withOptions(database.url, "-c deadlock_timeout=300ms"), () => {});
     const store = createPostgresStore(own, options);
     const requests = newRequests(10);
     const [first, last] = firstAndLastRow(requests);

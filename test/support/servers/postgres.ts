@@ -42,6 +42,13 @@ export async function createDatabase(): Promise<TestDatabase> {
   return { url: url.href, drop: () => onServer(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`) };
 }
 
+/** The URL with settings for its sessions, as the server's command line takes them. */
+export function withOptions(url: string, options: string): string {
+  const own = new URL(url);
+  own.searchParams.set("options", options);
+  return own.href;
+}
+
 async function onServer(statement: string): Promise<void> {
   const client = new pg.Client({ connectionString: inject("postgresUrl") });
   await client.connect();
