@@ -101,7 +101,7 @@ export function createBeginStep({
  * Plans what an operation writes as it begins; undefined where it goes on.
  * @throws as the step does.
  */
-export function planOf(asked: Asked, { begun, payments, time, readAt }: Before): Plan | undefined {
+function planOf(asked: Asked, { begun, payments, time, readAt }: Before): Plan | undefined {
   const { scope, fingerprint } = asked.execution;
   const beginning = { scope, fingerprint, time, readAt };
   const found = begun.get(operationIdOf(scope));
@@ -121,7 +121,7 @@ export function planOf(asked: Asked, { begun, payments, time, readAt }: Before):
 }
 
 /** The operation once its plan is written. */
-export function begunBy(
+function begunBy(
   plan: Plan | undefined,
   { execution: { scope } }: Asked,
   { begun, time, readAt }: Before,
