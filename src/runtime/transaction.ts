@@ -19,9 +19,10 @@ export function inTransaction<Result>(
 
 /**
  * Isolation, whatever the database's default: a statement after the lock on the
- * claim must see what the claim's previous owner committed.
+ * claim must see what the claim's previous owner committed. Waits for locks are
+ * bounded by the limit of each statement, unless the work says more.
  */
-const BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED";
+const BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = 0";
 
 /** Postgres answers COMMIT so, without an error, where it was hidden that a statement failed. */
 function mustBeCommitted(result: QueryResult | undefined): void {

@@ -34,6 +34,8 @@ const NEEDED: Readonly<Record<string, string>> = {
  * gather all rows that an index finds, of which they want the first ones.
  */
 const PLANS_BY_KEY = {
+  // For tables, whose locks a statement takes before it can say how long it waits for rows.
+  lock_timeout: "500ms",
   // Once for each statement: Postgres would else plan anew for every batch.
   plan_cache_mode: "force_generic_plan",
   enable_seqscan: "off",
