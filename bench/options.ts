@@ -21,7 +21,7 @@ export interface Options extends Rounds, Sizes {
 }
 
 /** These take long, and run only where they are named. */
-const LONG_GROUPS: readonly string[] = ["scale", "memory", "overload", "reads"];
+const LONG_GROUPS: readonly string[] = ["scale", "memory", "overload", "reads", "first-minute"];
 
 /** Reads the command line. @throws with what an option accepts. */
 export function readOptions(nowMs: number): Options {

@@ -1,3 +1,4 @@
+import { studyFirstMinute } from "./first-minute/first-minute.js";
 import type { Lab } from "./lab/lab.js";
 import { studyMemory } from "./memory/memory.js";
 import type { Sizes } from "./options.js";
@@ -14,6 +15,7 @@ export const studies = {
   memory: studyMemory,
   overload: studyOverload,
   reads: studyReads,
+  "first-minute": studyFirstMinute,
 } satisfies Record<string, Study>;
 
 export type StudyName = keyof typeof studies;

@@ -1,7 +1,13 @@
 import type { Sample } from "../sides/side.js";
 
 /** What a row compares of what its sides did. */
-export type SampledFigure = "throughput" | "peer's throughput" | "latency" | "executions";
+export type SampledFigure =
+  | "throughput"
+  | "peer's throughput"
+  | "latency"
+  | "executions"
+  | "server's CPU"
+  | "Postgres' CPU";
 
 /** What a row compares. */
 export type Figure = SampledFigure | "memory";
@@ -17,6 +23,8 @@ export const figures: Record<Figure, FigureDescription> = {
   "peer's throughput": { unit: "calls/s", better: "less" },
   latency: { unit: "ms", better: "less" },
   executions: { unit: "executions/key", better: "less" },
+  "server's CPU": { unit: "ms/call", better: "less" },
+  "Postgres' CPU": { unit: "ms/call", better: "less" },
   memory: { unit: "bytes", better: "less" },
 };
 
@@ -29,6 +37,8 @@ export const figureOf: Record<SampledFigure, (sample: Sample) => number> = {
   // The mean, of callers that wait for one answer after the other.
   latency: ({ calls, seconds }) => (seconds * 1000) / calls,
   executions: ({ executionsPerKey = Number.NaN }) => executionsPerKey,
+  "server's CPU": ({ calls, cpuMs: { server = Number.NaN } }) => server / calls,
+  "Postgres' CPU": ({ calls, cpuMs: { postgres = Number.NaN } }) => postgres / calls,
 };
 
 /** @param values not empty */

@@ -69,7 +69,9 @@ export function createKeyWindow({
     windowMs,
     longestCallMs,
     readMoment: read,
-    isOpen: ({ begunAgoMs, readAt }) => begunAgoMs + elapsedMs(readAt, read()) <= openMs,
+    // What begins in the future by all clocks tells no age: they were set back since it began.
+    isOpen: ({ begunAgoMs, readAt }) =>
+      begunAgoMs >= -CLOCK_MARGIN * windowMs && begunAgoMs + elapsedMs(readAt, read()) <= openMs,
   };
 }
 

@@ -45,6 +45,12 @@ describe("the window for a processor key", () => {
     expect(windowAt(later(OPEN_MS + 1, -3_600_000)).isOpen(age)).toBe(false);
   });
 
+  it("has ended where all clocks were set back past the beginning: nothing tells its age", () => {
+    const isOpen = (begunAgoMs: number) => windowAt(START).isOpen({ begunAgoMs, readAt: START });
+    expect(isOpen(-2_000)).toBe(true); // as far as clocks may differ that are right
+    expect(isOpen(-2_001)).toBe(false);
+  });
+
   it("never ends where nothing is sent", () => {
     const window = createKeyWindow({ windowMs: Number.POSITIVE_INFINITY, longestCallMs: 0 });
     expect(window.isOpen({ begunAgoMs: 1e15, readAt: START })).toBe(true);
