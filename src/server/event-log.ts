@@ -36,6 +36,12 @@ export function logDeploymentEvent(log: Logger, event: DeploymentEvent): void {
         log.info({ ...event.deployment }, "the database was started anew: older copies are void");
       }
       return;
+    case "events_delayed":
+      log.warn(
+        { transaction: event.transaction, seconds: Math.round(event.forMs / 1_000) },
+        "a transaction of this server has written and not ended: until it does, events are held back (SELECT pid, datname, state, query FROM pg_stat_activity WHERE backend_xid IS NOT NULL ORDER BY xact_start)",
+      );
+      return;
     case "lossy":
       log.error(
         { setting: event.setting },

@@ -1,4 +1,4 @@
-import { Counter, collectDefaultMetrics, Histogram, Registry } from "prom-client";
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 import type { ExecutorEvent } from "../idempotency/execution/events.js";
 import type { ReaperEvent } from "../idempotency/recovery/reaper.js";
 import type { RecoveryEvent } from "../idempotency/recovery/recovery.js";
@@ -14,6 +14,8 @@ export interface Metrics {
   onRecoveryEvent(event: RecoveryEvent): void;
   onReaperEvent(event: ReaperEvent): void;
   onShed(): void;
+  /** Shows how long events are held back. Milliseconds. */
+  watchEvents(delayedMs: () => number): void;
 }
 
 export function createMetrics(): Metrics {
@@ -57,6 +59,16 @@ export function createMetrics(): Metrics {
   return {
     registry,
     onShed: () => shed.inc(),
+    watchEvents(delayedMs) {
+      new Gauge({
+        name: "payonce_events_delayed_seconds",
+        help: "How long the oldest transaction of the database server that has written holds events back",
+        registers: [registry],
+        collect() {
+          this.set(delayedMs() / 1_000);
+        },
+      });
+    },
     onExecutorEvent(event) {
       const { operation } = event.scope;
       calls.inc({ operation, result: event.type === "refused" ? event.reason : event.type });

@@ -115,6 +115,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     const database = await openStoreOfRecord(open);
     const firstWork = createFirstWork();
     const { records, inspection: inspectionPool, watch } = database.value;
+    metrics.watchEvents(watch.eventsDelayedMs);
     const logOverload = createOverloadLog({ log, now: () => performance.now() });
     const admission = createAdmission({ maxCalls: MAX_CALLS, maxWorkMs: MAX_WORK_MS });
     const record = createPostgresStore(records, {

@@ -26,6 +26,8 @@ export interface Reading {
   readonly lossySetting: string | undefined;
   /** The position up to which the log was safe on disk. It goes back only where something was lost. */
   readonly flushedTo: string;
+  /** Names the oldest transaction of the whole server that has written and not ended; undefined if there is none. */
+  readonly oldestWrite: string | undefined;
 }
 
 /**
@@ -68,6 +70,8 @@ const READ = `
     ${IS_RESTORED} AS is_restored,
     ${IS_MOVED} AS is_moved,
     pg_current_wal_flush_lsn()::text AS flushed_to,
+    nullif(pg_snapshot_xmin(pg_current_snapshot()), pg_snapshot_xmax(pg_current_snapshot()))::text
+      AS oldest_write,
     current_setting('fsync') AS fsync,
     current_setting('synchronous_commit') AS synchronous_commit
   FROM deployment d, ${HERE}`;
@@ -81,6 +85,7 @@ interface Row {
   readonly is_restored: boolean;
   readonly is_moved: boolean;
   readonly flushed_to: string;
+  readonly oldest_write: string | null;
   readonly fsync: string;
   readonly synchronous_commit: string;
 }
@@ -198,6 +203,7 @@ function toReading(row: Row): Reading {
     restoredAgoMs: row.restored_ago_ms ?? undefined,
     lossySetting: lossySetting(row),
     flushedTo: row.flushed_to,
+    oldestWrite: row.oldest_write ?? undefined,
   };
 }
 

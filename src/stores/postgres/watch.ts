@@ -10,8 +10,11 @@ import { type Deployment, type Reading, readDatabase } from "./deployment.js";
  */
 const INTERVAL_MS = 1_000;
 
-/** The time after which the event is repeated that the database may lose commits. Milliseconds. */
+/** The time after which an event is repeated whose cause goes on. Milliseconds. */
 const TELL_AGAIN_MS = 60_000;
+
+/** No transaction of a service writes for so long; whatever does holds up events. Milliseconds. */
+const LONG_WRITE_MS = 30_000;
 
 /** Knows the deployment as it was last read, until it is stopped. */
 export interface DeploymentWatch {
@@ -23,6 +26,12 @@ export interface DeploymentWatch {
   look(): Promise<void>;
   /** Returns the setting under which the database may lose what it confirms now, if there is one. */
   readonly lossySetting: () => string | undefined;
+  /**
+   * Returns the time for which the same transaction has been the oldest one that has
+   * written and not ended, anywhere on the server: for so long no event and no
+   * settled page of the ledger goes out. Milliseconds; 0 if there is none.
+   */
+  readonly eventsDelayedMs: () => number;
   /** Stops looking, and waits for the look that is under way. */
   stop(): Promise<void>;
 }
@@ -35,6 +44,7 @@ export type DeploymentEvent =
       /** `restored`: the database may have lost rows. `restarted`: only its server was started anew. */
       readonly cause: "restored" | "restarted";
     }
+  | { readonly type: "events_delayed"; readonly transaction: string; readonly forMs: number }
   | { readonly type: "lossy"; readonly setting: string }
   | { readonly type: "durable" };
 
@@ -62,6 +72,8 @@ export async function watchDeployment(
   let reading = await readDatabase(pool);
   let readAtMs = clock.nowMs();
   let toldAtMs = Number.NEGATIVE_INFINITY;
+  /** The oldest transaction that writes, since when it has been that, and when it was told of. */
+  let oldest = { transaction: reading.oldestWrite, sinceMs: readAtMs, toldAtMs: readAtMs };
   let isStale = false;
   let looking: Promise<void> | undefined;
 
@@ -89,6 +101,7 @@ export async function watchDeployment(
     reading = next;
     readAtMs = clock.nowMs();
     const { deployment, lossySetting } = next;
+    watchOldestWrite(next.oldestWrite);
     if (deployment.generation !== before.generation) {
       const isRestored = deployment.restoreTimeMs !== before.restoreTimeMs;
       const cause = isRestored ? "restored" : "restarted";
@@ -98,6 +111,19 @@ export async function watchDeployment(
       tellLossy(lossySetting, lossySetting === wasLossy ? TELL_AGAIN_MS : 0);
     } else if (wasLossy !== undefined) {
       onEvent({ type: "durable" });
+    }
+  }
+
+  function watchOldestWrite(transaction: string | undefined): void {
+    if (transaction === undefined || transaction !== oldest.transaction) {
+      oldest = {
+        transaction,
+        sinceMs: readAtMs,
+        toldAtMs: readAtMs + LONG_WRITE_MS - TELL_AGAIN_MS,
+      };
+    } else if (readAtMs - oldest.toldAtMs >= TELL_AGAIN_MS) {
+      oldest = { ...oldest, toldAtMs: readAtMs };
+      onEvent({ type: "events_delayed", transaction, forMs: readAtMs - oldest.sinceMs });
     }
   }
 
@@ -120,6 +146,7 @@ export async function watchDeployment(
         ? undefined
         : reading.restoredAgoMs + (clock.nowMs() - readAtMs),
     lossySetting: () => reading.lossySetting,
+    eventsDelayedMs: () => (oldest.transaction === undefined ? 0 : readAtMs - oldest.sinceMs),
     async stop() {
       pool.off("connect", onConnection);
       pool.off("error", onConnection);

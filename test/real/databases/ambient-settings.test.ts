@@ -92,7 +92,7 @@ describe("a database and a role with defaults of another's choice", () => {
         date: "ISO, MDY",
         zone: "UTC",
         isolation: "read committed",
-        lock: "0",
+        lock: "500ms",
         backslash: "\\",
         text: "é€",
         own: true,

@@ -24,6 +24,7 @@ let pool: Pool;
 let other: Pool;
 let clock: ManualClock;
 let events: DeploymentEvent[];
+let delays: DeploymentEvent[];
 let watch: DeploymentWatch;
 
 beforeEach(async () => {
@@ -33,13 +34,19 @@ beforeEach(async () => {
   await migrate(pool, idempotencyMigrations);
   clock = createManualClock();
   events = [];
-  watch = await watchDeployment(pool, { clock, onEvent: (event) => events.push(event) });
+  delays = [];
+  watch = await watchDeployment(pool, { clock, onEvent: note });
 });
 afterEach(async () => {
   await watch.stop();
   await Promise.all([pool.end(), other.end()]);
   await database.drop();
 });
+
+/** Other tests write on the same server: what they hold up is of no interest but where it is asked for. */
+function note(event: DeploymentEvent): void {
+  (event.type === "events_delayed" ? delays : events).push(event);
+}
 
 /** Lets the time of one round pass, and waits for what it asks the database. */
 async function round(): Promise<void> {
@@ -143,6 +150,40 @@ describe("a running service", () => {
     expect(clock.waitingTimers()).toBe(0);
     expect(pool.listenerCount("connect")).toBe(0);
     expect(pool.listenerCount("error")).toBe(0);
+  });
+});
+
+describe("a transaction that writes in another database, and does not end", () => {
+  it("is told of after half a minute and then each minute, until it ends", async () => {
+    const elsewhere = await createDatabase();
+    const writer = new pg.Client({ connectionString: elsewhere.url });
+    await writer.connect();
+    await writer.query("CREATE TABLE written (); BEGIN; INSERT INTO written DEFAULT VALUES");
+    const { rows } = await writer.query("SELECT pg_current_xact_id()::text AS transaction");
+    const [{ transaction }] = rows;
+    // Who writes later is who waits for it.
+    await other.query("SELECT pg_current_xact_id()");
+    const told = () =>
+      delays.filter((delay) => "transaction" in delay && delay.transaction === transaction);
+    await expect
+      .poll(
+        async () => {
+          await round();
+          return told().length;
+        },
+        { timeout: 30_000, interval: 1 },
+      )
+      .toBe(2);
+    expect(told()[0]).toMatchObject({ type: "events_delayed", forMs: MINUTE_MS / 2 });
+    expect(watch.eventsDelayedMs()).toBeGreaterThanOrEqual(1.5 * MINUTE_MS);
+    await writer.query("COMMIT");
+    await writer.end();
+    await round();
+    const last = delays.length;
+    await round();
+    expect(told().length).toBe(2);
+    expect(delays.length).toBe(last);
+    await elsewhere.drop();
   });
 });
 
