@@ -35,7 +35,7 @@ export async function createPgbenchSide(lab: Lab, script: string): Promise<Side>
   const { postgres, dataDir, shutdown } = lab;
   const program = findPgbench();
   const file = fileURLToPath(new URL(`../pgbench/${script}`, import.meta.url));
-  const url = await postgres.databases.create();
+  const url = ofAnyVersion(await postgres.databases.create());
   let running: { pid: number; atOnce: number; guarded: Guard } | undefined;
   shutdown.add(() => running?.guarded.close());
 
@@ -81,6 +81,13 @@ export async function createPgbenchSide(lab: Lab, script: string): Promise<Side>
       return { calls, seconds: tookMs / 1000, cpuMs };
     },
   };
+}
+
+/** Without what only the clients of newer versions know. */
+function ofAnyVersion(url: string): string {
+  const known = new URL(url);
+  known.searchParams.delete("sslnegotiation");
+  return known.href;
 }
 
 /** With how many clients pgbench may do most: with more of them, it does less on any machine of today. */
