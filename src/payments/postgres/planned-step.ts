@@ -30,47 +30,75 @@ export interface Planned<Item, Plan> {
  */
 const MAX_PLANS = 20;
 
-/** Takes a step for many items, and answers by position with what was written. */
+/**
+ * Takes a step for many items, and answers by position with what was written.
+ * @throws if nothing is known to be written. A failure in a later round is that of
+ *   the items which are still open then: the others have been written.
+ */
 export async function takeStep<Item, Known, Plan>(
   step: PlannedStep<Item, Known, Plan>,
   items: readonly Item[],
 ): Promise<readonly Settled<Plan>[]> {
   const results = items.map((): Settled<Plan> => CHANGED);
-  let open = items.map((item, index) => ({ item, index, known: step.knownOf(item) }));
+  let open = items.map((item, index): Open<Item, Known> => {
+    return { item, index, known: step.knownOf(item) };
+  });
   for (let round = 0; round < MAX_PLANS && open.length > 0; round += 1) {
-    const planned = (await readMissing(step, open)).map((one) => ({
-      ...one,
-      planned: settled(() => step.plan(one.item, one.known)),
-    }));
-    const writing = planned.flatMap(({ item, index, planned: { ok, ...plan } }) =>
-      ok && "value" in plan ? [{ item, index, plan: plan.value }] : [],
-    );
-    const written = await step.write(writing);
-    const done = new Map(writing.map(({ index }, at) => [index, written[at]]));
-    for (const { index, planned: plan, isRead } of planned) {
-      if (done.get(index) === "written") {
-        results[index] = plan;
-      } else if (done.get(index) === "lost") {
-        results[index] = LOST;
-      } else if (!plan.ok && isRead) {
-        results[index] = plan;
+    try {
+      for (const [index, result] of await planAndWrite(step, open)) {
+        results[index] = result;
+      }
+    } catch (error) {
+      if (round === 0) {
+        throw error;
+      }
+      for (const { index } of open) {
+        results[index] = { ok: false, error };
       }
     }
-    // What an item brought along may have changed, and be no reason to refuse it.
-    open = planned
+    open = open
       .filter(({ index }) => results[index] === CHANGED)
-      .map(({ item, index }) => ({ item, index, known: undefined }));
+      .map((one) => ({ ...one, known: undefined }));
   }
+  return results;
+}
+
+/** An item whose step is not written yet. */
+interface Open<Item, Known> {
+  readonly item: Item;
+  readonly index: number;
+  readonly known: Known | undefined;
+}
+
+/** What has come of open items. Those that have to be planned again are not in it. */
+async function planAndWrite<Item, Known, Plan>(
+  step: PlannedStep<Item, Known, Plan>,
+  open: readonly Open<Item, Known>[],
+): Promise<ReadonlyMap<number, Settled<Plan>>> {
+  const results = new Map<number, Settled<Plan>>();
+  const writing: (Planned<Item, Plan> & { readonly index: number })[] = [];
+  for (const { item, index, known, isRead } of await readMissing(step, open)) {
+    const planned = settled(() => step.plan(item, known));
+    if (planned.ok) {
+      writing.push({ item, index, plan: planned.value });
+    } else if (isRead) {
+      results.set(index, planned);
+    } // What an item brought along may have changed, and be no reason to refuse it.
+  }
+  const written = await step.write(writing);
+  writing.forEach(({ index, plan }, at) => {
+    if (written[at] === "written") {
+      results.set(index, { ok: true, value: plan });
+    } else if (written[at] === "lost") {
+      results.set(index, LOST);
+    }
+  });
   return results;
 }
 
 async function readMissing<Item, Known>(
   { read }: Pick<PlannedStep<Item, Known, unknown>, "read">,
-  open: readonly {
-    readonly item: Item;
-    readonly index: number;
-    readonly known: Known | undefined;
-  }[],
+  open: readonly Open<Item, Known>[],
 ) {
   const missing = open.filter(({ known }) => known === undefined);
   const found = missing.length === 0 ? [] : await read(missing.map(({ item }) => item));
