@@ -56,18 +56,20 @@ export function createMetrics(): Metrics {
     help: "Calls that were refused for overload before they were read",
     registers: [registry],
   });
+  let delayedMs = () => 0;
+  new Gauge({
+    name: "payonce_events_delayed_seconds",
+    help: "How long the oldest transaction of the database server that has written holds events back",
+    registers: [registry],
+    collect() {
+      this.set(delayedMs() / 1_000);
+    },
+  });
   return {
     registry,
     onShed: () => shed.inc(),
-    watchEvents(delayedMs) {
-      new Gauge({
-        name: "payonce_events_delayed_seconds",
-        help: "How long the oldest transaction of the database server that has written holds events back",
-        registers: [registry],
-        collect() {
-          this.set(delayedMs() / 1_000);
-        },
-      });
+    watchEvents(source) {
+      delayedMs = source;
     },
     onExecutorEvent(event) {
       const { operation } = event.scope;
