@@ -19,10 +19,10 @@ import {
 import { processorKeyOfCall } from "../../../support/service/processor.js";
 import { waitUntil } from "../../../support/service/service-process.js";
 
-// What the driver sends: a query message (its type, its length, its text), or
-// the name of a prepared statement. https://www.postgresql.org/docs/current/protocol-message-formats.html
-const COMMIT = Buffer.from("Q\0\0\0\x0bCOMMIT\0");
+// What the driver sends: the name of a prepared statement.
+// https://www.postgresql.org/docs/current/protocol-message-formats.html
 const CLAIM = Buffer.from("payments_claim_and_begin\0");
+const GO_ON = Buffer.from("payments_go_on\0");
 const FINISH = Buffer.from("payments_finish\0");
 
 let cluster: FaultCluster;
@@ -51,13 +51,13 @@ const ARRIVAL_LIMIT_MS = 20_000;
 
 /**
  * What one service sends for one payment: the claim, with which it begins, and its
- * finish. Where the first reply was lost, a transaction finds what has begun.
+ * finish. Where the first reply was lost, the handler finds what has begun, and goes on.
  */
 const losses = [
   { what: "the claim, which begins the payment", losing: [CLAIM] },
   { what: "the claim, and its repetition", losing: [CLAIM, CLAIM] },
-  { what: "the claim and the COMMIT of who finds what it began", losing: [CLAIM, COMMIT] },
-  { what: "the claim, two such COMMITs and the finish", losing: [CLAIM, COMMIT, COMMIT, FINISH] },
+  { what: "the claim and the statement that goes on", losing: [CLAIM, GO_ON] },
+  { what: "the claim, two such statements and the finish", losing: [CLAIM, GO_ON, GO_ON, FINISH] },
 ];
 
 describe("Postgres carries out what it is sent, and its reply is lost", () => {
