@@ -1,7 +1,8 @@
-import { bigint, bytea, columns, smallint, text, timestamptz } from "../../runtime/columns.js";
+import { columns, text } from "../../runtime/columns.js";
 import type { OwnedWork } from "../../runtime/owned-work.js";
 import type { BeginPlan } from "./begin.js";
-import { CREATIONS, creationColumns, fingerprintOf } from "./creations.js";
+import { CREATIONS, creationColumns } from "./creations.js";
+import { begunFrom, NEW_OPERATION_COLUMNS, newOperationColumns } from "./new-operations.js";
 import { CHANGE_COLUMNS, changeColumns, LOCKED, writtenFrom } from "./payment-change.js";
 import { mustExist } from "./rows.js";
 
@@ -26,43 +27,9 @@ written AS (SELECT * FROM begins)`,
 const RESERVE: BeginWork = {
   name: "payments_begin_operation",
   isOf: ({ begins, operation }) => begins === "first" && operation.kind !== "create",
-  columns: [
-    ...CHANGE_COLUMNS,
-    "operation_id text",
-    "processor_key text",
-    "kind text",
-    "minor_units bigint",
-    "currency_code text",
-    "begin_time timestamptz",
-    "fingerprint_version smallint",
-    "fingerprint bytea",
-    "raw_hash bytea",
-    "refund_id text",
-  ],
-  tables: `${LOCKED}, begun AS (
-  INSERT INTO operations (tenant, id, processor_key, payment_id, kind, minor_units, currency_code,
-    begin_time, fingerprint_version, fingerprint, raw_hash, refund_id)
-  SELECT tenant, operation_id, processor_key, payment_id, kind, minor_units, currency_code,
-    least(begin_time, clock_timestamp()), fingerprint_version, fingerprint, raw_hash,
-    nullif(refund_id, '')
-  FROM locked
-), ${writtenFrom("locked")}`,
-  valuesOf: (plans) => [
-    ...changesOf(plans),
-    ...columns(
-      plans,
-      text(({ operation }) => operation.id),
-      text(({ operation }) => operation.processorKey),
-      text(({ operation }) => operation.kind),
-      bigint(({ operation }) => operation.minorUnits),
-      text(({ operation }) => operation.currencyCode),
-      timestamptz(({ operation }) => operation.beginTime),
-      smallint((plan) => fingerprintOf(plan).version),
-      bytea((plan) => fingerprintOf(plan).canonical),
-      bytea((plan) => fingerprintOf(plan).raw),
-      text(({ operation: { refundId = "" } }) => refundId),
-    ),
-  ],
+  columns: [...CHANGE_COLUMNS, ...NEW_OPERATION_COLUMNS],
+  tables: `${LOCKED}, ${begunFrom("locked").trim()}, ${writtenFrom("locked")}`,
+  valuesOf: (plans) => [...changesOf(plans), ...newOperationColumns(plans)],
 };
 
 /** Operations that were not executed, and begin again: see `firstSendingOf`. */

@@ -7,6 +7,13 @@ import { byName, mustExist, nameKey } from "./rows.js";
 /** Reads operations and their payments as they are now, by position. @throws if one is not there. */
 export type FindOperated = (operations: readonly Operation[]) => Promise<readonly Operated[]>;
 
+/** A step that is planned from an operation as it began, or as it is by now. */
+export const sinceBegun = (findOperated: FindOperated) => ({
+  knownOf: ({ begun }: { readonly begun: Operated }): Operated => begun,
+  read: (items: readonly { readonly begun: Operated }[]) =>
+    findOperated(items.map(({ begun }) => begun.operation)),
+});
+
 export const createFindOperated =
   (pool: Pool): FindOperated =>
   async (operations) => {

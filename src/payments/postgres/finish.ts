@@ -7,7 +7,7 @@ import { movedBy } from "../ledger.js";
 import { isAnswered, type Operated } from "../operation.js";
 import type { ProcessorDecision } from "../processor.js";
 import type { Begun } from "./begin.js";
-import type { FindOperated } from "./find-operated.js";
+import { type FindOperated, sinceBegun } from "./find-operated.js";
 import type { Owned, WriteOwned } from "./owners.js";
 import {
   CHANGE_COLUMNS,
@@ -50,8 +50,7 @@ export function createFinishStep({
   readonly readMoment: ReadMoment;
 }): PlannedStep<Finishing, Operated, FinishPlan> {
   return {
-    knownOf: ({ begun }) => begun,
-    read: (finishing) => findOperated(finishing.map(({ begun }) => begun.operation)),
+    ...sinceBegun(findOperated),
 
     plan({ begun, decision, minorUnits, respond }, { operation, payment: before }) {
       if (isAnswered(operation)) {

@@ -1,6 +1,7 @@
-import { bigint, boolean, bytea, columns, text, timestamptz } from "../../runtime/columns.js";
+import { bigint, boolean, bytea, columns, text } from "../../runtime/columns.js";
 import { encodePayment } from "../messages.js";
 import type { Payment } from "../payment.js";
+import { SET_STATE, STATE_COLUMNS, stateColumns } from "./payments.js";
 
 /** A change of a payment, and the payment as it was planned from. */
 export interface PaymentChange {
@@ -17,41 +18,28 @@ export const CHANGE_COLUMNS = [
   "from_capturing bigint",
   "from_refunding bigint",
   "from_canceling boolean",
-  "status text",
-  "version bigint",
-  "authorized bigint",
-  "captured bigint",
-  "capturing bigint",
-  "refunded bigint",
-  "refunding bigint",
-  "canceling boolean",
-  "decline_code text",
-  "update_time timestamptz",
+  ...STATE_COLUMNS,
   "moved boolean",
   "event bytea",
 ] as const;
 
 export function changeColumns(changes: readonly PaymentChange[]): readonly Buffer[] {
-  return columns(
-    changes,
-    text(({ payment }) => payment.id),
-    bigint(({ before }) => before.version),
-    bigint(({ before }) => before.capturing),
-    bigint(({ before }) => before.refunding),
-    boolean(({ before }) => before.canceling),
-    text(({ payment }) => payment.status),
-    bigint(({ payment }) => payment.version),
-    bigint(({ payment }) => payment.authorized),
-    bigint(({ payment }) => payment.captured),
-    bigint(({ payment }) => payment.capturing),
-    bigint(({ payment }) => payment.refunded),
-    bigint(({ payment }) => payment.refunding),
-    boolean(({ payment }) => payment.canceling),
-    text(({ payment }) => payment.declineCode),
-    timestamptz(({ payment }) => payment.updateTime),
-    boolean(({ moved }) => moved),
-    bytea(({ payment, moved }) => (moved ? encodePayment(payment) : NO_EVENT)),
-  );
+  return [
+    ...columns(
+      changes,
+      text(({ payment }) => payment.id),
+      bigint(({ before }) => before.version),
+      bigint(({ before }) => before.capturing),
+      bigint(({ before }) => before.refunding),
+      boolean(({ before }) => before.canceling),
+    ),
+    ...stateColumns(changes.map(({ payment }) => payment)),
+    ...columns(
+      changes,
+      boolean(({ moved }) => moved),
+      bytea(({ payment, moved }) => (moved ? encodePayment(payment) : NO_EVENT)),
+    ),
+  ];
 }
 
 const NO_EVENT = new Uint8Array();
@@ -73,10 +61,7 @@ locked AS MATERIALIZED (
 export const writtenFrom = (from: string) => `
 written AS (
   UPDATE payments AS p
-  SET status = after.status, version = after.version, authorized = after.authorized,
-    captured = after.captured, capturing = after.capturing, refunded = after.refunded,
-    refunding = after.refunding, canceling = after.canceling, decline_code = after.decline_code,
-    update_time = after.update_time
+  SET ${SET_STATE}
   FROM ${from} AS after
   WHERE p.tenant = after.tenant AND p.id = after.payment_id
   RETURNING after.*

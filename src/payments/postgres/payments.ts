@@ -1,4 +1,5 @@
 import type { Pool, PoolClient } from "pg";
+import { arraysOf, namesOf } from "../../runtime/arrays.js";
 import { bigint, boolean, columns, text, timestamptz } from "../../runtime/columns.js";
 import type { Statement } from "../../runtime/statements.js";
 import type { CaptureMethod, Payment, PaymentState, PaymentStatus } from "../payment.js";
@@ -29,16 +30,10 @@ export interface PaymentRow {
   readonly update_time: Date;
 }
 
-/** The part of a payment that operations change. */
-const STATE = `status, version, authorized, captured, capturing, refunded, refunding, canceling,
-  decline_code, update_time`;
-
-/** The columns that a new payment is stored with. */
-const STORED = `tenant, id, ${STATE}, currency_code, amount, payment_method, capture_method,
-  merchant_reference, description, metadata, create_time`;
-
 /** Named one by one: a statement that is prepared outlives a column that a newer build adds. */
-export const PAYMENT_COLUMNS = `${STORED}, sequence`;
+export const PAYMENT_COLUMNS = `tenant, id, status, version, authorized, captured, capturing,
+  refunded, refunding, canceling, decline_code, update_time, currency_code, amount, payment_method,
+  capture_method, merchant_reference, description, metadata, create_time, sequence`;
 
 export async function findPayment(
   database: Pool | PoolClient,
@@ -94,42 +89,51 @@ export async function lockPayments(
 
 /** Stores the new states of locked payments. */
 export function updatePayments(payments: readonly Payment[]): Statement {
+  const all = ["tenant text", "id text", ...STATE_COLUMNS];
   return {
     name: "payments_update",
-    text: `UPDATE payments AS p SET status = after.status, version = after.version,
-       authorized = after.authorized, captured = after.captured, capturing = after.capturing,
-       refunded = after.refunded, refunding = after.refunding, canceling = after.canceling,
-       decline_code = after.decline_code, update_time = after.update_time
-     FROM unnest(${STATE_ARRAYS}) AS after (tenant, id, ${STATE})
+    text: `UPDATE payments AS p SET ${SET_STATE}
+     FROM unnest(${arraysOf(all, 1)}) AS after (${namesOf(all)})
      WHERE p.tenant = after.tenant AND p.id = after.id`,
-    values: stateColumns(payments),
+    values: [...nameColumns(payments), ...stateColumns(payments)],
     rows: payments.length,
     touchesAll: true,
   };
 }
 
-/** The types of `stateColumns`, a statement's first parameters. */
-const STATE_ARRAYS = `$1::text[], $2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[],
-  $7::bigint[], $8::bigint[], $9::bigint[], $10::boolean[], $11::text[], $12::timestamptz[]`;
+/** The columns of `stateColumns`, as a statement gets them. */
+export const STATE_COLUMNS = [
+  "status text",
+  "version bigint",
+  "authorized bigint",
+  "captured bigint",
+  "capturing bigint",
+  "refunded bigint",
+  "refunding bigint",
+  "canceling boolean",
+  "decline_code text",
+  "update_time timestamptz",
+] as const;
 
-/** The names of payments and their STATE. */
-function stateColumns(payments: readonly Payment[]): Buffer[] {
-  return [
-    ...nameColumns(payments),
-    ...columns(
-      payments,
-      text(({ status }) => status),
-      bigint(({ version }) => version),
-      bigint(({ authorized }) => authorized),
-      bigint(({ captured }) => captured),
-      bigint(({ capturing }) => capturing),
-      bigint(({ refunded }) => refunded),
-      bigint(({ refunding }) => refunding),
-      boolean(({ canceling }) => canceling),
-      text(({ declineCode }) => declineCode),
-      timestamptz(({ updateTime }) => updateTime),
-    ),
-  ];
+/** Gives payments, which are updated, the states of the rows `after`. */
+export const SET_STATE = STATE_COLUMNS.map((column) => column.split(" ")[0])
+  .map((name) => `${name} = after.${name}`)
+  .join(", ");
+
+export function stateColumns(payments: readonly Payment[]): Buffer[] {
+  return columns(
+    payments,
+    text(({ status }) => status),
+    bigint(({ version }) => version),
+    bigint(({ authorized }) => authorized),
+    bigint(({ captured }) => captured),
+    bigint(({ capturing }) => capturing),
+    bigint(({ refunded }) => refunded),
+    bigint(({ refunding }) => refunding),
+    boolean(({ canceling }) => canceling),
+    text(({ declineCode }) => declineCode),
+    timestamptz(({ updateTime }) => updateTime),
+  );
 }
 
 export function paymentOf(row: PaymentRow): Payment {

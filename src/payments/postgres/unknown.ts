@@ -4,7 +4,7 @@ import { databaseTimeAt, type ReadMoment } from "../key-window.js";
 import type { Operated } from "../operation.js";
 import { toUnknown } from "../state.js";
 import type { Begun } from "./begin.js";
-import type { FindOperated } from "./find-operated.js";
+import { type FindOperated, sinceBegun } from "./find-operated.js";
 import type { Owned, WriteOwned } from "./owners.js";
 import {
   CHANGE_COLUMNS,
@@ -31,8 +31,7 @@ export function createUnknownStep({
   readonly readMoment: ReadMoment;
 }): PlannedStep<Unanswered, Operated, PaymentChange & Operated> {
   return {
-    knownOf: ({ begun }) => begun,
-    read: (unanswered) => findOperated(unanswered.map(({ begun }) => begun.operation)),
+    ...sinceBegun(findOperated),
 
     plan({ begun }, { operation, payment: before }) {
       const after = operation.kind === "create" ? toUnknown(before) : before;

@@ -2,9 +2,9 @@ import type { Pool } from "pg";
 import { encodeOutcome, type Outcome } from "../../idempotency/port/outcome.js";
 import { scopeHash } from "../../idempotency/port/scope.js";
 import type { Claim } from "../../idempotency/port/store.js";
+import { arraysOf, namesOf, remembered } from "../../runtime/arrays.js";
 import { bigint, boolean, bytea, columns, float8, text } from "../../runtime/columns.js";
 import type { OwnedWork, Written } from "../../runtime/owned-work.js";
-import { arraysOf, namesOf, remembered } from "./arrays.js";
 import { bounded, completionOf, inState, OWNED_BY_ASKED } from "./statements.js";
 
 /** One row of the work. */

@@ -1,6 +1,6 @@
 import type { RecordState } from "../../idempotency/port/store.js";
 import { FEW_ATTEMPTS } from "../../idempotency/recovery/recovery-turns.js";
-import { arraysOf, namesOf, remembered } from "./arrays.js";
+import { arraysOf, namesOf, remembered } from "../../runtime/arrays.js";
 import type { FirstWorkTables } from "./claims.js";
 
 // The statements of the store of record. Every one names its row by (tenant,
