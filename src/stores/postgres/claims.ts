@@ -8,10 +8,10 @@ import { createBatches, QueueFull, type Settled, type Turn } from "../../runtime
 import { bytea, columns, float8, smallint, text } from "../../runtime/columns.js";
 import { LOCK_TIMEOUTS_MS, refusableBatches } from "../../runtime/database-batches.js";
 import { isLockTimeout, mayBeOneRow } from "../../runtime/row-errors.js";
+import { CLAIM, type ClaimRow, claimAndBeginStatement } from "./claim-statement.js";
 import { createDatabaseClock } from "./database-clock.js";
 import { createLargeAnswers } from "./large-answers.js";
 import { recordOf } from "./owner-writes.js";
-import { CLAIM, type ClaimRow, claimAndBeginStatement } from "./statements.js";
 
 /**
  * The number of times that a claim is asked which saw neither its own row nor another's:

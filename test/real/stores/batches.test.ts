@@ -5,6 +5,7 @@ import { okOutcome } from "../../../src/idempotency/port/outcome.js";
 import { scopeHash } from "../../../src/idempotency/port/scope.js";
 import type { Claim, ClaimRequest, ClaimResult } from "../../../src/idempotency/port/store.js";
 import { columns, text } from "../../../src/runtime/columns.js";
+import { CLAIM } from "../../../src/stores/postgres/claim-statement.js";
 import { claimParameters } from "../../../src/stores/postgres/claims.js";
 import {
   createPostgresStore,
@@ -13,7 +14,6 @@ import {
   migrate,
   openDatabase,
 } from "../../../src/stores/postgres/index.js";
-import { CLAIM } from "../../../src/stores/postgres/statements.js";
 import { createDatabase, type TestDatabase, withOptions } from "../../support/servers/postgres.js";
 import { waitUntil } from "../../support/service/service-process.js";
 import { again, claimOf, newRequest } from "../../support/stores/contract.js";

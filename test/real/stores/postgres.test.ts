@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { okOutcome } from "../../../src/idempotency/port/outcome.js";
 import type { Claim, ClaimRequest } from "../../../src/idempotency/port/store.js";
 import { inTurns } from "../../../src/idempotency/recovery/recovery-turns.js";
+import { CLAIM } from "../../../src/stores/postgres/claim-statement.js";
 import { claimParameters } from "../../../src/stores/postgres/claims.js";
 import {
   assertDurable,
@@ -15,7 +16,6 @@ import {
   openDatabase,
   pendingMigrations,
 } from "../../../src/stores/postgres/index.js";
-import { CLAIM } from "../../../src/stores/postgres/statements.js";
 import { createDatabase, type TestDatabase } from "../../support/servers/postgres.js";
 import { again, claimOf, newRequest } from "../../support/stores/contract.js";
 
