@@ -1,5 +1,11 @@
 import type { Operated } from "./operation.js";
-import { type Processor, type ProcessorDecision, ProcessorRefused, send } from "./processor.js";
+import {
+  lookUp,
+  type Processor,
+  type ProcessorDecision,
+  ProcessorRefused,
+  send,
+} from "./processor.js";
 
 /** The result of asking the processor. */
 export type ProcessorAnswer =
@@ -13,8 +19,12 @@ export type ProcessorAnswer =
   | { readonly kind: "unknown"; readonly isFinal: boolean; readonly cause: unknown };
 
 export interface Asking {
-  /** True if nothing was ever sent under the operation's key before. */
+  /** True if nothing was ever sent for the operation, as far as this database knows. */
+  readonly isNew: boolean;
+  /** True if the database knows that for certain. */
   readonly isFirstSending: boolean;
+  /** Returns true if a look-up finds all that earlier attempts can have sent for the operation. */
+  readonly isVisible: () => boolean;
   /** Returns true if the request left the amount to the state of the payment. */
   readonly isAmountImplied: () => boolean;
 }
@@ -23,11 +33,33 @@ export interface Asking {
 const INVALID_REQUEST = "invalid_request";
 
 /**
- * Sends an operation. A refusal for good is an answer where no earlier call can
+ * Sends an operation, or looks up what an earlier call did where sending it
+ * again is not safe. A refusal for good is an answer where no earlier call can
  * have acted; else it is unknown what an earlier one did, and no repetition
  * finds out.
  */
 export async function ask(
+  processor: Processor,
+  operated: Operated,
+  asking: Asking,
+): Promise<ProcessorAnswer> {
+  const { keys } = processor.traits;
+  if (!asking.isFirstSending) {
+    if (keys === undefined) {
+      return askForEarlier(processor, operated, asking);
+    }
+    if (keys.otherRequest === "first_answer" && asking.isAmountImplied()) {
+      // Its answer to a repetition would not say that it is for another amount.
+      const earlier = await earlierAnswer(processor, operated, asking);
+      if (earlier !== undefined) {
+        return earlier;
+      }
+    }
+  }
+  return sendOnce(processor, operated, asking);
+}
+
+async function sendOnce(
   processor: Processor,
   operated: Operated,
   asking: Asking,
@@ -40,6 +72,34 @@ export async function ask(
       : { kind: "unknown", isFinal: false, cause: error };
   }
 }
+
+/**
+ * Finds out what became of an operation that may have been sent to an acquirer
+ * without keys. It is not sent again: where nothing is found, a person decides.
+ */
+async function askForEarlier(
+  processor: Processor,
+  operated: Operated,
+  asking: Asking,
+): Promise<ProcessorAnswer> {
+  if (processor.traits.lookUp === undefined) {
+    return { kind: "unknown", isFinal: true, cause: new Error(`${SENT_ONCE}, nor look-ups`) };
+  }
+  const isVisible = asking.isVisible(); // asked before the processor is
+  const earlier = await earlierAnswer(processor, operated, asking);
+  if (earlier !== undefined || !isVisible) {
+    return earlier ?? { kind: "unknown", isFinal: false, cause: new Error("not found yet") };
+  }
+  return asking.isNew
+    ? sendOnce(processor, operated, asking) // Rows were lost, and this was not among them.
+    : {
+        kind: "unknown",
+        isFinal: true,
+        cause: new Error(`${SENT_ONCE}, and finds no such effect`),
+      };
+}
+
+const SENT_ONCE = "nothing is sent twice to an acquirer that honours no keys";
 
 interface Refused extends Asking {
   readonly refused: ProcessorRefused;
@@ -74,15 +134,19 @@ async function afterRefusal(
  */
 async function earlierAnswer(
   processor: Processor,
-  { operation }: Operated,
-  { isAmountImplied, refused }: Refused,
+  operated: Operated,
+  {
+    isAmountImplied,
+    refused = new Error("the processor did it for another amount"),
+  }: Pick<Asking, "isAmountImplied"> & { readonly refused?: Error },
 ): Promise<ProcessorAnswer | undefined> {
   try {
-    const effect = await processor.lookUp(operation.processorKey);
+    const effect = await lookUp(processor, operated);
     if (effect === undefined) {
       return undefined;
     }
     const { decision, amount } = effect;
+    const { operation } = operated;
     if (amount === undefined) {
       return { kind: "decided", decision };
     }

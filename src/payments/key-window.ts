@@ -1,3 +1,5 @@
+import type { Processor } from "./processor.js";
+
 /** A moment on the two clocks of this process. Milliseconds. */
 export interface Moment {
   /** Never set, but it may stand still while the machine sleeps. */
@@ -27,6 +29,8 @@ export interface KeyWindow {
    * since whoever asks may have slept since it read the operation.
    */
   isOpen(operation: Age): boolean;
+  /** Returns true if an operation that was sent when it began has arrived since, and as long again as is said. */
+  hasArrived(operation: Age, sinceMs: number): boolean;
   /** The time for which the processor remembers a key. Milliseconds. */
   readonly windowMs: number;
   /** The longest time after its sending at which a call may still arrive. Milliseconds. */
@@ -49,6 +53,14 @@ export interface KeyWindowOptions {
   readonly readMoment?: ReadMoment;
 }
 
+/** The window of an acquirer that has none of its own, or is not known. Milliseconds. */
+export const DEFAULT_WINDOW_MS = 24 * 3_600_000;
+
+/** Returns the time for which a processor remembers a key. Milliseconds. */
+export function keyWindowOf({ traits }: Pick<Processor, "traits">): number {
+  return traits.keys?.windowMs ?? DEFAULT_WINDOW_MS;
+}
+
 /**
  * Example: of a window of 24 h with calls of 10 s at most, an operation may be
  * sent for 24 h - 10 s - 28.8 min after it began.
@@ -69,6 +81,8 @@ export function createKeyWindow({
     windowMs,
     longestCallMs,
     readMoment: read,
+    hasArrived: ({ begunAgoMs, readAt }, sinceMs) =>
+      begunAgoMs + elapsedMs(readAt, read()) > longestCallMs + sinceMs,
     // What begins in the future by all clocks tells no age: they were set back since it began.
     isOpen: ({ begunAgoMs, readAt }) =>
       begunAgoMs >= -CLOCK_MARGIN * windowMs && begunAgoMs + elapsedMs(readAt, read()) <= openMs,

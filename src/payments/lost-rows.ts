@@ -1,6 +1,8 @@
 import { type CallError, NotExecuted, refusal } from "../idempotency/answers/errors.js";
+import type { Scope } from "../idempotency/port/scope.js";
 import type { KeyWindow } from "./key-window.js";
-import type { Processor } from "./processor.js";
+import { type Intent, paymentIdOf, processorKeyOf } from "./operation.js";
+import type { LookUpRequest, Processor } from "./processor.js";
 
 /** After how long to ask again for what the database may have lost. Milliseconds. */
 const RETRY_DELAY_MS = 1_000;
@@ -9,6 +11,8 @@ const RETRY_DELAY_MS = 1_000;
 export interface LostRows {
   /** Returns true if the processor may still know of operations that the database has lost, as far as is known. */
   arePossible(): boolean;
+  /** Returns true if a look-up finds all that was sent before they were lost. */
+  areVisible(): boolean;
   /**
    * The same, as the database itself says now: one that was put back a moment
    * ago is not noticed yet. Rejects if it cannot be asked.
@@ -20,7 +24,7 @@ export interface LostRows {
    * refusal would be wrong, and the call succeeds once the calls before it have
    * come again.
    */
-  confirm(refused: CallError, processorKey: string): Promise<CallError>;
+  confirm(refused: CallError, readIntent: () => Intent, scope: Scope): Promise<CallError>;
 }
 
 /** Refusals that follow from what the database holds, and not from the request alone. */
@@ -34,7 +38,7 @@ const byState: ReadonlySet<string> = new Set([
 ]);
 
 export interface LostRowsOptions {
-  readonly processor: Pick<Processor, "lookUp">;
+  readonly processor: Pick<Processor, "lookUp" | "traits">;
   readonly keyWindow: Pick<KeyWindow, "windowMs" | "longestCallMs">;
   /**
    * Returns the time since the database was put back to an earlier state, as it may have
@@ -51,10 +55,13 @@ export function createLostRows({
   restoredAgoMs,
   lookForRestore,
 }: LostRowsOptions): LostRows {
+  const { lookUp } = processor.traits;
   // By then the processor has forgotten all that the database has lost.
   const arePossible = () => (restoredAgoMs() ?? Number.POSITIVE_INFINITY) < windowMs;
-  /** Calls that were sent before may arrive until then; twice, since clocks are read on two machines. */
-  const mayStillArrive = () => (restoredAgoMs() ?? Number.POSITIVE_INFINITY) < 2 * longestCallMs;
+  /** Calls that were sent before may arrive until then, and be found later; twice, since clocks are read on two machines. */
+  const mayStillArrive = () =>
+    lookUp === undefined ||
+    (restoredAgoMs() ?? Number.POSITIVE_INFINITY) < 2 * longestCallMs + lookUp.visibleAfterMs;
 
   async function areFound(): Promise<boolean> {
     await lookForRestore();
@@ -64,8 +71,9 @@ export function createLostRows({
   return {
     arePossible,
     areFound,
+    areVisible: () => !mayStillArrive(),
 
-    async confirm(refused, processorKey) {
+    async confirm(refused, readIntent, scope) {
       if (!byState.has(refused.description.reason)) {
         return refused;
       }
@@ -74,13 +82,22 @@ export function createLostRows({
           return refused;
         }
         const mayArrive = mayStillArrive(); // asked before the processor is
-        const effect = await processor.lookUp(processorKey);
+        const effect = await processor.lookUp(requestOf(readIntent(), scope));
         const isKnown = effect === undefined ? mayArrive : effect.decision.kind === "approved";
         return isKnown ? notKnownYet() : refused;
       } catch {
         return notKnownYet();
       }
     },
+  };
+}
+
+function requestOf(intent: Intent, scope: Scope): LookUpRequest {
+  return {
+    kind: intent.kind,
+    processorKey: processorKeyOf(scope),
+    tenant: scope.tenant,
+    paymentId: intent.kind === "create" ? paymentIdOf(scope) : intent.paymentId,
   };
 }
 

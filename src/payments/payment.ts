@@ -42,6 +42,8 @@ export interface PaymentState {
   readonly canceling: boolean;
   /** Empty unless the processor declined the payment. */
   readonly declineCode: string;
+  /** The processor's own name for the authorization; empty where it gave none. */
+  readonly processorReference: string;
 }
 
 export interface Payment extends PaymentTerms, PaymentState {

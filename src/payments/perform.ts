@@ -7,13 +7,7 @@ import { ask } from "./ask-processor.js";
 import { begunWithClaim } from "./first-work.js";
 import type { KeyWindow } from "./key-window.js";
 import type { LostRows } from "./lost-rows.js";
-import {
-  type Intent,
-  isAnswered,
-  type Operated,
-  type Operation,
-  processorKeyOf,
-} from "./operation.js";
+import { type Intent, isAnswered, type Operated, type Operation } from "./operation.js";
 import type { Begun } from "./postgres/begin.js";
 import type { Steps } from "./postgres/steps.js";
 import { type Processor, ProcessorUnknown } from "./processor.js";
@@ -58,7 +52,9 @@ export async function perform<Response extends DescMessage>(
     return fromBinary(response, answerTo(begun, encode));
   }
   const { operation } = begun;
-  if (!keyWindow.isOpen(begun)) {
+  const { keys, lookUp } = processor.traits;
+  // Without keys an operation that may have been sent is only looked up.
+  if ((keys !== undefined || begun.isNew) && !keyWindow.isOpen(begun)) {
     throw new Parked(
       `operation ${operation.id} has no result, and began too long ago: the processor may have forgotten its key`,
     );
@@ -67,7 +63,12 @@ export async function perform<Response extends DescMessage>(
   execution.throwIfAborted();
   const answer = await execution.elsewhere(() =>
     ask(processor, begun, {
+      isNew: begun.isNew,
       isFirstSending: begun.isNew && !lostRows.arePossible(),
+      isVisible: () =>
+        begun.isNew
+          ? lostRows.areVisible()
+          : keyWindow.hasArrived(begun, lookUp?.visibleAfterMs ?? 0),
       isAmountImplied: () => isAmountImplied(readIntent()),
     }),
   );
@@ -96,7 +97,7 @@ async function begin(
     return await steps.begin({ execution }, readIntent);
   } catch (error) {
     throw error instanceof CallError
-      ? await lostRows.confirm(error, processorKeyOf(execution.scope))
+      ? await lostRows.confirm(error, readIntent, execution.scope)
       : error;
   }
 }

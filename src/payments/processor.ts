@@ -1,14 +1,28 @@
 import type { Money } from "./money.js";
-import type { Operated } from "./operation.js";
+import type { Operated, OperationKind } from "./operation.js";
+
+/** What the processor says of itself as evidence: short, and without secrets or card data. */
+export type Evidence = Readonly<Record<string, string>>;
 
 /** The processor's decision. Both kinds are final for their processor key. */
 export type ProcessorDecision =
-  | { readonly kind: "approved" }
-  | { readonly kind: "declined"; readonly declineCode: string };
+  | {
+      readonly kind: "approved";
+      /** The processor's own name for the effect. Later effects on a payment name its authorization so. */
+      readonly reference?: string;
+      readonly evidence?: Evidence;
+    }
+  | {
+      readonly kind: "declined";
+      readonly declineCode: string;
+      readonly evidence?: Evidence;
+    };
 
 /** Names the effect for good: the processor does it at most once, and repeats its answer. */
 export interface ProcessorRequest {
+  /** `pk_` and 40 hexadecimal digits. An adapter may derive another one from it, never a random one. */
   readonly processorKey: string;
+  readonly tenant: string;
   readonly paymentId: string;
 }
 
@@ -23,26 +37,87 @@ export interface AuthorizeRequest extends AmountRequest {
   readonly capture: boolean;
 }
 
-/** The effect that the processor knows under a key. */
+/** An authorization that a later effect is on. */
+export interface Authorized {
+  /** The reference that the authorization was approved with; absent where none is stored. */
+  readonly authorization?: string;
+}
+
+export interface CaptureRequest extends AmountRequest, Authorized {}
+export interface VoidRequest extends ProcessorRequest, Authorized {}
+export interface RefundRequest extends AmountRequest, Authorized {}
+
+/** Asks what became of an effect. */
+export interface LookUpRequest extends ProcessorRequest, Authorized {
+  readonly kind: OperationKind;
+}
+
+/** The effect that the processor knows under a key, or under the names that were sent with it. */
 export interface ProcessorEffect {
   readonly decision: ProcessorDecision;
   /** Absent where the processor does not say. */
   readonly amount?: Money;
 }
 
+/** The way in which an acquirer honours keys. */
+export interface KeyTraits {
+  /** The time for which it remembers a key, at the least. Milliseconds. */
+  readonly windowMs: number;
+  /** The longest key that it takes. Characters. */
+  readonly maxLength: number;
+  /**
+   * What it does with a key that comes again with another request: refuses it, or answers as to the
+   * first. One that executes it honours no keys.
+   */
+  readonly otherRequest: "refused" | "first_answer";
+  /**
+   * What it does with a key whose first call is under way: refuses it, or answers both alike. One
+   * that executes both honours no keys.
+   */
+  readonly inFlight: "refused" | "waits";
+  /** What a repetition tells: the first answer, or the state that the effect has by now. */
+  readonly repetition: "first_answer" | "present_state";
+  /** The errors that it keeps: a repetition after another one is executed anew. */
+  readonly keepsErrors: "all" | "declines" | "none";
+}
+
+/** The way in which an acquirer can be asked for an effect by the names that were sent with it. */
+export interface LookUpTraits {
+  /** The time after which it finds every effect that there is. Milliseconds. */
+  readonly visibleAfterMs: number;
+}
+
+/** What an adapter declares about its acquirer. How operations are repeated follows from it. */
+export interface ProcessorTraits {
+  /** The acquirer, as logs name it. */
+  readonly name: string;
+  /** Absent where it honours no keys: an effect is then sent once, and looked up afterwards. */
+  readonly keys?: KeyTraits;
+  /** Absent where no look-up can be relied on. */
+  readonly lookUp?: LookUpTraits;
+  /** True if a part can be captured, and then another. Otherwise one capture gives up the rest. */
+  readonly capturesInParts: boolean;
+}
+
 /**
- * A card processor that honours keys. Every method bounds its own time, and
- * rejects for everything but a decision: with ProcessorRefused where it says of
- * itself that this very call does nothing. Any other rejection means that it may
- * have acted or not: a timeout or a broken connection may hide an effect.
+ * A card processor. Every method bounds its own time, and rejects for everything
+ * but a decision: with ProcessorRefused where the processor says of itself that
+ * this very call does nothing. Any other rejection means that it may have acted
+ * or not: a timeout or a broken connection may hide an effect.
  */
 export interface Processor {
+  readonly traits: ProcessorTraits;
+  /** Returns the reason in words why it can never take an amount, if there is one. */
+  refusalOf?(amount: Money): string | undefined;
   authorize(request: AuthorizeRequest): Promise<ProcessorDecision>;
-  capture(request: AmountRequest): Promise<ProcessorDecision>;
-  void(request: ProcessorRequest): Promise<ProcessorDecision>;
-  refund(request: AmountRequest): Promise<ProcessorDecision>;
-  /** Looks up the effect of a key. Undefined proves nothing: a call may still be on its way. */
-  lookUp(processorKey: string): Promise<ProcessorEffect | undefined>;
+  capture(request: CaptureRequest): Promise<ProcessorDecision>;
+  void(request: VoidRequest): Promise<ProcessorDecision>;
+  refund(request: RefundRequest): Promise<ProcessorDecision>;
+  /** Looks up an effect. Undefined proves nothing: a call may still be on its way. */
+  lookUp(request: LookUpRequest): Promise<ProcessorEffect | undefined>;
+  /** Rejects, in words, where the processor cannot be reached or takes no calls of ours. */
+  check?(): Promise<void>;
+  close?(): void;
 }
 
 /** The processor refuses the call for good. An earlier call under the key may have acted. */
@@ -72,26 +147,43 @@ export class ProcessorUnknown extends Error {
 }
 
 /** Sends an operation to the processor, from what is stored alone, so that every attempt sends the same. */
-export async function send(
-  processor: Processor,
-  { operation, payment }: Operated,
-): Promise<ProcessorDecision> {
-  const { processorKey, paymentId, currencyCode, minorUnits } = operation;
-  const amount = { currencyCode, minorUnits };
+export async function send(processor: Processor, operated: Operated): Promise<ProcessorDecision> {
+  const { operation, payment } = operated;
+  const request = requestOf(operated);
+  const amount = { currencyCode: operation.currencyCode, minorUnits: operation.minorUnits };
   switch (operation.kind) {
     case "create":
       return processor.authorize({
-        processorKey,
-        paymentId,
+        ...request,
         amount,
         paymentMethod: payment.paymentMethod,
         capture: payment.captureMethod === "AUTOMATIC",
       });
     case "capture":
-      return processor.capture({ processorKey, paymentId, amount });
+      return processor.capture({ ...request, amount });
     case "cancel":
-      return processor.void({ processorKey, paymentId });
+      return processor.void(request);
     case "refund":
-      return processor.refund({ processorKey, paymentId, amount });
+      return processor.refund({ ...request, amount });
   }
+}
+
+/** Looks up what became of an operation. */
+export function lookUp(
+  processor: Processor,
+  operated: Operated,
+): Promise<ProcessorEffect | undefined> {
+  return processor.lookUp({ ...requestOf(operated), kind: operated.operation.kind });
+}
+
+function requestOf({
+  operation: { processorKey, tenant, paymentId },
+  payment: { processorReference },
+}: Operated): ProcessorRequest & Authorized {
+  return {
+    processorKey,
+    tenant,
+    paymentId,
+    ...(processorReference === "" ? {} : { authorization: processorReference }),
+  };
 }

@@ -36,6 +36,7 @@ export const initialState: PaymentState = {
   refunding: 0n,
   canceling: false,
   declineCode: "",
+  processorReference: "",
 };
 
 /** A payment as it is when its creation begins. */
@@ -83,10 +84,12 @@ export function settle(payment: Payment, asked: Asked, decision: ProcessorDecisi
       : free(payment, asked);
   }
   switch (kind) {
-    case "create":
+    case "create": {
+      const authorized = { authorized: minorUnits, processorReference: decision.reference ?? "" };
       return payment.captureMethod === "AUTOMATIC"
-        ? move(payment, { status: "CAPTURED", authorized: minorUnits, captured: minorUnits })
-        : move(payment, { status: "AUTHORIZED", authorized: minorUnits });
+        ? move(payment, { status: "CAPTURED", ...authorized, captured: minorUnits })
+        : move(payment, { status: "AUTHORIZED", ...authorized });
+    }
     case "capture": {
       const captured = payment.captured + minorUnits;
       const status = captured === payment.authorized ? "CAPTURED" : "PARTIALLY_CAPTURED";

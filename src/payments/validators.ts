@@ -12,27 +12,57 @@ import { KEY_METADATA } from "../idempotency/request/key.js";
 import { settled } from "../runtime/batches.js";
 import { holdsCardNumber } from "./card-numbers.js";
 import { invalid } from "./errors.js";
+import type { Money } from "./money.js";
+import type { Processor } from "./processor.js";
 import { readCancel, readCapture, readCreate, readRefund } from "./requests.js";
 
 /**
- * Find what is wrong with requests that write. Their handlers ask the same, once
+ * Creates what finds what is wrong with requests that write, amounts that the processor cannot take among it. Their handlers ask the same, once
  * more, under the claim; but for card numbers, since a call that has begun is
- * carried on, whatever it holds.
+ * carried on, whatever it holds, and for what the processor takes.
  */
-export const paymentValidators: ServiceValidators<typeof PaymentService> = {
-  createPayment: validating(readCreate, (request: CreatePaymentRequest) => [
-    ["payment_method", request.paymentMethod],
-    ["merchant_reference", request.merchantReference],
-    ["description", request.description],
-    ...Object.entries(request.metadata).flatMap(([name, value]): Text[] => [
-      ["metadata", name],
-      ["metadata", value],
-    ]),
-  ]),
-  capturePayment: validating(readCapture, paymentIdOf<CapturePaymentRequest>),
-  cancelPayment: validating(readCancel, paymentIdOf<CancelPaymentRequest>),
-  refundPayment: validating(readRefund, paymentIdOf<RefundPaymentRequest>),
-};
+export function createPaymentValidators({
+  refusalOf = () => undefined,
+}: Pick<Processor, "refusalOf"> = {}): ServiceValidators<typeof PaymentService> {
+  const accepted = ({ amount }: { readonly amount?: Money | undefined }) => {
+    const reason = amount && refusalOf(amount);
+    if (reason !== undefined) {
+      throw invalid("AMOUNT_INVALID", "amount", reason);
+    }
+  };
+  return {
+    createPayment: validating(
+      (request) => {
+        readCreate(request);
+        accepted(request);
+      },
+      (request: CreatePaymentRequest) => [
+        ["payment_method", request.paymentMethod],
+        ["merchant_reference", request.merchantReference],
+        ["description", request.description],
+        ...Object.entries(request.metadata).flatMap(([name, value]): Text[] => [
+          ["metadata", name],
+          ["metadata", value],
+        ]),
+      ],
+    ),
+    capturePayment: validating(
+      (request) => {
+        readCapture(request);
+        accepted(request);
+      },
+      paymentIdOf<CapturePaymentRequest>,
+    ),
+    cancelPayment: validating(readCancel, paymentIdOf<CancelPaymentRequest>),
+    refundPayment: validating(
+      (request) => {
+        readRefund(request);
+        accepted(request);
+      },
+      paymentIdOf<RefundPaymentRequest>,
+    ),
+  };
+}
 
 type Text = readonly [field: string, text: string];
 

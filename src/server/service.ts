@@ -12,10 +12,10 @@ import { startReaper } from "../idempotency/recovery/reaper.js";
 import { startRecovery } from "../idempotency/recovery/recovery.js";
 import { repeatableMethods } from "../idempotency/request/methods.js";
 import { createFirstWork } from "../payments/first-work.js";
-import { createKeyWindow, type KeyWindow } from "../payments/key-window.js";
+import { createKeyWindow, type KeyWindow, keyWindowOf } from "../payments/key-window.js";
 import type { Processor } from "../payments/processor.js";
 import { createPaymentHandlers } from "../payments/service.js";
-import { paymentValidators } from "../payments/validators.js";
+import { createPaymentValidators } from "../payments/validators.js";
 import {
   createOperatorActs,
   createPostgresStore,
@@ -156,7 +156,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
       processor: wrap(processor.value),
       keyWindow: wrapWindow(
         createKeyWindow({
-          windowMs: config.processorKeyWindowMs,
+          windowMs: config.processorKeyWindowMs ?? keyWindowOf(processor.value),
           longestCallMs: config.processorTimeoutMs,
         }),
       ),
@@ -209,7 +209,11 @@ export async function startService(options: ServiceOptions): Promise<Service> {
       defaults,
       authenticator: await openAuthenticator(config),
       services: [
-        mount(PaymentService, watched(PaymentService, payments), paymentValidators),
+        mount(
+          PaymentService,
+          watched(PaymentService, payments),
+          createPaymentValidators(processor.value),
+        ),
         mount(InspectionService, watched(InspectionService, inspection)),
       ],
     };

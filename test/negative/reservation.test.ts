@@ -35,6 +35,7 @@ async function authorizeMore(address: string, paymentId: string): Promise<void> 
   const processor = createSandboxProcessor({ address, timeoutMs: 30_000 });
   await processor.authorize({
     processorKey: "another authorization",
+    tenant: "default",
     paymentId,
     amount: eur(AMOUNT),
     paymentMethod: "tok_visa",

@@ -4,6 +4,7 @@ import type {
   Processor as PaymentProcessor,
   ProcessorDecision,
 } from "../../src/payments/processor.js";
+import { sandboxTraits } from "../../src/payments/processors/sandbox.js";
 import { nameOf } from "./calls.js";
 import type { Transaction } from "./database.js";
 import type { Caller, Network, Server } from "./network.js";
@@ -57,6 +58,7 @@ export function connectProcessor(options: {
       const claim = { scope, fencingToken, attempt, fingerprint };
       const more = { paymentMethod: "", request, memoryMs, claim };
       return {
+        traits: sandboxTraits,
         authorize: ({ capture, ...effect }) => {
           const type = capture ? EffectType.AUTHORIZE_CAPTURE : EffectType.AUTHORIZE;
           return charge({ ...more, ...effect, type });
@@ -64,7 +66,7 @@ export function connectProcessor(options: {
         capture: (effect) => charge({ ...more, ...effect, type: EffectType.CAPTURE }),
         void: (effect) => charge({ ...more, ...effect, type: EffectType.VOID }),
         refund: (effect) => charge({ ...more, ...effect, type: EffectType.REFUND }),
-        lookUp: (processorKey) =>
+        lookUp: ({ processorKey }) =>
           network.call({
             ...route,
             about: nameOf(scope),

@@ -34,7 +34,7 @@ export interface Finished extends Ended {
   readonly body: Uint8Array | undefined;
 }
 
-type FinishPlan = Finished & PaymentChange;
+type FinishPlan = Finished & PaymentChange & Pick<Finishing, "decision">;
 
 /**
  * Stores what the processor decided, and all that follows from it, the answers
@@ -62,7 +62,7 @@ export function createFinishStep({
         { payment: before, time },
         { decision, minorUnits },
       );
-      return { ...ended, before, body: respond(ended) };
+      return { ...ended, before, decision, body: respond(ended) };
     },
 
     write: (planned) =>
@@ -85,6 +85,8 @@ const FINISH: OwnedWork = {
     "operation_id text",
     "operation_state text",
     "operation_decline_code text",
+    "operation_reference text",
+    "evidence text",
     "finish_time timestamptz",
     "minor_units bigint",
     "currency_code text",
@@ -93,6 +95,7 @@ const FINISH: OwnedWork = {
   tables: `${LOCKED}, finished AS (
   UPDATE operations AS o
   SET state = locked.operation_state, decline_code = locked.operation_decline_code,
+    processor_reference = locked.operation_reference, evidence = nullif(locked.evidence, '')::jsonb,
     finish_time = locked.finish_time, minor_units = locked.minor_units
   FROM locked
   -- An operation that has an answer keeps it.
@@ -115,6 +118,10 @@ function finishColumns(finished: readonly FinishPlan[]): readonly Buffer[] {
       text(({ operation }) => operation.id),
       text(({ operation }) => operation.state),
       text(({ operation }) => operation.declineCode),
+      text(({ decision }) => (decision.kind === "approved" ? decision.reference : "") ?? ""),
+      text(({ decision: { evidence } }) =>
+        evidence === undefined ? "" : JSON.stringify(evidence),
+      ),
       timestamptz(({ operation }) => operation.finishTime),
       bigint(({ operation }) => operation.minorUnits),
       text(({ operation }) => operation.currencyCode),

@@ -11,5 +11,6 @@ export const paymentMigrations = migrationsIn(
     "0004-indexes-of-lists",
     "0005-ids-of-refunds",
     "0006-ids-of-older-refunds",
+    "0007-what-the-processor-says",
   ],
 );

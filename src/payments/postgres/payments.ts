@@ -26,13 +26,14 @@ export interface PaymentRow {
   readonly refunding: string;
   readonly canceling: boolean;
   readonly decline_code: string;
+  readonly processor_reference: string;
   readonly create_time: Date;
   readonly update_time: Date;
 }
 
 /** Named one by one: a statement that is prepared outlives a column that a newer build adds. */
 export const PAYMENT_COLUMNS = `tenant, id, status, version, authorized, captured, capturing,
-  refunded, refunding, canceling, decline_code, update_time, currency_code, amount, payment_method,
+  refunded, refunding, canceling, decline_code, processor_reference, update_time, currency_code, amount, payment_method,
   capture_method, merchant_reference, description, metadata, create_time, sequence`;
 
 export async function findPayment(
@@ -112,6 +113,7 @@ export const STATE_COLUMNS = [
   "refunding bigint",
   "canceling boolean",
   "decline_code text",
+  "processor_reference text",
   "update_time timestamptz",
 ] as const;
 
@@ -132,6 +134,7 @@ export function stateColumns(payments: readonly Payment[]): Buffer[] {
     bigint(({ refunding }) => refunding),
     boolean(({ canceling }) => canceling),
     text(({ declineCode }) => declineCode),
+    text(({ processorReference }) => processorReference),
     timestamptz(({ updateTime }) => updateTime),
   );
 }
@@ -165,6 +168,7 @@ export type StateRow = Pick<
   | "refunding"
   | "canceling"
   | "decline_code"
+  | "processor_reference"
 >;
 
 export function stateOf(row: StateRow): PaymentState {
@@ -178,5 +182,6 @@ export function stateOf(row: StateRow): PaymentState {
     refunding: BigInt(row.refunding),
     canceling: row.canceling,
     declineCode: row.decline_code,
+    processorReference: row.processor_reference,
   };
 }

@@ -7,7 +7,12 @@ import type {
 import { Client, credentials, status } from "@grpc/grpc-js";
 import { type Result, SandboxProcessorService } from "../../gen/payonce/sandbox/v1/sandbox_pb.js";
 import { callUnary } from "../../grpc/client.js";
-import { type Processor, type ProcessorDecision, ProcessorRefused } from "../processor.js";
+import {
+  type Processor,
+  type ProcessorDecision,
+  ProcessorRefused,
+  type ProcessorTraits,
+} from "../processor.js";
 
 const channelOptions = {
   // A processor that restarts is reached again within a second, not after the
@@ -25,6 +30,21 @@ const refusals: ReadonlyMap<number, ProcessorRefused["refusal"]> = new Map([
   [status.INVALID_ARGUMENT, "invalid"],
   [status.FAILED_PRECONDITION, "key_reused"],
 ]);
+
+/** The sandbox, as long as no profile of another acquirer is on. */
+export const sandboxTraits: ProcessorTraits = {
+  name: "sandbox",
+  keys: {
+    windowMs: 24 * 3_600_000,
+    maxLength: 255,
+    otherRequest: "refused",
+    inFlight: "waits",
+    repetition: "first_answer",
+    keepsErrors: "declines",
+  },
+  lookUp: { visibleAfterMs: 0 },
+  capturesInParts: true,
+};
 
 /** The processor behind `payonce.sandbox.v1`, over plaintext gRPC. */
 export function createSandboxProcessor(options: {
@@ -50,11 +70,12 @@ export function createSandboxProcessor(options: {
   }
 
   return {
+    traits: sandboxTraits,
     authorize: async (request) => decisionOf(await call(methods.authorize, request)),
     capture: async (request) => decisionOf(await call(methods.capture, request)),
     void: async (request) => decisionOf(await call(methods.void, request)),
     refund: async (request) => decisionOf(await call(methods.refund, request)),
-    async lookUp(processorKey) {
+    async lookUp({ processorKey }) {
       const { result } = await call(methods.lookup, { processorKey });
       if (result === undefined) {
         return undefined;

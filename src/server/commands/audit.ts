@@ -1,5 +1,6 @@
 import type { FactSources } from "../../audit/collect-facts.js";
 import { MAX_ATTEMPTS } from "../../idempotency/execution/running.js";
+import { DEFAULT_WINDOW_MS } from "../../payments/key-window.js";
 import { optional, toggle, withDefault } from "../config/flags.js";
 import { count, path, serverAddress } from "../config/schemas.js";
 import { readConfig } from "../config.js";
@@ -53,7 +54,7 @@ invariant is violated.`,
       databaseSchema: schema,
       idempotencyLeaseMs,
       recoveryIntervalMs,
-      processorKeyWindowMs,
+      processorKeyWindowMs = DEFAULT_WINDOW_MS,
     } = readConfig({ flags: given });
     if (databaseUrl === undefined) {
       throw new UsageError("DATABASE_URL names the database to audit");

@@ -1,4 +1,4 @@
-import { sendableMs } from "../../payments/key-window.js";
+import { DEFAULT_WINDOW_MS, sendableMs } from "../../payments/key-window.js";
 import { isLoopback } from "./address.js";
 import type { Config, SettingName } from "./settings.js";
 
@@ -90,7 +90,7 @@ const checks: readonly Check[] = [
     subject: "processorKeyWindowMs",
     reads: ["processorKeyWindowMs", "processorTimeoutMs"],
     holds: ({ processorKeyWindowMs: windowMs, processorTimeoutMs: longestCallMs }) =>
-      sendableMs({ windowMs, longestCallMs }) > 0,
+      windowMs === undefined || sendableMs({ windowMs, longestCallMs }) > 0,
     accepts: "more than the duration of PROCESSOR_TIMEOUT_MS and a margin of 2 % for clocks",
   },
 ];
@@ -116,7 +116,7 @@ const COPIES_PER_KEY_WINDOW = 12;
 /** Warnings of what the configuration permits and an operator should know of, one line each. */
 export function configWarnings({
   responseCacheTtlMs,
-  processorKeyWindowMs,
+  processorKeyWindowMs = DEFAULT_WINDOW_MS,
   misspelled,
 }: Config): readonly string[] {
   const longestMs = processorKeyWindowMs / COPIES_PER_KEY_WINDOW;

@@ -92,7 +92,7 @@ export const settings = {
     meaning: "how long one call to the processor may take",
     schema: duration("1ms", LONGEST_TIMER),
   }),
-  processorKeyWindowMs: withDefault("24h", {
+  processorKeyWindowMs: optional("what the processor's adapter says: 24 h for most", {
     meaning: "how long the processor remembers a key; past it nothing is sent again",
     schema: duration("1ms", LONGEST_RETENTION),
   }),

@@ -34,6 +34,7 @@ import {
   refundIdOf,
 } from "../../../src/payments/operation.js";
 import { type Payment, paymentStatuses } from "../../../src/payments/payment.js";
+import { sandboxTraits } from "../../../src/payments/processors/sandbox.js";
 import { createPaymentHandlers } from "../../../src/payments/service.js";
 import { PROPERTY_TIMEOUT_MS } from "../../fixtures/property.js";
 import { expectedMessage, payment } from "../../support/payments/payments.js";
@@ -161,6 +162,7 @@ async function answerOf(kind: OperationKind, operated: Operated) {
 const scope = { tenant: "acme", operation: "payonce.payments.v1.PaymentService/Call", key: "key" };
 const unexpected = () => Promise.reject(new Error("the operation is over"));
 const neverAsked = {
+  traits: sandboxTraits,
   authorize: unexpected,
   capture: unexpected,
   void: unexpected,

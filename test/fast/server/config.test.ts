@@ -80,7 +80,6 @@ describe("defaults", () => {
       sandboxListen: { host: "127.0.0.1", port: 50061 },
       databaseWaitMs: 30_000,
       processorTimeoutMs: 10_000,
-      processorKeyWindowMs: DAY_MS,
       shutdownTimeoutMs: 30_000,
       dataDir: ".payonce",
       idempotencyLeaseMs: 15_000,

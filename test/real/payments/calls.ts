@@ -247,6 +247,7 @@ export function holdAnswers() {
     };
   return {
     wrap: (processor: Processor): Processor => ({
+      traits: processor.traits,
       authorize: held(processor.authorize),
       capture: held(processor.capture),
       void: held(processor.void),

@@ -23,6 +23,7 @@ afterAll(async () => {
 
 const authorization = (name: string, paymentMethod = "tok_visa") => ({
   processorKey: `pk_${name}`,
+  tenant: "default",
   paymentId: `pay_${name}`,
   amount: eur(1000n),
   paymentMethod,
@@ -30,6 +31,7 @@ const authorization = (name: string, paymentMethod = "tok_visa") => ({
 });
 const part = (name: string, minorUnits: bigint) => ({
   processorKey: `pk_${name}_${minorUnits}`,
+  tenant: "default",
   paymentId: `pay_${name}`,
   amount: eur(minorUnits),
 });
@@ -40,7 +42,7 @@ it("every operation is approved and means what it says", async () => {
   expect(await processor.capture(part("all", 400n))).toEqual(approved);
   expect(await processor.refund(part("all", 300n))).toEqual(approved);
   expect(await processor.authorize(authorization("void"))).toEqual(approved);
-  const voided = { processorKey: "pk_voided", paymentId: "pay_void" };
+  const voided = { processorKey: "pk_voided", tenant: "default", paymentId: "pay_void" };
   expect(await processor.void(voided)).toEqual(approved);
 });
 

@@ -25,6 +25,7 @@ import { createKeyWindow, type KeyWindowOptions } from "../../../src/payments/ke
 import { paymentIdOf } from "../../../src/payments/operation.js";
 import { paymentMigrations } from "../../../src/payments/postgres/migrations.js";
 import type { Processor, ProcessorDecision } from "../../../src/payments/processor.js";
+import { sandboxTraits } from "../../../src/payments/processors/sandbox.js";
 import { createPaymentHandlers } from "../../../src/payments/service.js";
 import {
   createPostgresStore,
@@ -40,7 +41,7 @@ const RETENTION_MS = 3_600_000;
 export type Method = "CreatePayment" | "CapturePayment" | "CancelPayment" | "RefundPayment";
 
 export interface ProcessorCall {
-  readonly method: keyof Processor;
+  readonly method: "authorize" | "capture" | "void" | "refund";
   readonly processorKey: string;
   readonly minorUnits?: bigint;
 }
@@ -57,7 +58,7 @@ export const dropReply: Script = async () => {
 export function scripted(script: Script): Processor & { readonly calls: ProcessorCall[] } {
   const calls: ProcessorCall[] = [];
   const on =
-    (method: keyof Processor) =>
+    (method: ProcessorCall["method"]) =>
     (request: { processorKey: string; amount?: { minorUnits: bigint } }) => {
       const { processorKey, amount } = request;
       const call = { method, processorKey, ...(amount && { minorUnits: amount.minorUnits }) };
@@ -66,6 +67,7 @@ export function scripted(script: Script): Processor & { readonly calls: Processo
     };
   return {
     calls,
+    traits: sandboxTraits,
     authorize: on("authorize"),
     capture: on("capture"),
     void: on("void"),

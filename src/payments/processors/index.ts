@@ -1,0 +1,23 @@
+// What an adapter for an acquirer is written against, and the adapters that
+// come with the service: see docs/write-a-processor.md.
+
+export type { Money } from "../money.js";
+export type { OperationKind } from "../operation.js";
+export {
+  type AmountRequest,
+  type AuthorizeRequest,
+  type CaptureRequest,
+  type Evidence,
+  type KeyTraits,
+  type LookUpRequest,
+  type LookUpTraits,
+  type Processor,
+  type ProcessorDecision,
+  type ProcessorEffect,
+  ProcessorRefused,
+  type ProcessorRequest,
+  type ProcessorTraits,
+  type RefundRequest,
+  type VoidRequest,
+} from "../processor.js";
+export { createSandboxProcessor } from "./sandbox.js";
