@@ -59,6 +59,28 @@ export interface ProcessorEffect {
   readonly amount?: Money;
 }
 
+/** A payment as the processor has it by now. Sums are minor units, as ISO 4217 has them. */
+export interface ListedPayment {
+  /** The processor's own name for it. */
+  readonly reference: string;
+  /** The payment's id, as it was sent along. Absent in what others have made. */
+  readonly paymentId?: string;
+  readonly currencyCode: string;
+  /** The sum of all that was reserved for it, also what was given up later. */
+  readonly authorized: bigint;
+  readonly captured: bigint;
+  readonly refunded: bigint;
+  /** True if nothing was captured and nothing can be any more. */
+  readonly isCanceled: boolean;
+  readonly createTime: Date;
+}
+
+/** A span of time: from its beginning, up to its end and without it. */
+export interface TimeSpan {
+  readonly since: Date;
+  readonly until: Date;
+}
+
 /** The way in which an acquirer honours keys. */
 export interface KeyTraits {
   /** The time for which it remembers a key, at the least. Milliseconds. */
@@ -115,6 +137,8 @@ export interface Processor {
   refund(request: RefundRequest): Promise<ProcessorDecision>;
   /** Looks up an effect. Undefined proves nothing: a call may still be on its way. */
   lookUp(request: LookUpRequest): Promise<ProcessorEffect | undefined>;
+  /** Lists the payments that were approved and created in a span of time, for reconciliation. */
+  listPayments?(created: TimeSpan): AsyncIterable<ListedPayment>;
   /** Rejects, in words, where the processor cannot be reached or takes no calls of ours. */
   check?(): Promise<void>;
   close?(): void;

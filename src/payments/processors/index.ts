@@ -9,6 +9,7 @@ export {
   type CaptureRequest,
   type Evidence,
   type KeyTraits,
+  type ListedPayment,
   type LookUpRequest,
   type LookUpTraits,
   type Processor,
@@ -18,6 +19,7 @@ export {
   type ProcessorRequest,
   type ProcessorTraits,
   type RefundRequest,
+  type TimeSpan,
   type VoidRequest,
 } from "../processor.js";
 export { createSandboxProcessor } from "./sandbox.js";

@@ -5,7 +5,11 @@ import type {
   MessageShape,
 } from "@bufbuild/protobuf";
 import { Client, credentials, status } from "@grpc/grpc-js";
-import { type Result, SandboxProcessorService } from "../../gen/payonce/sandbox/v1/sandbox_pb.js";
+import {
+  type Effect,
+  type Result,
+  SandboxProcessorService,
+} from "../../gen/payonce/sandbox/v1/sandbox_pb.js";
 import { callUnary } from "../../grpc/client.js";
 import {
   type Processor,
@@ -13,6 +17,7 @@ import {
   ProcessorRefused,
   type ProcessorTraits,
 } from "../processor.js";
+import { chargesOf } from "./sandbox-list.js";
 
 const channelOptions = {
   // A processor that restarts is reached again within a second, not after the
@@ -22,6 +27,8 @@ const channelOptions = {
   // Repeating a call is decided in one place, by whoever owns the claim.
   "grpc.enable_retries": 0,
 };
+
+const EFFECTS_PAGE_SIZE = 10_000;
 
 const methods = SandboxProcessorService.method;
 
@@ -69,6 +76,19 @@ export function createSandboxProcessor(options: {
     return response;
   }
 
+  async function* effects(): AsyncGenerator<Effect> {
+    let afterSequence = 0n;
+    for (;;) {
+      const page = await call(methods.listEffects, { afterSequence, pageSize: EFFECTS_PAGE_SIZE });
+      yield* page.effects;
+      const last = page.effects.at(-1);
+      if (last === undefined) {
+        return;
+      }
+      afterSequence = last.sequence;
+    }
+  }
+
   return {
     traits: sandboxTraits,
     authorize: async (request) => decisionOf(await call(methods.authorize, request)),
@@ -84,6 +104,7 @@ export function createSandboxProcessor(options: {
       const decision = decisionOf({ result });
       return amount === undefined ? { decision } : { decision, amount };
     },
+    listPayments: (created) => chargesOf(effects(), created),
     close: () => client.close(),
   };
 }

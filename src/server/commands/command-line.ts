@@ -6,13 +6,14 @@ import { UsageError } from "./command.js";
 import { completionOf } from "./completion.js";
 import { inspect } from "./inspect.js";
 import { migrate } from "./migrate.js";
+import { reconcile } from "./reconcile.js";
 import { sandbox } from "./sandbox.js";
 import { serve } from "./serve.js";
 import { storm } from "./storm.js";
 
 const MANIFEST = new URL("../../../package.json", import.meta.url);
 
-const commands: readonly Command[] = [serve, sandbox, migrate, storm, inspect, audit];
+const commands: readonly Command[] = [serve, sandbox, migrate, storm, inspect, audit, reconcile];
 
 /** The command line with all its commands. Nothing of it ends the process. */
 export function commandLine(): Command {

@@ -186,6 +186,17 @@ export const secret = accepting(
   v.pipe(v.string(), v.minBytes(SECRET_BYTES)),
 );
 
+const ISO_TIME = /^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:\d{2}))?$/;
+
+/** A moment: a date is its first one, in UTC. */
+export const time = accepting(
+  "a date such as 2026-11-01 (UTC), or a time such as 2026-11-01T09:30:00Z",
+  parsedBy((text) => {
+    const moment = new Date(text);
+    return ISO_TIME.test(text) && !Number.isNaN(moment.getTime()) ? moment : undefined;
+  }),
+);
+
 /** One of a few words. */
 export function oneOf<const Word extends string>(words: readonly Word[]): SettingSchema<Word> {
   const schema = v.pipe(v.string(), v.picklist(words), v.metadata({ choices: words }));
