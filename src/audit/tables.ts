@@ -34,7 +34,8 @@ type AuditedPaymentRow = StateRow &
 export const payments: Table<AuditedPaymentRow, AuditedPayment> = {
   name: "payments",
   columns: `tenant, id, currency_code, amount, capture_method, status, version, authorized,
-    captured, capturing, refunded, refunding, canceling, decline_code`,
+    captured, capturing, refunded, refunding, canceling, decline_code, processor_reference,
+    next_action, authorization_expire_time, look_time`,
   keyColumn: "id",
   beforeFirst: "",
   keyOf: ({ id }) => id,

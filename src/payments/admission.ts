@@ -11,8 +11,11 @@ export type Admission =
   /** The operation may not begin, whatever becomes of those in flight. */
   | { readonly kind: "refused"; readonly reason: Reason; readonly message: string };
 
-/** Decides whether a capture, refund or cancel may begin. */
-export function admit(payment: Payment, intent: ChangeIntent): Admission {
+/**
+ * Decides whether a capture, refund or cancel may begin.
+ * @param time now, on the database's clock
+ */
+export function admit(payment: Payment, intent: ChangeIntent, time: Date): Admission {
   if (payment.status === "PROCESSING" || payment.status === "UNKNOWN") {
     return busy("the payment is still being created");
   }
@@ -23,16 +26,26 @@ export function admit(payment: Payment, intent: ChangeIntent): Admission {
     return refused("CURRENCY_MISMATCH", `the payment is in ${payment.currencyCode}`);
   }
   return intent.kind === "capture"
-    ? admitCapture(payment, intent.amount?.minorUnits)
+    ? admitCapture(payment, intent.amount?.minorUnits, time)
     : admitRefund(payment, intent.amount?.minorUnits);
 }
 
-function admitCapture(payment: Payment, asked: bigint | undefined): Admission {
+function admitCapture(payment: Payment, asked: bigint | undefined, time: Date): Admission {
+  if (payment.status === "REQUIRES_ACTION") {
+    return busy("the payment waits for its customer");
+  }
   if (payment.status !== "AUTHORIZED" && payment.status !== "PARTIALLY_CAPTURED") {
     return refused("PAYMENT_NOT_CAPTURABLE", `the payment is ${payment.status}`);
   }
   if (payment.canceling) {
     return busy("the payment is being canceled");
+  }
+  const { authorizationExpireTime: expireTime } = payment;
+  if (expireTime !== undefined && expireTime <= time) {
+    return refused(
+      "PAYMENT_NOT_CAPTURABLE",
+      `the authorization has expired at ${expireTime.toISOString()}`,
+    );
   }
   const remaining = payment.authorized - payment.captured;
   if (asked !== undefined && asked > remaining) {
@@ -53,13 +66,15 @@ function admitRefund(payment: Payment, asked: bigint | undefined): Admission {
 }
 
 function admitCancel(payment: Payment): Admission {
-  if (payment.status !== "AUTHORIZED") {
+  const isWaiting = payment.status === "REQUIRES_ACTION";
+  if (payment.status !== "AUTHORIZED" && !isWaiting) {
     return refused("PAYMENT_NOT_CANCELABLE", `the payment is ${payment.status}`);
   }
   if (payment.canceling || payment.capturing > 0n) {
     return busy("another operation on the payment is in flight");
   }
-  return { kind: "admitted", minorUnits: payment.authorized };
+  // What waits for its customer has nothing reserved yet, and may have it by the time of the cancel.
+  return { kind: "admitted", minorUnits: isWaiting ? payment.minorUnits : payment.authorized };
 }
 
 /** Reservations may still become captures or refunds, or not; a request that fits either way may begin. */

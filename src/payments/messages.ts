@@ -14,7 +14,7 @@ import {
 import { encodeFields, unlessDefault, type WireField } from "../idempotency/request/wire.js";
 import type { LedgerEntry } from "./ledger.js";
 import type { Operation } from "./operation.js";
-import type { Payment } from "./payment.js";
+import type { AwaitedAction, Payment } from "./payment.js";
 
 /** A payment as callers see it: without what is in flight. */
 export function paymentMessage(payment: Payment): PaymentMessage {
@@ -53,6 +53,19 @@ export function encodePayment(payment: Payment): Uint8Array {
     [13, Number(payment.version)],
     [14, CaptureMethod[payment.captureMethod]],
     unlessDefault(15, payment.description),
+    ...(payment.nextAction === undefined
+      ? []
+      : [[16, encodeAction(payment.nextAction)] satisfies WireField]),
+    ...(payment.authorizationExpireTime === undefined
+      ? []
+      : [[17, encodeTime(payment.authorizationExpireTime)] satisfies WireField]),
+  ]);
+}
+
+function encodeAction({ redirectUrl = "", clientSecret = "", expireTime }: AwaitedAction) {
+  return encodeFields([
+    redirectUrl === "" ? [2, clientSecret] : [1, redirectUrl],
+    [3, encodeTime(expireTime)],
   ]);
 }
 
@@ -68,6 +81,7 @@ function encodeTime(time: Date): Uint8Array {
 const refundStatuses: Readonly<Record<Operation["state"], RefundStatus>> = {
   pending: RefundStatus.PROCESSING,
   unknown: RefundStatus.UNKNOWN,
+  requires_action: RefundStatus.UNKNOWN, // of creations alone
   approved: RefundStatus.SUCCEEDED,
   declined: RefundStatus.DECLINED,
   not_executed: RefundStatus.NOT_EXECUTED,

@@ -32,11 +32,19 @@ export interface Operation {
   /**
    * - `pending`: begun, and no attempt has heard from the processor
    * - `unknown`: the processor was asked and its answer was not received
+   * - `requires_action`: the processor's answer to the call, for good; what becomes of the payment
+   *   is found by looking
    * - `approved`, `declined`: the processor's answer, for good
    * - `not_executed`: an operator found that nothing happened; only the same
    *   request begins it again, for the same amount
    */
-  readonly state: "pending" | "unknown" | "approved" | "declined" | "not_executed";
+  readonly state:
+    | "pending"
+    | "unknown"
+    | "requires_action"
+    | "approved"
+    | "declined"
+    | "not_executed";
   /** Empty unless it ended without an effect. */
   readonly declineCode: string;
   readonly beginTime: Date;
@@ -50,7 +58,7 @@ export interface Operation {
 
 /** Returns true if the processor has answered, for good. */
 export function isAnswered({ state }: Operation): boolean {
-  return state === "approved" || state === "declined";
+  return state === "approved" || state === "declined" || state === "requires_action";
 }
 
 /** An operation with its payment as the operation left it. */

@@ -7,6 +7,7 @@ export const paymentStatuses = [
   "DECLINED",
   "CANCELED",
   "UNKNOWN",
+  "REQUIRES_ACTION",
 ] as const;
 
 export type PaymentStatus = (typeof paymentStatuses)[number];
@@ -24,6 +25,20 @@ export interface PaymentTerms {
   readonly merchantReference: string;
   readonly description: string;
   readonly metadata: Readonly<Record<string, string>>;
+}
+
+/** What the customer has to do before a payment can go on. */
+export interface NextAction {
+  /** A page to send the customer to. */
+  readonly redirectUrl?: string;
+  /** What the processor's own library on the customer's side takes. Never to be logged. */
+  readonly clientSecret?: string;
+}
+
+/** An action of the customer's that a payment waits for. */
+export interface AwaitedAction extends NextAction {
+  /** The time at which the payment is given up. */
+  readonly expireTime: Date;
 }
 
 /** The part of a payment that operations change. */
@@ -44,6 +59,11 @@ export interface PaymentState {
   readonly declineCode: string;
   /** The processor's own name for the authorization; empty where it gave none. */
   readonly processorReference: string;
+  readonly nextAction: AwaitedAction | undefined;
+  /** The time from which on nothing can be captured; undefined where the processor does not say. */
+  readonly authorizationExpireTime: Date | undefined;
+  /** The time at which to look at the processor what became of it, unless something happens before. */
+  readonly lookTime: Date | undefined;
 }
 
 export interface Payment extends PaymentTerms, PaymentState {

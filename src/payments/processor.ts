@@ -1,14 +1,24 @@
 import type { Money } from "./money.js";
 import type { Operated, OperationKind } from "./operation.js";
+import type { NextAction } from "./payment.js";
 
 /** What the processor says of itself as evidence: short, and without secrets or card data. */
 export type Evidence = Readonly<Record<string, string>>;
 
-/** The processor's decision. Both kinds are final for their processor key. */
+/** The processor's decision. All kinds are final for their processor key. */
 export type ProcessorDecision =
   | {
       readonly kind: "approved";
       /** The processor's own name for the effect. Later effects on a payment name its authorization so. */
+      readonly reference?: string;
+      /** The time at which the acquirer gives up what is reserved; absent where it does not say. */
+      readonly expireTime?: Date;
+      readonly evidence?: Evidence;
+    }
+  /** Only of an authorization: the customer has to act first. A look-up says what becomes of it. */
+  | {
+      readonly kind: "requires_action";
+      readonly nextAction: NextAction;
       readonly reference?: string;
       readonly evidence?: Evidence;
     }
@@ -57,6 +67,8 @@ export interface ProcessorEffect {
   readonly decision: ProcessorDecision;
   /** Absent where the processor does not say. */
   readonly amount?: Money;
+  /** The reason, as a code, why an approved authorization has ended since without a capture. */
+  readonly endedBy?: string;
 }
 
 /** A payment as the processor has it by now. Sums are minor units, as ISO 4217 has them. */

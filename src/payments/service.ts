@@ -39,6 +39,7 @@ import { listRefunds } from "./postgres/refund-lists.js";
 import { createSteps } from "./postgres/steps.js";
 import { createReadPace } from "./read-pace.js";
 import { readCancel, readCapture, readCreate, readPaymentId, readRefund } from "./requests.js";
+import { ACTION_TIMEOUT_MS } from "./state.js";
 
 /** The parts that the payment handlers work with. */
 export interface Dependencies extends Pick<Performing, "processor" | "keyWindow"> {
@@ -57,6 +58,8 @@ export interface Dependencies extends Pick<Performing, "processor" | "keyWindow"
   /** Looks whether it was put back just now. Default: there is nothing to see. */
   readonly lookForRestore?: () => Promise<void>;
   readonly clock?: Clock;
+  /** The time for which a payment waits for its customer. Milliseconds; default: an hour. */
+  readonly actionTimeoutMs?: number;
 }
 
 /** Payments over Postgres and a processor. Every method sees only the caller's tenant. */
@@ -70,6 +73,7 @@ export function createPaymentHandlers({
   restoredAgoMs = () => undefined,
   lookForRestore = async () => {},
   clock = systemClock,
+  actionTimeoutMs = ACTION_TIMEOUT_MS,
 }: Dependencies): ServiceHandlers<typeof PaymentService, PoolClient> {
   const lostRows = createLostRows({
     processor,
@@ -77,7 +81,12 @@ export function createPaymentHandlers({
     restoredAgoMs,
     lookForRestore,
   });
-  const steps = createSteps({ pool, owners, readMoment: keyWindow.readMoment });
+  const steps = createSteps({
+    pool,
+    owners,
+    readMoment: keyWindow.readMoment,
+    actionTimeoutMs,
+  });
   const pace = createReadPace({ clock });
   const pay = <Response extends DescMessage>(write: Write<Response>) =>
     pace.pay(() => perform(performing, write));

@@ -4,8 +4,9 @@ import type { ProcessorDecision } from "./processor.js";
 
 /** The edges of the state machine. A refund keeps the status, so it is no edge. */
 const edges: Record<PaymentStatus, readonly PaymentStatus[]> = {
-  PROCESSING: ["AUTHORIZED", "CAPTURED", "DECLINED", "UNKNOWN"],
-  UNKNOWN: ["AUTHORIZED", "CAPTURED", "DECLINED"],
+  PROCESSING: ["AUTHORIZED", "CAPTURED", "DECLINED", "UNKNOWN", "REQUIRES_ACTION"],
+  UNKNOWN: ["AUTHORIZED", "CAPTURED", "DECLINED", "REQUIRES_ACTION"],
+  REQUIRES_ACTION: ["AUTHORIZED", "CAPTURED", "DECLINED", "CANCELED"],
   AUTHORIZED: ["PARTIALLY_CAPTURED", "CAPTURED", "CANCELED"],
   PARTIALLY_CAPTURED: ["PARTIALLY_CAPTURED", "CAPTURED"],
   CAPTURED: [],
@@ -37,6 +38,9 @@ export const initialState: PaymentState = {
   canceling: false,
   declineCode: "",
   processorReference: "",
+  nextAction: undefined,
+  authorizationExpireTime: undefined,
+  lookTime: undefined,
 };
 
 /** A payment as it is when its creation begins. */
@@ -75,9 +79,38 @@ export function reserveAnew(payment: Payment, asked: Asked, minorUnits: bigint):
   return reserve(free(payment, asked), { ...asked, minorUnits });
 }
 
+/** When an answer came, and what follows from that. */
+export interface Settling {
+  readonly time: Date;
+  /** The time for which a payment waits for its customer. Milliseconds. */
+  readonly actionTimeoutMs: number;
+}
+
+/** The time for which a payment waits for its customer, unless told otherwise. Milliseconds: an hour. */
+export const ACTION_TIMEOUT_MS = 3_600_000;
+
+/** After how long to look first whether the customer has acted. Milliseconds. */
+const FIRST_LOOK_MS = 2_000;
+
 /** Applies the processor's answer to the payment that the operation had reserved on. */
-export function settle(payment: Payment, asked: Asked, decision: ProcessorDecision): Payment {
+export function settle(
+  payment: Payment,
+  asked: Asked,
+  decision: ProcessorDecision,
+  { time = payment.updateTime, actionTimeoutMs = ACTION_TIMEOUT_MS }: Partial<Settling> = {},
+): Payment {
   const { kind, minorUnits } = asked;
+  if (decision.kind === "requires_action") {
+    if (kind !== "create") {
+      throw new Error(`the processor wants the customer to act for a ${kind}`);
+    }
+    return move(payment, {
+      status: "REQUIRES_ACTION",
+      processorReference: decision.reference ?? "",
+      nextAction: { ...decision.nextAction, expireTime: after(time, actionTimeoutMs) },
+      lookTime: after(time, Math.min(FIRST_LOOK_MS, actionTimeoutMs)),
+    });
+  }
   if (decision.kind === "declined") {
     return kind === "create"
       ? move(payment, { status: "DECLINED", declineCode: decision.declineCode })
@@ -85,10 +118,18 @@ export function settle(payment: Payment, asked: Asked, decision: ProcessorDecisi
   }
   switch (kind) {
     case "create": {
-      const authorized = { authorized: minorUnits, processorReference: decision.reference ?? "" };
+      const authorized = {
+        authorized: minorUnits,
+        processorReference: decision.reference ?? payment.processorReference,
+      };
       return payment.captureMethod === "AUTOMATIC"
         ? move(payment, { status: "CAPTURED", ...authorized, captured: minorUnits })
-        : move(payment, { status: "AUTHORIZED", ...authorized });
+        : move(payment, {
+            status: "AUTHORIZED",
+            ...authorized,
+            authorizationExpireTime: decision.expireTime,
+            lookTime: decision.expireTime,
+          });
     }
     case "capture": {
       const captured = payment.captured + minorUnits;
@@ -104,6 +145,13 @@ export function settle(payment: Payment, asked: Asked, decision: ProcessorDecisi
     case "cancel":
       return move(free(payment, asked), { status: "CANCELED" });
   }
+}
+
+/** An authorization has ended without an operation of ours: the acquirer gave it up. */
+export function endAuthorization(payment: Payment, reason: string): Payment {
+  return payment.status === "AUTHORIZED"
+    ? move(payment, { status: "CANCELED", declineCode: reason })
+    : { ...payment, lookTime: undefined };
 }
 
 /** The processor was asked to create the payment and its answer is not known. */
@@ -131,5 +179,22 @@ function move(
   if (!isEdge(payment.status, change.status)) {
     throw new Error(`a payment cannot go from ${payment.status} to ${change.status}`);
   }
-  return { ...payment, ...change, version: payment.version + 1n };
+  const { authorizationExpireTime, lookTime } = isOpen(change.status) ? payment : initialState;
+  return {
+    ...payment,
+    nextAction: undefined,
+    authorizationExpireTime,
+    lookTime,
+    ...change,
+    version: payment.version + 1n,
+  };
+}
+
+/** Returns true if something is reserved that is not captured yet. */
+function isOpen(status: PaymentStatus): boolean {
+  return status === "AUTHORIZED" || status === "PARTIALLY_CAPTURED";
+}
+
+function after(time: Date, milliseconds: number): Date {
+  return new Date(time.getTime() + milliseconds);
 }

@@ -11,7 +11,7 @@ export function columns<Item>(items: readonly Item[], ...made: readonly Column<I
   return made.map((column) => column(items));
 }
 
-/** The binary form of one value of a type. No value is NULL. */
+/** The binary form of one value of a type. */
 interface ElementType<Value> {
   /** The type's number in pg_type. */
   readonly oid: number;
@@ -22,6 +22,9 @@ interface ElementType<Value> {
 /** Before the elements: dimensions, whether any is NULL, their type, their number, the first index. */
 const HEADER_BYTES = 20;
 const LENGTH_BYTES = 4;
+
+/** The length of an element that is NULL, and has no bytes. */
+const NULL_LENGTH = -1;
 
 function columnOf<Value>(type: ElementType<Value>) {
   return <Item>(read: (item: Item) => Value): Column<Item> =>
@@ -42,6 +45,35 @@ function columnOf<Value>(type: ElementType<Value>) {
         type.write(buffer, value, offset);
         offset += size;
       });
+      return buffer;
+    };
+}
+
+/** A column in which undefined stands for NULL. */
+function columnWithNulls<Value>(type: ElementType<Value>) {
+  return <Item>(read: (item: Item) => Value | undefined): Column<Item> =>
+    (items) => {
+      const values = items.map(read);
+      const sizeOf = (value: Value | undefined) => (value === undefined ? 0 : type.sizeOf(value));
+      const size = values.reduce(
+        (total, value) => total + LENGTH_BYTES + sizeOf(value),
+        HEADER_BYTES,
+      );
+      const buffer = Buffer.allocUnsafe(size);
+      let offset = buffer.writeInt32BE(1, 0);
+      offset = buffer.writeInt32BE(values.includes(undefined) ? 1 : 0, offset);
+      offset = buffer.writeInt32BE(type.oid, offset);
+      offset = buffer.writeInt32BE(values.length, offset);
+      offset = buffer.writeInt32BE(1, offset);
+      for (const value of values) {
+        if (value === undefined) {
+          offset = buffer.writeInt32BE(NULL_LENGTH, offset);
+        } else {
+          offset = buffer.writeInt32BE(sizeOf(value), offset);
+          type.write(buffer, value, offset);
+          offset += sizeOf(value);
+        }
+      }
       return buffer;
     };
 }
@@ -97,9 +129,12 @@ export const boolean = columnOf<boolean>({
 /** Postgres counts microseconds from 2000-01-01, JavaScript milliseconds from 1970-01-01. */
 const POSTGRES_EPOCH_MS = Date.UTC(2000, 0, 1);
 
-export const timestamptz = columnOf<Date>({
+const timestamps: ElementType<Date> = {
   oid: 1184,
   sizeOf: () => 8,
   write: (buffer, value, offset) =>
     buffer.writeBigInt64BE(BigInt(value.getTime() - POSTGRES_EPOCH_MS) * 1_000n, offset),
-});
+};
+
+export const timestamptz = columnOf(timestamps);
+export const timestamptzOrNull = columnWithNulls(timestamps);

@@ -8,6 +8,7 @@ import {
 } from "../idempotency/execution/handlers.js";
 import type { ReaperEvent } from "../idempotency/recovery/reaper.js";
 import type { RecoveryEvent } from "../idempotency/recovery/recovery.js";
+import type { WatchEvent } from "../payments/watch.js";
 import type { DeploymentEvent } from "../stores/postgres/index.js";
 import type { Logger } from "./log.js";
 
@@ -63,6 +64,32 @@ export function logExecutorEvent(log: Logger, event: ExecutorEvent): void {
       return;
     default:
       log.debug(event, "call");
+  }
+}
+
+export function logWatchEvent(log: Logger, event: WatchEvent): void {
+  switch (event.type) {
+    case "moved": {
+      const { tenant, id, status, declineCode } = event.payment;
+      const reason = declineCode === "" ? {} : { reason: declineCode };
+      log.info({ tenant, payment: id, status, ...reason }, "the processor has moved a payment on");
+      return;
+    }
+    case "amount_differs": {
+      const { tenant, id } = event.payment;
+      log.error({ tenant, payment: id }, "the processor has another amount than the payment");
+      return;
+    }
+    case "processor_failed": {
+      const { tenant, id } = event.payment;
+      log.warn(
+        { tenant, payment: id, error: String(event.error) },
+        "the processor does not say what has become of a payment",
+      );
+      return;
+    }
+    case "database_failed":
+      log.warn({ error: String(event.error) }, "payments that wait could not be looked at");
   }
 }
 

@@ -16,6 +16,7 @@ import { createKeyWindow, type KeyWindow, keyWindowOf } from "../payments/key-wi
 import type { Processor } from "../payments/processor.js";
 import { createPaymentHandlers } from "../payments/service.js";
 import { createPaymentValidators } from "../payments/validators.js";
+import { startPaymentWatch } from "../payments/watch.js";
 import {
   createOperatorActs,
   createPostgresStore,
@@ -30,6 +31,7 @@ import {
   loggingFailures,
   logReaperEvent,
   logRecoveryEvent,
+  logWatchEvent,
 } from "./event-log.js";
 import { startGrpcServer } from "./grpc-server.js";
 import { startHttpServer } from "./http-server.js";
@@ -162,7 +164,15 @@ export async function startService(options: ServiceOptions): Promise<Service> {
       ),
       restoredAgoMs: watch.restoredAgoMs,
       lookForRestore: watch.look,
+      actionTimeoutMs: config.paymentActionTimeoutMs,
     });
+    const paymentWatch = startPaymentWatch({
+      pool: database.value.payments,
+      processor: wrap(processor.value),
+      intervalMs: config.recoveryIntervalMs,
+      onEvent: (event) => logWatchEvent(log, event),
+    });
+    serving.rounds.push(paymentWatch);
     const recovery = startRecovery({
       store,
       executor,

@@ -20,6 +20,7 @@ import { type PlannedStep, takeStep } from "../../src/payments/postgres/planned-
 import { mustExist, nameKey } from "../../src/payments/postgres/rows.js";
 import type { Steps } from "../../src/payments/postgres/steps.js";
 import { createUnknownStep } from "../../src/payments/postgres/unknown.js";
+import { ACTION_TIMEOUT_MS } from "../../src/payments/state.js";
 import { settled } from "../../src/runtime/batches.js";
 import type { Written } from "../../src/runtime/owned-work.js";
 import type { HeldPayments } from "../../src/server/resolution.js";
@@ -187,7 +188,12 @@ export function createSteps(options: {
     return true;
   }
 
-  const finishStep = createFinishStep({ write: noWrite, findOperated, readMoment });
+  const finishStep = createFinishStep({
+    write: noWrite,
+    findOperated,
+    readMoment,
+    actionTimeoutMs: ACTION_TIMEOUT_MS,
+  });
   const finish: typeof finishStep = {
     ...finishStep,
     write: (planned) =>

@@ -53,9 +53,12 @@ function* problemsOfAnswer({ kind, operation, isAcknowledged }: PaymentKey): Ite
   }
 }
 
-/** Returns true if the operation's answer is an OK. A declined card is one. */
+/** Returns true if the operation's answer is an OK. A declined card is one, and so is a customer who has to act. */
 export function isDone({ state }: Operation, kind: OperationKind): boolean {
-  return state === "approved" || (state === "declined" && kind === "create");
+  return (
+    state === "approved" ||
+    (kind === "create" && (state === "declined" || state === "requires_action"))
+  );
 }
 
 function isEffectOf(facts: IndexedFacts, operation: Operation, effect: Effect): boolean {

@@ -32,8 +32,11 @@ export function decodeFields(message: Uint8Array): readonly (number | Uint8Array
   return fields;
 }
 
-/** A tag takes one byte up to it. */
+/** A tag takes one byte up to it, and no message that is decoded so has more fields. */
 const MAX_FIELD_NUMBER = 15;
+
+/** A tag takes as many bytes at most: it holds field numbers up to 2,047. */
+const MAX_TAG_BYTES = 2;
 
 /** The longest varint of a safe integer: 53 bits, 7 to a byte, are 8 bytes. */
 const MAX_VARINT_BYTES = 8;
@@ -41,23 +44,24 @@ const MAX_VARINT_BYTES = 8;
 /**
  * Encodes fields in the order they are given, those that are not undefined. For the few messages that every
  * call stores: the writer for any message takes many times as long. The numbers
- * of fields are at most 15.
+ * of fields are at most 2,047.
  */
 export function encodeFields(given: readonly (WireField | undefined)[]): Uint8Array {
   const fields = given.filter((field) => field !== undefined);
   let capacity = 0;
   for (const [, value] of fields) {
-    capacity += 1 + MAX_VARINT_BYTES + (typeof value === "number" ? 0 : byteLength(value));
+    capacity +=
+      MAX_TAG_BYTES + MAX_VARINT_BYTES + (typeof value === "number" ? 0 : byteLength(value));
   }
   const target = Buffer.allocUnsafe(capacity);
   let end = 0;
   for (const [number, value] of fields) {
     if (typeof value === "number") {
-      target[end] = (number << 3) | WireType.Varint;
-      end = writeVarint(target, end + 1, value);
+      end = writeVarint(target, end, (number << 3) | WireType.Varint);
+      end = writeVarint(target, end, value);
     } else {
-      target[end] = (number << 3) | WireType.LengthDelimited;
-      end = writeVarint(target, end + 1, byteLength(value));
+      end = writeVarint(target, end, (number << 3) | WireType.LengthDelimited);
+      end = writeVarint(target, end, byteLength(value));
       if (typeof value === "string") {
         end += target.write(value, end, "utf8");
       } else {

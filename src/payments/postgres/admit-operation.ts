@@ -30,7 +30,7 @@ export function planFirst(admitting: Admitting, intent: Intent): Plan {
     const refuse = isPaymentId(intent.paymentId) ? notExecuted : refused;
     throw refuse("PAYMENT_NOT_FOUND", "there is no such payment");
   }
-  const asked = { kind: intent.kind, minorUnits: admitted(payment, intent) };
+  const asked = { kind: intent.kind, minorUnits: admitted(payment, intent, admitting.time) };
   return {
     operation: newOperation(admitting, payment, asked),
     payment: reserve(payment, asked),
@@ -54,7 +54,8 @@ export function planAgain(beginning: Beginning, operation: Operation, payment: P
     return { operation: begun, payment: restarted, begins: "again" };
   }
   const amount = { currencyCode, minorUnits };
-  admitted(payment, kind === "cancel" ? { kind, paymentId } : { kind, paymentId, amount });
+  const intent = kind === "cancel" ? { kind, paymentId } : { kind, paymentId, amount };
+  admitted(payment, intent, beginning.time);
   return { operation: begun, payment: reserve(payment, operation), begins: "again" };
 }
 
@@ -71,8 +72,8 @@ export function mustBeSameRequest({ fingerprint }: Beginning, begun: Operation):
 }
 
 /** The amount of an operation that may begin, in minor units. */
-function admitted(payment: Payment, intent: ChangeIntent): bigint {
-  const admission = admit(payment, intent);
+function admitted(payment: Payment, intent: ChangeIntent, time: Date): bigint {
+  const admission = admit(payment, intent, time);
   switch (admission.kind) {
     case "busy":
       throw busy(admission.message);

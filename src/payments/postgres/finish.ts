@@ -44,10 +44,12 @@ export function createFinishStep({
   write,
   findOperated,
   readMoment,
+  actionTimeoutMs,
 }: {
   readonly write: WriteOwned;
   readonly findOperated: FindOperated;
   readonly readMoment: ReadMoment;
+  readonly actionTimeoutMs: number;
 }): PlannedStep<Finishing, Operated, FinishPlan> {
   return {
     ...sinceBegun(findOperated),
@@ -60,7 +62,7 @@ export function createFinishStep({
       const ended = endWithDecision(
         begun.operation,
         { payment: before, time },
-        { decision, minorUnits },
+        { decision, minorUnits, actionTimeoutMs },
       );
       return { ...ended, before, decision, body: respond(ended) };
     },
@@ -96,10 +98,11 @@ const FINISH: OwnedWork = {
   UPDATE operations AS o
   SET state = locked.operation_state, decline_code = locked.operation_decline_code,
     processor_reference = locked.operation_reference, evidence = nullif(locked.evidence, '')::jsonb,
-    finish_time = locked.finish_time, minor_units = locked.minor_units
+    finish_time = CASE locked.operation_state WHEN 'requires_action' THEN NULL ELSE locked.finish_time END,
+    minor_units = locked.minor_units
   FROM locked
   -- An operation that has an answer keeps it.
-  WHERE o.tenant = locked.tenant AND o.id = locked.operation_id AND o.finish_time IS NULL
+  WHERE o.tenant = locked.tenant AND o.id = locked.operation_id AND o.state IN ('pending', 'unknown')
   RETURNING locked.*
 ), ${writtenFrom("finished")}, booked AS (
   INSERT INTO ledger_entries
@@ -118,7 +121,7 @@ function finishColumns(finished: readonly FinishPlan[]): readonly Buffer[] {
       text(({ operation }) => operation.id),
       text(({ operation }) => operation.state),
       text(({ operation }) => operation.declineCode),
-      text(({ decision }) => (decision.kind === "approved" ? decision.reference : "") ?? ""),
+      text(({ decision }) => (decision.kind === "declined" ? "" : decision.reference) ?? ""),
       text(({ decision: { evidence } }) =>
         evidence === undefined ? "" : JSON.stringify(evidence),
       ),

@@ -12,5 +12,7 @@ export const paymentMigrations = migrationsIn(
     "0005-ids-of-refunds",
     "0006-ids-of-older-refunds",
     "0007-what-the-processor-says",
+    "0008-actions-and-expiry",
+    "0009-what-to-look-at",
   ],
 );

@@ -1,8 +1,22 @@
 import type { Pool, PoolClient } from "pg";
 import { arraysOf, namesOf } from "../../runtime/arrays.js";
-import { bigint, boolean, columns, text, timestamptz } from "../../runtime/columns.js";
+import {
+  bigint,
+  boolean,
+  columns,
+  text,
+  timestamptz,
+  timestamptzOrNull,
+} from "../../runtime/columns.js";
 import type { Statement } from "../../runtime/statements.js";
-import type { CaptureMethod, Payment, PaymentState, PaymentStatus } from "../payment.js";
+import type {
+  AwaitedAction,
+  CaptureMethod,
+  NextAction,
+  Payment,
+  PaymentState,
+  PaymentStatus,
+} from "../payment.js";
 import { ASKED, nameColumns, type RowName } from "./rows.js";
 
 /** The constraints of the table vouch for the closed sets; pg gives bigint as text. */
@@ -27,13 +41,17 @@ export interface PaymentRow {
   readonly canceling: boolean;
   readonly decline_code: string;
   readonly processor_reference: string;
+  readonly next_action: string;
+  readonly authorization_expire_time: Date | null;
+  readonly look_time: Date | null;
   readonly create_time: Date;
   readonly update_time: Date;
 }
 
 /** Named one by one: a statement that is prepared outlives a column that a newer build adds. */
 export const PAYMENT_COLUMNS = `tenant, id, status, version, authorized, captured, capturing,
-  refunded, refunding, canceling, decline_code, processor_reference, update_time, currency_code, amount, payment_method,
+  refunded, refunding, canceling, decline_code, processor_reference, next_action,
+  authorization_expire_time, look_time, update_time, currency_code, amount, payment_method,
   capture_method, merchant_reference, description, metadata, create_time, sequence`;
 
 export async function findPayment(
@@ -114,6 +132,9 @@ export const STATE_COLUMNS = [
   "canceling boolean",
   "decline_code text",
   "processor_reference text",
+  "next_action text",
+  "authorization_expire_time timestamptz",
+  "look_time timestamptz",
   "update_time timestamptz",
 ] as const;
 
@@ -135,8 +156,21 @@ export function stateColumns(payments: readonly Payment[]): Buffer[] {
     boolean(({ canceling }) => canceling),
     text(({ declineCode }) => declineCode),
     text(({ processorReference }) => processorReference),
+    text(({ nextAction }) => (nextAction === undefined ? "" : JSON.stringify(nextAction))),
+    timestamptzOrNull(({ authorizationExpireTime }) => authorizationExpireTime),
+    timestamptzOrNull(({ lookTime }) => lookTime),
     timestamptz(({ updateTime }) => updateTime),
   );
+}
+
+/** What `stateColumns` stores of an action that is awaited. */
+function actionOf(stored: string): AwaitedAction | undefined {
+  if (stored === "") {
+    return undefined;
+  }
+  // Nobody but `stateColumns` writes it.
+  const action = JSON.parse(stored) as NextAction & { readonly expireTime: string };
+  return { ...action, expireTime: new Date(action.expireTime) };
 }
 
 export function paymentOf(row: PaymentRow): Payment {
@@ -169,6 +203,9 @@ export type StateRow = Pick<
   | "canceling"
   | "decline_code"
   | "processor_reference"
+  | "next_action"
+  | "authorization_expire_time"
+  | "look_time"
 >;
 
 export function stateOf(row: StateRow): PaymentState {
@@ -183,5 +220,8 @@ export function stateOf(row: StateRow): PaymentState {
     canceling: row.canceling,
     declineCode: row.decline_code,
     processorReference: row.processor_reference,
+    nextAction: actionOf(row.next_action),
+    authorizationExpireTime: row.authorization_expire_time ?? undefined,
+    lookTime: row.look_time ?? undefined,
   };
 }

@@ -29,9 +29,11 @@ export interface StepsOptions {
   readonly pool: Pool;
   readonly owners: Owners;
   readonly readMoment: ReadMoment;
+  /** See `settle`. */
+  readonly actionTimeoutMs: number;
 }
 
-export function createSteps({ pool, owners, readMoment }: StepsOptions): Steps {
+export function createSteps({ pool, owners, readMoment, actionTimeoutMs }: StepsOptions): Steps {
   const findOperated = createFindOperated(pool);
 
   function batchesOf<Item extends Owned, Known, Plan>(
@@ -54,7 +56,7 @@ export function createSteps({ pool, owners, readMoment }: StepsOptions): Steps {
     changedPaymentOf,
   );
   const finishings = batchesOf(
-    (write) => createFinishStep({ write, findOperated, readMoment }),
+    (write) => createFinishStep({ write, findOperated, readMoment, actionTimeoutMs }),
     ({ begun }: Finishing) => begun.payment.id,
   );
   const unanswered = batchesOf(

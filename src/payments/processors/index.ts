@@ -3,6 +3,7 @@
 
 export type { Money } from "../money.js";
 export type { OperationKind } from "../operation.js";
+export type { NextAction } from "../payment.js";
 export {
   type AmountRequest,
   type AuthorizeRequest,

@@ -96,6 +96,10 @@ export const settings = {
     meaning: "how long the processor remembers a key; past it nothing is sent again",
     schema: duration("1ms", LONGEST_RETENTION),
   }),
+  paymentActionTimeoutMs: withDefault("1h", {
+    meaning: "how long a payment waits for a customer who has to act, as for 3-D Secure",
+    schema: duration("1s", LONGEST_RETENTION),
+  }),
   shutdownTimeoutMs: withDefault("30s", {
     meaning: "how long a stop may take; what is left then is left to recovery elsewhere",
     // Within less, nothing under way could end, and no server of its own.

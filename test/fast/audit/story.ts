@@ -61,6 +61,7 @@ const TENANT = "acme";
 const declineCodes: Record<Operation["state"], string> = {
   pending: "",
   unknown: "",
+  requires_action: "",
   approved: "",
   declined: "no_funds",
   not_executed: NOT_EXECUTED,

@@ -1,7 +1,10 @@
 import { describe, expect, it } from "vitest";
-import { admit } from "../../../src/payments/admission.js";
-import { paymentStatuses } from "../../../src/payments/payment.js";
+import { admit as admitAt } from "../../../src/payments/admission.js";
+import type { ChangeIntent } from "../../../src/payments/operation.js";
+import { type Payment, paymentStatuses } from "../../../src/payments/payment.js";
 import { payment } from "../../support/payments/payments.js";
+
+const admit = (payment: Payment, intent: ChangeIntent) => admitAt(payment, intent, new Date());
 
 const eur = (minorUnits: bigint) => ({ currencyCode: "EUR", minorUnits });
 
@@ -21,6 +24,34 @@ describe("a payment whose creation is not known yet", () => {
     for (const intent of [capture, refund, cancel]) {
       expect(admit(payment({ status }), intent)).toEqual(busy);
     }
+  });
+});
+
+describe("a payment that waits for its customer", () => {
+  const waiting = payment({ status: "REQUIRES_ACTION" });
+
+  it("may be captured once the customer has acted, and has nothing to refund", () => {
+    expect(admit(waiting, capture)).toEqual(busy);
+    expect(admit(waiting, refund)).toEqual(refused("PAYMENT_NOT_REFUNDABLE"));
+  });
+
+  it("may be canceled, once", () => {
+    expect(admit(waiting, cancel)).toEqual(admitted(1000n));
+    expect(admit({ ...waiting, canceling: true }, cancel)).toEqual(busy);
+  });
+});
+
+describe("an authorization that runs out", () => {
+  const authorizationExpireTime = new Date(5_000);
+  const running = { ...authorized, authorizationExpireTime };
+
+  it("is captured before, and never from then on", () => {
+    expect(admitAt(running, capture, new Date(4_999))).toEqual(admitted(1000n));
+    expect(admitAt(running, capture, new Date(5_000))).toEqual(refused("PAYMENT_NOT_CAPTURABLE"));
+  });
+
+  it("may still be canceled", () => {
+    expect(admitAt(running, cancel, new Date(6_000))).toEqual(admitted(1000n));
   });
 });
 
@@ -79,7 +110,7 @@ describe("a cancel", () => {
   });
 
   it("is refused in every other status", () => {
-    const open = ["AUTHORIZED", "PROCESSING", "UNKNOWN"];
+    const open = ["AUTHORIZED", "PROCESSING", "UNKNOWN", "REQUIRES_ACTION"];
     for (const status of paymentStatuses.filter((status) => !open.includes(status))) {
       expect(admit(payment({ status }), cancel)).toEqual(refused("PAYMENT_NOT_CANCELABLE"));
     }

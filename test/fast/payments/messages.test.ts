@@ -72,6 +72,14 @@ const anyPayment: fc.Arbitrary<Payment> = fc
     description: anyText,
     metadata: fc.dictionary(anyText, anyText, { maxKeys: 50 }),
     declineCode: anyText,
+    nextAction: fc.option(
+      fc.oneof(
+        fc.record({ redirectUrl: someText, expireTime: anyTime }),
+        fc.record({ clientSecret: someText, expireTime: anyTime }),
+      ),
+      { nil: undefined },
+    ),
+    authorizationExpireTime: fc.option(anyTime, { nil: undefined }),
     createTime: anyTime,
     updateTime: anyTime,
     version: fc.oneof(

@@ -1,11 +1,13 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { admit } from "../../../src/payments/admission.js";
+import { admit as admitAt } from "../../../src/payments/admission.js";
 import { bookingsOf } from "../../../src/payments/ledger.js";
-import type { OperationKind } from "../../../src/payments/operation.js";
+import type { ChangeIntent, OperationKind } from "../../../src/payments/operation.js";
 import type { Payment } from "../../../src/payments/payment.js";
 import { isEdge, reserve, settle, toUnknown } from "../../../src/payments/state.js";
 import { payment } from "../../support/payments/payments.js";
+
+const admit = (payment: Payment, intent: ChangeIntent) => admitAt(payment, intent, new Date());
 
 const approved = { kind: "approved" } as const;
 const declined = { kind: "declined", declineCode: "no" } as const;
@@ -115,6 +117,34 @@ describe("the creation of a payment", () => {
       declineCode: "no",
       version: 2n,
     });
+  });
+
+  it.each(["PROCESSING", "UNKNOWN"] as const)("may wait for its customer from %s on", (status) => {
+    const time = new Date(10_000);
+    const action = { kind: "requires_action", nextAction: { clientSecret: "s" } } as const;
+    const asked = settle(
+      payment({ status }),
+      creation,
+      { ...action, reference: "pi_1" },
+      { time, actionTimeoutMs: 60_000 },
+    );
+    expect(asked).toMatchObject({
+      status: "REQUIRES_ACTION",
+      authorized: 0n,
+      nextAction: { clientSecret: "s", expireTime: new Date(70_000) },
+      processorReference: "pi_1",
+    });
+    expect(asked.lookTime?.getTime()).toBeGreaterThan(10_000);
+    expect(bookingsOf({ ...creation, minorUnits: 0n }, asked)).toEqual([]);
+    const quiet = { nextAction: undefined, lookTime: undefined };
+    expect(settle(asked, creation, approved)).toMatchObject({
+      status: "AUTHORIZED",
+      processorReference: "pi_1",
+      ...quiet,
+    });
+    expect(settle(asked, creation, declined)).toMatchObject({ status: "DECLINED", ...quiet });
+    expect(() => settle(asked, creation, action)).toThrow("cannot go from REQUIRES_ACTION");
+    expect(() => settle(asked, { kind: "capture", minorUnits: 1n }, action)).toThrow("a capture");
   });
 
   it("may be unknown in between, which is one transition however often it is found so", () => {

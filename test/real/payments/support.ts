@@ -96,6 +96,7 @@ export function heldAnswer() {
 export type ServeOptions = Partial<KeyWindowOptions> & {
   readonly restoredAgoMs?: () => number | undefined;
   readonly lookForRestore?: () => Promise<void>;
+  readonly actionTimeoutMs?: number;
 };
 
 export type PaymentsUnderTest = Awaited<ReturnType<typeof startPayments>>;
@@ -206,6 +207,7 @@ export async function startPayments({
     {
       restoredAgoMs = () => undefined,
       lookForRestore = async () => {},
+      actionTimeoutMs = 3_600_000,
       ...window
     }: ServeOptions = {},
   ) => {
@@ -218,6 +220,7 @@ export async function startPayments({
       keyWindow,
       restoredAgoMs,
       lookForRestore,
+      actionTimeoutMs,
     });
   };
 

@@ -2,11 +2,12 @@ import { create } from "@bufbuild/protobuf";
 import { timestampFromDate } from "@bufbuild/protobuf/wkt";
 import {
   CaptureMethod,
+  NextActionSchema,
   type Payment as PaymentMessage,
   PaymentSchema,
   PaymentStatus,
 } from "../../../src/gen/payonce/payments/v1/payments_pb.js";
-import type { Payment } from "../../../src/payments/payment.js";
+import type { AwaitedAction, Payment } from "../../../src/payments/payment.js";
 import { initialState } from "../../../src/payments/state.js";
 
 /** A payment of 1000 minor units as it is when created, with what a test changes. */
@@ -47,5 +48,19 @@ export function expectedMessage(payment: Payment): PaymentMessage {
     version: payment.version,
     captureMethod: CaptureMethod[payment.captureMethod],
     description: payment.description,
+    ...(payment.nextAction === undefined ? {} : { nextAction: actionMessage(payment.nextAction) }),
+    ...(payment.authorizationExpireTime === undefined
+      ? {}
+      : { authorizationExpireTime: timestampFromDate(payment.authorizationExpireTime) }),
+  });
+}
+
+function actionMessage({ redirectUrl, clientSecret = "", expireTime }: AwaitedAction) {
+  return create(NextActionSchema, {
+    action:
+      redirectUrl === undefined
+        ? { case: "clientSecret", value: clientSecret }
+        : { case: "redirectUrl", value: redirectUrl },
+    expireTime: timestampFromDate(expireTime),
   });
 }

@@ -1,0 +1,173 @@
+import type { Pool } from "pg";
+import { type Clock, systemClock } from "../idempotency/clock.js";
+import { type PeriodicWork, periodically } from "../idempotency/recovery/periodically.js";
+import { endWithDecision } from "./end-operation.js";
+import { type Operation, processorKeyOf } from "./operation.js";
+import type { Payment } from "./payment.js";
+import {
+  findOperationInAction,
+  type ToLookAt,
+  takePaymentsToLookAt,
+  writeObserved,
+} from "./postgres/observe.js";
+import type { Processor, ProcessorDecision, ProcessorEffect } from "./processor.js";
+import { endAuthorization } from "./state.js";
+
+/** The payments that one round looks at, at once. */
+const BATCH_SIZE = 20;
+
+/** The decline code of a payment whose customer has not acted in time. */
+export const ACTION_EXPIRED = "action_expired";
+
+/** Names the void of a payment whose customer did not act: derived, as every key that goes to the processor. */
+const EXPIRE_ACTION = "payonce.payments.v1.PaymentService/ExpireAction";
+
+/** An event of the watch, for a log or a metric. */
+export type WatchEvent =
+  | { readonly type: "moved"; readonly payment: Payment }
+  | { readonly type: "amount_differs"; readonly payment: Payment }
+  | { readonly type: "processor_failed"; readonly payment: Payment; readonly error: unknown }
+  | { readonly type: "database_failed"; readonly error: unknown };
+
+export interface WatchOptions {
+  readonly pool: Pool;
+  readonly processor: Processor;
+  /** The time between two rounds. Milliseconds. */
+  readonly intervalMs: number;
+  readonly clock?: Clock;
+  /** Is told of everything worth a log line or a metric. Must not throw. */
+  readonly onEvent?: (event: WatchEvent) => void;
+}
+
+/**
+ * Finds out what has become of payments that wait for something other than a
+ * call: a customer who has to act, an authorization that runs out. Only the
+ * processor's word moves a payment, never a clock alone. Any number of processes
+ * may do so.
+ */
+export function startPaymentWatch(options: WatchOptions): PeriodicWork {
+  const { intervalMs, clock = systemClock } = options;
+  return periodically({ intervalMs, clock, work: (signal) => lookAtPayments(options, signal) });
+}
+
+/** Looks at all payments that are due, until there are none, or the signal aborts. Never rejects. */
+export async function lookAtPayments(
+  { pool, processor, onEvent = () => {} }: Omit<WatchOptions, "intervalMs" | "clock">,
+  signal: AbortSignal,
+): Promise<void> {
+  try {
+    for (;;) {
+      const due = await takePaymentsToLookAt(pool, BATCH_SIZE);
+      await Promise.all(due.map((one) => lookAt({ pool, processor, onEvent }, one)));
+      if (due.length < BATCH_SIZE || signal.aborted) {
+        return;
+      }
+    }
+  } catch (error) {
+    onEvent({ type: "database_failed", error });
+  }
+}
+
+type Looking = Pick<WatchOptions, "pool" | "processor"> & Required<Pick<WatchOptions, "onEvent">>;
+
+async function lookAt(looking: Looking, { payment, time }: ToLookAt): Promise<void> {
+  const { pool, processor, onEvent } = looking;
+  if (payment.canceling || payment.capturing > 0n) {
+    return; // an operation in flight decides
+  }
+  const operation = await findOperationInAction(pool, payment);
+  let effect: ProcessorEffect | undefined;
+  try {
+    effect = await findEffect(processor, { payment, operation, time });
+  } catch (error) {
+    onEvent({ type: "processor_failed", payment, error });
+    return;
+  }
+  if (effect === undefined) {
+    return;
+  }
+  const observed =
+    operation === undefined
+      ? endedBy(payment, effect, time)
+      : settledBy(looking, { payment, operation, time }, effect);
+  if (observed !== undefined && (await writeObserved(pool, observed))) {
+    onEvent({ type: "moved", payment: observed.payment });
+  }
+}
+
+interface Waiting extends ToLookAt {
+  /** The operation whose customer has to act; undefined where an authorization runs out. */
+  readonly operation: Operation | undefined;
+}
+
+/** Asks the processor. What waits for its customer for too long is given up there first. */
+async function findEffect(
+  processor: Processor,
+  { payment, operation, time }: Waiting,
+): Promise<ProcessorEffect | undefined> {
+  const names = { tenant: payment.tenant, paymentId: payment.id };
+  const authorized = { ...names, authorization: payment.processorReference };
+  const request = { ...(payment.processorReference === "" ? names : authorized) };
+  const found = await processor.lookUp({
+    ...request,
+    kind: "create",
+    processorKey: operation?.processorKey ?? "",
+  });
+  const expireTime = payment.nextAction?.expireTime;
+  const isWaiting = found === undefined || found.decision.kind === "requires_action";
+  if (!isWaiting || expireTime === undefined || expireTime > time) {
+    return found;
+  }
+  const scope = { tenant: payment.tenant, operation: EXPIRE_ACTION, key: payment.id };
+  const given = await processor.void({ ...request, processorKey: processorKeyOf(scope) });
+  // One that may not be given up has been authorized at the last moment: the next look finds it.
+  return given.kind === "approved"
+    ? { decision: { kind: "declined", declineCode: ACTION_EXPIRED } }
+    : undefined;
+}
+
+/** What an operation whose customer had to act ends with. Undefined where it goes on waiting. */
+function settledBy(
+  { onEvent }: Pick<Looking, "onEvent">,
+  { payment, operation, time }: ToLookAt & { readonly operation: Operation },
+  { decision, amount }: ProcessorEffect,
+) {
+  if (decision.kind === "requires_action" || payment.status !== "REQUIRES_ACTION") {
+    return undefined;
+  }
+  if (decision.kind === "approved" && amount !== undefined && !isFor(operation, amount)) {
+    onEvent({ type: "amount_differs", payment });
+    return undefined;
+  }
+  const ended = endWithDecision(operation, { payment, time }, { decision: named(decision) });
+  return { ...ended, before: payment };
+}
+
+function isFor(
+  { currencyCode, minorUnits }: Pick<Operation, "currencyCode" | "minorUnits">,
+  amount: NonNullable<ProcessorEffect["amount"]>,
+): boolean {
+  return amount.currencyCode === currencyCode && amount.minorUnits === minorUnits;
+}
+
+/** A decline without a code would be none. */
+function named(decision: ProcessorDecision): ProcessorDecision {
+  return decision.kind === "declined" && decision.declineCode === ""
+    ? { ...decision, declineCode: "declined" }
+    : decision;
+}
+
+/** An authorization that has ended by itself. Undefined where it goes on. */
+function endedBy(payment: Payment, { endedBy: reason }: ProcessorEffect, time: Date) {
+  if (reason === undefined) {
+    return undefined;
+  }
+  const after = endAuthorization(payment, reason);
+  const moved = after.version !== payment.version;
+  return {
+    before: payment,
+    payment: moved ? { ...after, updateTime: time } : after,
+    moved,
+    operation: undefined,
+  };
+}
