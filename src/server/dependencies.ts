@@ -277,6 +277,9 @@ export async function openProcessor({
       listen: formatAddress(config.sandboxListen),
       dataDir: join(config.dataDir, "sandbox"),
       tokenFile: config.sandboxTokenFile,
+      stripeListen: config.sandboxStripeListen,
+      stripeSearchLagMs: config.sandboxStripeSearchLagMs,
+      stripeMulticapture: config.sandboxStripeMulticapture === "on",
     });
     shutdown.add((limitMs) => sandbox.stop(limitMs));
     address = sandbox.address;

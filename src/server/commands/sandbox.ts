@@ -6,7 +6,15 @@ import { command } from "./command.js";
 export const sandbox = command({
   name: "sandbox",
   summary: "runs the sandbox processor alone",
-  settings: ["sandboxListen", "sandboxTokenFile", "dataDir", "shutdownTimeoutMs"],
+  settings: [
+    "sandboxListen",
+    "sandboxTokenFile",
+    "sandboxStripeListen",
+    "sandboxStripeSearchLagMs",
+    "sandboxStripeMulticapture",
+    "dataDir",
+    "shutdownTimeoutMs",
+  ],
   flags: {
     insecure: toggle("lets it listen beyond loopback, without TLS and authentication"),
   },
@@ -20,6 +28,9 @@ export const sandbox = command({
       listen: config.sandboxListen,
       dataDir: join(config.dataDir, "sandbox"),
       tokenFile: config.sandboxTokenFile,
+      stripeListen: config.sandboxStripeListen,
+      stripeSearchLagMs: config.sandboxStripeSearchLagMs,
+      stripeMulticapture: config.sandboxStripeMulticapture === "on",
       log: (line) => console.log(line),
     });
     await stopped;

@@ -58,6 +58,14 @@ const checks: readonly Check[] = [
     accepts: "only a loopback address; --insecure lifts this",
   },
   {
+    // No TLS, and any key for tests will do.
+    subject: "sandboxStripeListen",
+    reads: ["sandboxStripeListen"],
+    holds: ({ insecure, sandboxStripeListen }) =>
+      insecure || sandboxStripeListen === undefined || isLoopback(sandboxStripeListen.host),
+    accepts: "only a loopback address; --insecure lifts this",
+  },
+  {
     // Whoever can reach the service could end any key. With authentication the
     // flag would say nothing: everybody has the role of a token or a certificate.
     subject: "insecureOperator",

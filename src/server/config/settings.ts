@@ -183,6 +183,18 @@ export const settings = {
     meaning: "the bearer token that the sandbox processor's faults take, one line",
     schema: path("file"),
   }),
+  sandboxStripeListen: optional("off", {
+    meaning: "where the sandbox processor speaks Stripe's wire form",
+    schema: listenAddress,
+  }),
+  sandboxStripeSearchLagMs: withDefault("0ms", {
+    meaning: "how long its searches miss a new PaymentIntent, as Stripe's do",
+    schema: duration("0ms", "24h"),
+  }),
+  sandboxStripeMulticapture: withDefault("off", {
+    meaning: "on: a PaymentIntent may be captured several times; off: a capture ends it",
+    schema: oneOf(["on", "off"]),
+  }),
 };
 
 /** Flags that are no settings: an operator types them each time, no environment carries them on. */

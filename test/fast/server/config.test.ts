@@ -45,6 +45,9 @@ const VARIABLES = [
   "LOG_LEVEL",
   "SANDBOX_LISTEN",
   "SANDBOX_TOKEN_FILE",
+  "SANDBOX_STRIPE_LISTEN",
+  "SANDBOX_STRIPE_SEARCH_LAG_MS",
+  "SANDBOX_STRIPE_MULTICAPTURE",
 ];
 
 const HOUR_MS = 3_600_000;
@@ -78,6 +81,8 @@ describe("defaults", () => {
       databaseReadTimeoutMs: 5_000,
       redisLocks: "batched",
       sandboxListen: { host: "127.0.0.1", port: 50061 },
+      sandboxStripeSearchLagMs: 0,
+      sandboxStripeMulticapture: "off",
       databaseWaitMs: 30_000,
       processorTimeoutMs: 10_000,
       shutdownTimeoutMs: 30_000,
@@ -401,6 +406,9 @@ describe("rules about several settings", () => {
     ]);
     expect(problems(env, { insecure: true })).toEqual([]);
     expect(problems({ SANDBOX_LISTEN: "[::1]:1" })).toEqual([]);
+    expect(problems({ SANDBOX_STRIPE_LISTEN: "0.0.0.0:1", ...tls, ...tokens })).toEqual([
+      "SANDBOX_STRIPE_LISTEN accepts only a loopback address; --insecure lifts this",
+    ]);
   });
 
   it("everybody may be an operator only on loopback and without authentication", () => {
