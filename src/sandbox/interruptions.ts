@@ -12,18 +12,18 @@ export interface InterruptedCall {
   readonly shutdown: AbortSignal;
 }
 
-/** The call was ended without a reply. Goes nowhere: ABORTED is what the adapter does not report. */
-export class CallDropped extends ConnectError {
-  constructor() {
-    super("the call was dropped", Code.Aborted);
-  }
+const DROPPED = Symbol("dropped");
+
+/** Whether an error says that its call was ended without a reply. */
+export function isDropped(error: unknown): boolean {
+  return error instanceof ConnectError && error.cause === DROPPED;
 }
 
 /**
  * Lets the interruptions happen, one after the other. A client that has hung
  * up ends a wait no sooner: what it asked for happens nevertheless.
  *
- * @throws CallDropped, or another ConnectError where the call ends in an answer.
+ * @throws ConnectError where the call ends here.
  */
 export async function interrupt(
   interruptions: readonly Interruption[],
@@ -51,5 +51,6 @@ export async function interrupt(
 
 function drop(call: InterruptedCall): never {
   call.reset();
-  throw new CallDropped();
+  // Goes nowhere: the call has ended. ABORTED is what the adapter does not report.
+  throw new ConnectError("the call was dropped", Code.Aborted, undefined, undefined, DROPPED);
 }

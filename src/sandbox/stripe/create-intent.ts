@@ -9,7 +9,8 @@ import type { Executed, Execution, Operation } from "./operation.js";
 import type { parameters } from "./parameters.js";
 import { findPaymentMethod, type PaymentMethod } from "./payment-methods.js";
 
-type Parameters = v.InferOutput<typeof parameters.createIntent>;
+type Parameters = v.InferOutput<typeof parameters.createIntent> &
+  Partial<v.InferOutput<typeof parameters.createIntentBeforeEndive>>;
 
 /** The entry of metadata that names the caller's own payment; the journal has it as its payment_id. */
 const PAYMENT_ID = "payonce_payment_id";
@@ -17,7 +18,8 @@ const PAYMENT_ID = "payonce_payment_id";
 /** POST /v1/payment_intents. @throws StripeError if a parameter is refused. */
 export function createIntent(deciding: Deciding, given: Parameters): Operation {
   const amount = amountFromStripe(given.amount, given.currency);
-  const method = paymentMethodOf(given);
+  const method =
+    given.payment_method === undefined ? undefined : findPaymentMethod(given.payment_method);
   if (given.confirm && method === undefined) {
     throw invalidRequest(
       "You cannot confirm this PaymentIntent because it's missing a payment method.",
@@ -26,7 +28,7 @@ export function createIntent(deciding: Deciding, given: Parameters): Operation {
   }
   if (given.confirm && mayRedirect(given) && given.return_url === undefined) {
     throw invalidRequest(
-      "This PaymentIntent accepts payment methods that might redirect your customer, so you must provide a `return_url`, or set `payment_method_types`, or `automatic_payment_methods[allow_redirects]` to `never`.",
+      "This PaymentIntent accepts payment methods that might redirect your customer, so you must provide a `return_url`, or set `allowed_payment_method_types`, or `automatic_payment_methods[allow_redirects]` to `never`.",
       { param: "return_url" },
     );
   }
@@ -101,19 +103,12 @@ function waitingStatus(method: PaymentMethod | undefined, isConfirmed: boolean):
   return isConfirmed ? "requires_action" : "requires_confirmation";
 }
 
-function paymentMethodOf(given: Parameters): PaymentMethod | undefined {
-  const { payment_method: id, payment_method_data: data } = given;
-  if (id !== undefined) {
-    return findPaymentMethod(id, "payment_method");
-  }
-  return data && findPaymentMethod(data.card.token, "payment_method_data[card][token]");
-}
-
 /** The methods of the account are in force, some of which redirect. */
 function mayRedirect(given: Parameters): boolean {
   return (
     !given.off_session &&
     !given.error_on_requires_action &&
+    given.allowed_payment_method_types === undefined &&
     given.payment_method_types === undefined &&
     given.automatic_payment_methods?.allow_redirects !== "never"
   );

@@ -5,7 +5,7 @@ import { within } from "../../runtime/within.js";
 import type { EffectCalls } from "../effect-calls.js";
 import type { ArmedFaults } from "../faults.js";
 import { type Face, LINGER_MS } from "../grpc-face.js";
-import { CallDropped, type InterruptedCall } from "../interruptions.js";
+import { type InterruptedCall, isDropped } from "../interruptions.js";
 import type { History } from "../journal.js";
 import { bind, type ListenAddress } from "../listen.js";
 import type { Processor } from "../processor.js";
@@ -17,7 +17,7 @@ import { createIntents } from "./intents.js";
 import type { Keeper } from "./keeper.js";
 import { createKeyedCalls, type KeyedReply } from "./keyed-calls.js";
 import { createReads } from "./reads.js";
-import { checkVersion, DEFAULT_VERSION, readForm, readKey } from "./requests.js";
+import { DEFAULT_VERSION, readForm, readKey, readVersion } from "./requests.js";
 import { createResources } from "./resources.js";
 import { createRouter } from "./routes.js";
 
@@ -77,11 +77,11 @@ function createAnswering(options: FaceOptions, baseUrl: string): Answering {
       calls.arrive();
     }
     checkKey(request.headers.authorization);
-    checkVersion(request);
+    const version = readVersion(request);
     const key = readKey(request);
     const [path = "", ...queries] = (request.url ?? "/").split("?");
     const form = await readForm(request, queries.join("?"));
-    const routed = route(request.method ?? "", path, form);
+    const routed = route({ method: request.method ?? "", path, form, version });
     switch (routed.kind) {
       case "read": {
         await keyedCalls.untilDurable();
@@ -113,7 +113,7 @@ async function respond(
   try {
     answered = await answer(request, transport);
   } catch (error) {
-    if (error instanceof CallDropped) {
+    if (isDropped(error)) {
       return;
     }
     if (!(error instanceof StripeError || error instanceof ConnectError)) {

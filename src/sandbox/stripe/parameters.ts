@@ -70,49 +70,50 @@ const page = {
   expand,
 };
 
+const createIntent = v.strictObject({
+  amount: integer,
+  currency: v.pipe(v.string(), v.toLowerCase(), v.regex(/^[a-z]{3}$/, "Invalid currency")),
+  confirm: v.optional(flag, "false"),
+  capture_method: v.optional(
+    v.picklist(["automatic", "automatic_async", "manual"], "Invalid capture_method"),
+    "automatic_async",
+  ),
+  confirmation_method: v.optional(v.picklist(["automatic", "manual"])),
+  payment_method: v.optional(text(255)),
+  allowed_payment_method_types: v.optional(list),
+  automatic_payment_methods: v.optional(
+    v.strictObject({
+      enabled: flag,
+      allow_redirects: v.optional(v.picklist(["always", "never"])),
+    }),
+  ),
+  off_session: v.optional(flag, "false"),
+  error_on_requires_action: v.optional(flag, "false"),
+  return_url: v.optional(v.pipe(v.string(), v.url("Not a valid URL"))),
+  use_stripe_sdk: v.optional(flag),
+  description: v.optional(text(1_000), ""),
+  statement_descriptor: v.optional(text(22)),
+  statement_descriptor_suffix: v.optional(text(22)),
+  payment_method_options: v.optional(
+    v.strictObject({
+      card: v.strictObject({
+        capture_method: v.optional(v.literal("manual")),
+        request_multicapture: v.optional(v.picklist(["if_available", "never"])),
+        request_three_d_secure: v.optional(v.picklist(["any", "automatic", "challenge"])),
+      }),
+    }),
+  ),
+  metadata: v.optional(metadata, ""),
+  expand,
+});
+
 /** The parameters of each endpoint; any other one is refused. */
 export const parameters = {
-  createIntent: v.strictObject({
-    amount: integer,
-    currency: v.pipe(v.string(), v.toLowerCase(), v.regex(/^[a-z]{3}$/, "Invalid currency")),
-    confirm: v.optional(flag, "false"),
-    capture_method: v.optional(
-      v.picklist(["automatic", "automatic_async", "manual"], "Invalid capture_method"),
-      "automatic_async",
-    ),
-    confirmation_method: v.optional(v.picklist(["automatic", "manual"])),
-    payment_method: v.optional(text(255)),
-    payment_method_data: v.optional(
-      v.strictObject({
-        type: v.literal("card", "Invalid payment_method_data[type]: the sandbox has cards"),
-        card: v.strictObject({ token: text(255) }),
-      }),
-    ),
+  createIntent,
+  /** The same in the versions before 2026-09-30.endive. */
+  createIntentBeforeEndive: v.strictObject({
+    ...createIntent.entries,
     payment_method_types: v.optional(list),
-    automatic_payment_methods: v.optional(
-      v.strictObject({
-        enabled: flag,
-        allow_redirects: v.optional(v.picklist(["always", "never"])),
-      }),
-    ),
-    off_session: v.optional(flag, "false"),
-    error_on_requires_action: v.optional(flag, "false"),
-    return_url: v.optional(v.pipe(v.string(), v.url("Not a valid URL"))),
-    use_stripe_sdk: v.optional(flag),
-    description: v.optional(text(1_000), ""),
-    statement_descriptor: v.optional(text(22)),
-    statement_descriptor_suffix: v.optional(text(22)),
-    payment_method_options: v.optional(
-      v.strictObject({
-        card: v.strictObject({
-          capture_method: v.optional(v.literal("manual")),
-          request_multicapture: v.optional(v.picklist(["if_available", "never"])),
-          request_three_d_secure: v.optional(v.picklist(["any", "automatic", "challenge"])),
-        }),
-      }),
-    ),
-    metadata: v.optional(metadata, ""),
-    expand,
   }),
   captureIntent: v.strictObject({
     amount_to_capture: v.optional(integer),

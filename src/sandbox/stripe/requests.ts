@@ -51,9 +51,11 @@ export function readKey(request: IncomingMessage): string | undefined {
   return text;
 }
 
-/** @throws StripeError 400 if a request pins a version that is none. */
-export function checkVersion({ headers }: IncomingMessage): void {
-  if (!VERSION.test(String(headers["stripe-version"] ?? DEFAULT_VERSION))) {
+/** The version of the API that a request pins, or the default. @throws StripeError 400 if it is none. */
+export function readVersion({ headers }: IncomingMessage): string {
+  const version = String(headers["stripe-version"] ?? DEFAULT_VERSION);
+  if (!VERSION.test(version)) {
     throw invalidRequest(`Invalid Stripe API version: one such as ${DEFAULT_VERSION}`);
   }
+  return version;
 }

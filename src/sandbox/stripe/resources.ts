@@ -41,6 +41,7 @@ export function createResources(baseUrl: string): Resources {
       last_payment_error: lastError(intent),
       latest_charge: latestCharge(intent, expand),
       livemode: false,
+      managed_payments: null,
       metadata: { ...intent.metadata },
       next_action: nextAction(intent, baseUrl),
       on_behalf_of: null,
@@ -51,6 +52,7 @@ export function createResources(baseUrl: string): Resources {
         card: { installments: null, network: null, request_three_d_secure: "automatic" },
       },
       payment_method_types: ["card"],
+      payment_record: null,
       processing: null,
       receipt_email: null,
       review: null,
@@ -69,7 +71,7 @@ export function createResources(baseUrl: string): Resources {
     if (intent.chargeTimeMs === undefined) {
       return null;
     }
-    return expand.includes("latest_charge")
+    return isExpanded(expand, "latest_charge")
       ? toCharge(intent, below(expand, "latest_charge"))
       : chargeIdOf(intent);
   }
@@ -121,7 +123,7 @@ export function createResources(baseUrl: string): Resources {
         type: isDeclined ? "issuer_declined" : "authorized",
       },
       paid: !isDeclined,
-      payment_intent: expand.includes("payment_intent") ? toIntent(intent, []) : intent.id,
+      payment_intent: isExpanded(expand, "payment_intent") ? toIntent(intent, []) : intent.id,
       payment_method: intent.paymentMethod,
       payment_method_details: {
         type: "card",
@@ -162,7 +164,7 @@ export function createResources(baseUrl: string): Resources {
       object: "refund",
       amount: toStripeUnits(refund.minorUnits, intent.currencyCode),
       balance_transaction: null,
-      charge: expand.includes("charge")
+      charge: isExpanded(expand, "charge")
         ? toCharge(intent, below(expand, "charge"))
         : chargeIdOf(intent),
       created: toSeconds(refund.createTimeMs),
@@ -171,7 +173,7 @@ export function createResources(baseUrl: string): Resources {
       customer_account: null,
       destination_details: { type: "card", card: { type: "refund" } },
       metadata: { ...refund.metadata },
-      payment_intent: expand.includes("payment_intent")
+      payment_intent: isExpanded(expand, "payment_intent")
         ? toIntent(intent, below(expand, "payment_intent"))
         : intent.id,
       payment_method: null,
@@ -240,6 +242,10 @@ function nextAction({ status, id, returnUrl }: Intent, baseUrl: string): JsonVal
         use_stripe_sdk: { type: "three_d_secure_redirect", stripe_js: url },
       }
     : { type: "redirect_to_url", redirect_to_url: { url, return_url: returnUrl } };
+}
+
+function isExpanded(expand: readonly string[], field: string): boolean {
+  return expand.some((path) => path === field || path.startsWith(`${field}.`));
 }
 
 /** What is to be expanded within an object that is expanded itself. */

@@ -15,10 +15,21 @@ export type Routed =
   | { readonly kind: "operation"; readonly operation: Operation };
 
 /** @throws StripeError for what there is not, and for parameters that are refused. */
-export type Router = (method: string, path: string, form: Form) => Routed;
+export type Router = (request: StripeRequest) => Routed;
+
+export interface StripeRequest {
+  readonly method: string;
+  readonly path: string;
+  readonly form: Form;
+  /** The version of the API that it is written for. */
+  readonly version: string;
+}
+
+// From here on PaymentIntents have no payment_method_types.
+const ENDIVE = "2026-09-30";
 
 export function createRouter(deciding: Deciding, reads: Reads): Router {
-  return (method, path, form) => {
+  return ({ method, path, form, version: apiVersion }) => {
     const [version, resource, ...rest] = path.split("/").slice(1);
     const route = `${method} ${version}/${resource}${rest.map(() => "/*").join("")}`;
     const [id = "", action = ""] = rest;
@@ -42,7 +53,14 @@ export function createRouter(deciding: Deciding, reads: Reads): Router {
       case "GET v1/refunds/*":
         return read(() => reads.refund(id, form));
       case "POST v1/payment_intents":
-        return operation(createIntent(deciding, readParameters(parameters.createIntent, form)));
+        return operation(
+          createIntent(
+            deciding,
+            apiVersion < ENDIVE
+              ? readParameters(parameters.createIntentBeforeEndive, form)
+              : readParameters(parameters.createIntent, form),
+          ),
+        );
       case "POST v1/refunds":
         return operation(createRefund(deciding, readParameters(parameters.createRefund, form)));
       case "POST v1/payment_intents/*/*":
@@ -78,21 +96,30 @@ export function createRouter(deciding: Deciding, reads: Reads): Router {
 const ACCOUNT: JsonObject = {
   id: "acct_payoncesandbox",
   object: "account",
+  business_profile: null,
   business_type: null,
   capabilities: { card_payments: "active", transfers: "active" },
   charges_enabled: true,
+  controller: { type: "account" },
   country: "DE",
+  created: 1_767_225_600,
   default_currency: "eur",
   details_submitted: true,
   email: null,
+  external_accounts: null,
+  future_requirements: null,
   metadata: {},
   payouts_enabled: true,
+  requirements: null,
+  settings: null,
+  tos_acceptance: null,
   type: "standard",
 };
 
 const BALANCE: JsonObject = {
   object: "balance",
   available: [{ amount: 0, currency: "eur", source_types: { card: 0 } }],
+  connect_reserved: [],
   livemode: false,
   pending: [{ amount: 0, currency: "eur", source_types: { card: 0 } }],
 };
