@@ -18,8 +18,7 @@ const PAYMENT_ID = "payonce_payment_id";
 /** POST /v1/payment_intents. @throws StripeError if a parameter is refused. */
 export function createIntent(deciding: Deciding, given: Parameters): Operation {
   const amount = amountFromStripe(given.amount, given.currency);
-  const method =
-    given.payment_method === undefined ? undefined : findPaymentMethod(given.payment_method);
+  const method = paymentMethodOf(given);
   if (given.confirm && method === undefined) {
     throw invalidRequest(
       "You cannot confirm this PaymentIntent because it's missing a payment method.",
@@ -101,6 +100,14 @@ function waitingStatus(method: PaymentMethod | undefined, isConfirmed: boolean):
     return "requires_payment_method";
   }
   return isConfirmed ? "requires_action" : "requires_confirmation";
+}
+
+function paymentMethodOf(given: Parameters): PaymentMethod | undefined {
+  const { payment_method: id, payment_method_data: data } = given;
+  if (id !== undefined) {
+    return findPaymentMethod(id, "payment_method");
+  }
+  return data && findPaymentMethod(data.card.token, "payment_method_data[card][token]");
 }
 
 /** The methods of the account are in force, some of which redirect. */

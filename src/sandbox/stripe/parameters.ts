@@ -80,6 +80,12 @@ const createIntent = v.strictObject({
   ),
   confirmation_method: v.optional(v.picklist(["automatic", "manual"])),
   payment_method: v.optional(text(255)),
+  payment_method_data: v.optional(
+    v.strictObject({
+      type: v.literal("card", "Invalid payment_method_data[type]: the sandbox has cards"),
+      card: v.strictObject({ token: text(255) }),
+    }),
+  ),
   allowed_payment_method_types: v.optional(list),
   automatic_payment_methods: v.optional(
     v.strictObject({

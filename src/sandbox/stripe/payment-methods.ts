@@ -31,7 +31,7 @@ const DECLINED_NAME = /^pm_card_(?:visa_)?chargeDeclined(?<reason>\w*)$/;
  * Finds a payment method: one of Stripe's for tests, or a token of the sandbox.
  * @throws StripeError where there is none of that name.
  */
-export function findPaymentMethod(id: string): PaymentMethod {
+export function findPaymentMethod(id: string, param: string): PaymentMethod {
   if (id.startsWith("tok_")) {
     return {
       id,
@@ -45,7 +45,7 @@ export function findPaymentMethod(id: string): PaymentMethod {
   const reason = DECLINED_NAME.exec(id)?.groups?.reason;
   const declineCode = reason === undefined ? undefined : DECLINED[reason];
   if (declineCode === undefined) {
-    throw noSuch("PaymentMethod", id, "payment_method", 400);
+    throw noSuch("PaymentMethod", id, param, 400);
   }
   return { id, needsCustomer: false, behaviour: () => ({ ...PLAIN, declineCode }) };
 }

@@ -46,6 +46,14 @@ describe("the face in Stripe's form", () => {
     expect(await lines()).toHaveLength(2);
   });
 
+  it("takes a token as that of a card, which Stripe's guides have and its published schema has not", async () => {
+    const { url, lines } = await runStripeSandbox();
+    const data = "payment_method_data[type]=card&payment_method_data[card][token]=tok_visa";
+    const { status } = await post(url, CHARGE.replace("payment_method=pm_card_visa", data));
+    expect(status).toBe(200);
+    expect(await lines()).toMatchObject([{ payment_method: "tok_visa" }]);
+  });
+
   it("knows payment_method_types of the versions that have it only", async () => {
     const { url } = await runStripeSandbox();
     const body = CHARGE.replace("allowed_", "");
