@@ -283,7 +283,8 @@ export async function openProcessor({
     });
     shutdown.add((limitMs) => sandbox.stop(limitMs));
     address = sandbox.address;
-    what = `a sandbox of its own at ${address}`;
+    const stripe = sandbox.stripeAddress;
+    what = `a sandbox of its own at ${address}${stripe === undefined ? "" : `, in Stripe's form at http://${stripe}`}`;
   } else {
     address = formatAddress(target.address);
     what = address;

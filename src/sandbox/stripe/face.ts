@@ -35,10 +35,14 @@ export interface FaceOptions {
   readonly log: (line: string) => void;
 }
 
+// Longer than any pause of a test: a client that meets a connection as it closes
+// cannot know what became of its request.
+const KEEP_ALIVE_MS = 600_000;
+
 /** Starts the sandbox's face in Stripe's form: HTTP/1.1, forms in, JSON out. @throws ListenError */
 export async function startStripeFace(options: FaceOptions): Promise<Face> {
   const { listen, shutdown, log } = options;
-  const server = createServer();
+  const server = createServer({ keepAliveTimeout: KEEP_ALIVE_MS });
   const connections = createConnections();
   server.on("connection", connections.add);
   const address = await bind(server, listen, "stripe");
@@ -113,7 +117,7 @@ async function respond(
   try {
     answered = await answer(request, transport);
   } catch (error) {
-    if (isDropped(error)) {
+    if (isDropped(error) || request.socket.destroyed) {
       return;
     }
     if (!(error instanceof StripeError || error instanceof ConnectError)) {

@@ -80,11 +80,8 @@ export function createIntents({ history, waiting }: IntentsOptions): Intents {
   for (const intent of waiting) {
     put(intent);
   }
-  for (const effect of history.effects) {
-    apply({ kind: "approved", effect });
-  }
-  for (const decline of history.declines) {
-    apply({ kind: "declined", decline });
+  for (const verdict of verdictsOf(history)) {
+    apply(verdict);
   }
   const createTimeMs = (id: string) => byId.get(id)?.createTimeMs ?? 0;
   ids = ids.sort((one, other) => createTimeMs(one) - createTimeMs(other));
@@ -113,6 +110,25 @@ export function createIntents({ history, waiting }: IntentsOptions): Intents {
     },
     findRefund,
   };
+}
+
+/** All verdicts in the order in which they were brought about. */
+function* verdictsOf({ effects, declines }: History): Iterable<Verdict> {
+  let next = 0;
+  const declinesBefore = function* (sequence: bigint): Iterable<Verdict> {
+    for (let decline = declines[next]; decline !== undefined; decline = declines[next]) {
+      if (decline.afterSequence >= sequence) {
+        return;
+      }
+      next += 1;
+      yield { kind: "declined", decline };
+    }
+  };
+  for (const effect of effects) {
+    yield* declinesBefore(effect.sequence);
+    yield { kind: "approved", effect };
+  }
+  yield* declinesBefore(BigInt(effects.length + 1));
 }
 
 function toAnswer(intent: Intent, verdict: Verdict, fields: StripeFields): Answer {

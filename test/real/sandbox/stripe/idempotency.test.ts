@@ -1,6 +1,6 @@
 import { status } from "@grpc/grpc-js";
 import { describe, expect, it } from "vitest";
-import { FaultAction } from "../../../../src/gen/payonce/sandbox/v1/sandbox_pb.js";
+import { EffectType, FaultAction } from "../../../../src/gen/payonce/sandbox/v1/sandbox_pb.js";
 import { authorization, authorize, failure, lookup, setFaults } from "../support.js";
 import { checkAgainstOpenApi } from "./exchanges.js";
 import {
@@ -62,6 +62,24 @@ describe.each([
       payment_intent: { id: first.payment_intent?.id, status: "requires_payment_method" },
     });
     expect(second.headers?.["idempotent-replayed"]).toBe("true");
+  });
+
+  it("gets the declined capture as it was, with the intent that was captured since", async () => {
+    const running = await runStripeSandbox();
+    const { id } = await running.stripe.paymentIntents.create(charge(MANUAL));
+    const decline = { action: FaultAction.DECLINE, effectType: EffectType.CAPTURE };
+    await running.grpc.call(setFaults, { faults: [decline] });
+    await stripeFailure(running.stripe.paymentIntents.capture(id, {}, key("key-1")));
+    await running.stripe.paymentIntents.capture(id);
+
+    const later = await then(running);
+    const error = await stripeFailure(later.stripe.paymentIntents.capture(id, {}, key("key-1")));
+
+    expect(error).toMatchObject({
+      statusCode: 402,
+      decline_code: "armed_decline",
+      payment_intent: { id, status: "requires_capture", amount_received: 0 },
+    });
   });
 
   it("gets the same refusal by the state, which is another by then", async () => {
