@@ -23,7 +23,8 @@ export interface SandboxProcessOptions extends StripeFaceOptions {
   readonly tokenFile: string | undefined;
 }
 
-/** The third argument of the child process, as JSON. */
+/** What follows in a message where the third argument of the child process says so: arguments are seen by everybody on the machine. */
+export const OPTIONS_FOLLOW = "options-follow";
 export type SandboxEntryOptions = Omit<SandboxProcessOptions, "listen" | "dataDir">;
 
 /** The one message of the child process: where it listens, or why it does not. */
@@ -46,12 +47,13 @@ export async function startSandboxProcess({
   dataDir,
   ...options
 }: SandboxProcessOptions): Promise<SandboxProcess> {
-  const rest: SandboxEntryOptions = options;
-  const child = fork(ENTRY, [listen, dataDir, JSON.stringify(rest)], {
+  const child = fork(ENTRY, [listen, dataDir, OPTIONS_FOLLOW], {
     stdio: ["ignore", "inherit", "inherit", "ipc"],
     detached: true, // Ctrl-C reaches this process's group; calls under way still need the processor
   });
   const exited = once(child, "exit");
+  const rest: SandboxEntryOptions = options;
+  child.send(rest, () => undefined); // a child that has ended says so by its exit
   const started = await Promise.race([
     once(child, "message").then(([message]): SandboxMessage => message),
     exited.then(

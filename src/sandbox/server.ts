@@ -12,6 +12,7 @@ import { createProcessor } from "./processor.js";
 import { createService } from "./service.js";
 import { startStripeFace } from "./stripe/face.js";
 import { openKeeper } from "./stripe/keeper.js";
+import type { WebhookEndpoint } from "./stripe/webhook.js";
 
 export { ListenError } from "./listen.js";
 
@@ -32,6 +33,8 @@ export interface StripeFaceOptions {
   readonly stripeSearchLagMs?: number | undefined;
   /** The account may capture a PaymentIntent several times; it may not unless given. */
   readonly stripeMulticapture?: boolean | undefined;
+  /** Where its events are sent to, and what signs them; nowhere unless given. */
+  readonly stripeWebhook?: WebhookEndpoint | undefined;
 }
 
 export interface Sandbox {
@@ -110,6 +113,7 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
         shutdown: shutdown.signal,
         searchLagMs: stripeSearchLagMs,
         hasMulticapture: stripeMulticapture,
+        webhook: options.stripeWebhook,
       });
       faces.push(stripe);
       log(`its face in Stripe's form on http://${stripe.address}`);

@@ -26,6 +26,7 @@ import {
   type RedlockLike,
   redisGate,
 } from "../stores/redis/index.js";
+import { stripeFaceOptions } from "./config/sandbox-options.js";
 import { type Config, formatAddress } from "./config.js";
 import { reasonOf, withErrorPrefix } from "./error-prefix.js";
 import { logDeploymentEvent } from "./event-log.js";
@@ -277,9 +278,7 @@ export async function openProcessor({
       listen: formatAddress(config.sandboxListen),
       dataDir: join(config.dataDir, "sandbox"),
       tokenFile: config.sandboxTokenFile,
-      stripeListen: config.sandboxStripeListen,
-      stripeSearchLagMs: config.sandboxStripeSearchLagMs,
-      stripeMulticapture: config.sandboxStripeMulticapture === "on",
+      ...stripeFaceOptions(config),
     });
     shutdown.add((limitMs) => sandbox.stop(limitMs));
     address = sandbox.address;

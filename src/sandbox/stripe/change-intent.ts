@@ -2,7 +2,7 @@ import type * as v from "valibot";
 import { EffectType } from "../../gen/payonce/sandbox/v1/sandbox_pb.js";
 import { PLAIN } from "../behaviours.js";
 import { amountFromStripe } from "./currencies.js";
-import { type Deciding, decideEffect } from "./decide.js";
+import { type Deciding, decideEffect, keepIntent } from "./decide.js";
 import { type ErrorFields, invalidRequest, noSuch, type StripeError } from "./errors.js";
 import { canceled, capturableOf, type Intent } from "./intent.js";
 import type { Executed, Operation } from "./operation.js";
@@ -79,7 +79,10 @@ export function cancelIntent(
       }
       return intent.status === "requires_capture"
         ? voidAuthorization(deciding, intent, { execution, reason, expand: given.expand })
-        : keep(deciding, canceled(intent, deciding.now().getTime(), reason), given.expand);
+        : keepIntent(deciding, canceled(intent, deciding.now().getTime(), reason), {
+            processorKey: execution.processorKey,
+            expand: given.expand,
+          });
     },
   };
 }
@@ -117,7 +120,8 @@ export function authenticateIntent(
       }
       if (result === "failure") {
         const declineCode = "payment_intent_authentication_failure";
-        return keep(deciding, { ...intent, status: "requires_payment_method", declineCode }, []);
+        const failed: Intent = { ...intent, status: "requires_payment_method", declineCode };
+        return keepIntent(deciding, failed, { processorKey: execution.processorKey, expand: [] });
       }
       // The effect belongs to the call that created the intent. Where that key
       // has one already it was forgotten meanwhile.
@@ -164,16 +168,6 @@ function voidAuthorization(
     fields: { paymentIntent: intent.id, reason },
     expand,
   });
-}
-
-/** Keeps an intent that has no effect. */
-function keep(deciding: Deciding, intent: Intent, expand: readonly string[]): Executed {
-  deciding.intents.put(intent);
-  return {
-    reply: { status: 200, body: deciding.resources.intent(intent, expand) },
-    durable: deciding.keeper.keepIntent(intent),
-    isJournaled: false,
-  };
 }
 
 function find({ intents }: Deciding, id: string): Intent {

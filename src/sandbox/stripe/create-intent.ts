@@ -2,7 +2,7 @@ import type * as v from "valibot";
 import { EffectType } from "../../gen/payonce/sandbox/v1/sandbox_pb.js";
 import { PLAIN } from "../behaviours.js";
 import { amountFromStripe } from "./currencies.js";
-import { type Deciding, decideEffect, newId } from "./decide.js";
+import { type Deciding, decideEffect, keepIntent, newId } from "./decide.js";
 import { invalidRequest } from "./errors.js";
 import type { Intent } from "./intent.js";
 import type { Executed, Execution, Operation } from "./operation.js";
@@ -79,12 +79,7 @@ export function createIntent(deciding: Deciding, given: Parameters): Operation {
       refunds: [],
       returnUrl: given.return_url,
     };
-    deciding.intents.put(intent);
-    return {
-      reply: { status: 200, body: deciding.resources.intent(intent, given.expand) },
-      durable: deciding.keeper.keepIntent(intent),
-      isJournaled: false,
-    };
+    return keepIntent(deciding, intent, { processorKey, expand: given.expand });
   }
 
   return {

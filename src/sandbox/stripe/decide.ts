@@ -7,10 +7,13 @@ import type { EffectRequest } from "../effect-request.js";
 import type { Processor } from "../processor.js";
 import { replyOfAnswer } from "./answers.js";
 import { keyReused } from "./errors.js";
+import { eventsOfAnswer, eventsOfWaiting } from "./events.js";
+import type { Intent } from "./intent.js";
 import type { Intents } from "./intents.js";
 import type { Keeper } from "./keeper.js";
 import type { Executed, Execution } from "./operation.js";
 import type { Resources } from "./resources.js";
+import type { Webhook } from "./webhook.js";
 
 /** What operations decide with. */
 export interface Deciding {
@@ -18,6 +21,8 @@ export interface Deciding {
   readonly intents: Intents;
   readonly keeper: Keeper;
   readonly resources: Resources;
+  /** Hears of what happens, where there is an endpoint. */
+  readonly webhook: Webhook | undefined;
   readonly now: () => Date;
   /** The account may capture an intent several times. */
   readonly hasMulticapture: boolean;
@@ -32,7 +37,7 @@ export type FieldsOfEffect = Partial<
 
 /** Has an effect decided by the processor of both faces. */
 export function decideEffect(
-  { processor, intents, resources, now }: Deciding,
+  { processor, intents, resources, webhook, now }: Deciding,
   execution: Execution,
   effect: Omit<EffectRequest, "processorKey" | "stripe"> & {
     readonly fields: FieldsOfEffect;
@@ -57,10 +62,25 @@ export function decideEffect(
   if (result.kind === "key_reused" || answer === undefined) {
     throw keyReused(processorKey);
   }
+  const { durable } = result.decision;
+  const events = eventsOfAnswer(request.type, answer, resources);
+  webhook?.send(events, { durable, key: processorKey });
+  return { reply: replyOfAnswer(answer, expand, resources), durable, isJournaled: true };
+}
+
+/** Keeps an intent that came to its status without an effect. */
+export function keepIntent(
+  { intents, keeper, resources, webhook }: Deciding,
+  intent: Intent,
+  { processorKey, expand }: { readonly processorKey: string; readonly expand: readonly string[] },
+): Executed {
+  intents.put(intent);
+  const durable = keeper.keepIntent(intent);
+  webhook?.send(eventsOfWaiting(intent, resources), { durable, key: processorKey });
   return {
-    reply: replyOfAnswer(answer, expand, resources),
-    durable: result.decision.durable,
-    isJournaled: true,
+    reply: { status: 200, body: resources.intent(intent, expand) },
+    durable,
+    isJournaled: false,
   };
 }
 

@@ -1,4 +1,5 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import type { Socket } from "node:net";
 import { ConnectError } from "@connectrpc/connect";
 import { createConnections } from "../../runtime/connections.js";
 import { within } from "../../runtime/within.js";
@@ -20,6 +21,7 @@ import { createReads } from "./reads.js";
 import { DEFAULT_VERSION, readForm, readKey, readVersion } from "./requests.js";
 import { createResources } from "./resources.js";
 import { createRouter } from "./routes.js";
+import { createWebhook, type WebhookEndpoint } from "./webhook.js";
 
 export interface FaceOptions {
   readonly listen: ListenAddress;
@@ -32,6 +34,7 @@ export interface FaceOptions {
   readonly now: () => Date;
   readonly searchLagMs: number;
   readonly hasMulticapture: boolean;
+  readonly webhook: WebhookEndpoint | undefined;
   readonly log: (line: string) => void;
 }
 
@@ -48,9 +51,10 @@ export async function startStripeFace(options: FaceOptions): Promise<Face> {
   const address = await bind(server, listen, "stripe");
   const answer = createAnswering(options, `http://${address}`);
   server.on("request", (request, response) => {
-    respond(request, response, { answer, shutdown, log }).catch((error) => {
+    const { socket } = request; // it is gone from a request that has ended badly
+    respond({ request, response, socket }, { answer, shutdown, log }).catch((error) => {
       log(`an answer in Stripe's form cannot be written: ${String(error)}`);
-      request.socket.destroy();
+      socket.destroy();
     });
   });
   return {
@@ -68,11 +72,13 @@ type Answering = (request: IncomingMessage, transport: InterruptedCall) => Promi
 
 function createAnswering(options: FaceOptions, baseUrl: string): Answering {
   const { processor, history, keeper, calls, faults, now, searchLagMs, hasMulticapture } = options;
+  const { webhook: endpoint, shutdown, log } = options;
   const intents = createIntents({ history, waiting: keeper.waiting });
   const resources = createResources(baseUrl);
   const keyedCalls = createKeyedCalls({ calls, processor, intents, keeper, resources });
+  const webhook = endpoint && createWebhook({ endpoint, now, shutdown, log });
   const route = createRouter(
-    { processor, intents, keeper, resources, now, hasMulticapture },
+    { processor, intents, keeper, resources, webhook, now, hasMulticapture },
     createReads({ intents, resources, faults, now, searchLagMs }),
   );
 
@@ -103,21 +109,26 @@ interface Responding {
   readonly log: (line: string) => void;
 }
 
+interface Exchange {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly socket: Socket;
+}
+
 async function respond(
-  request: IncomingMessage,
-  response: ServerResponse,
+  { request, response, socket }: Exchange,
   { answer, shutdown, log }: Responding,
 ): Promise<void> {
   const transport: InterruptedCall = {
-    reset: () => request.socket.destroy(),
-    untilClosed: () => untilClosed(request.socket, shutdown),
+    reset: () => socket.destroy(),
+    untilClosed: () => untilClosed(socket, shutdown),
     shutdown,
   };
   let answered: KeyedReply;
   try {
     answered = await answer(request, transport);
   } catch (error) {
-    if (isDropped(error) || request.socket.destroyed) {
+    if (isDropped(error) || socket.destroyed) {
       return;
     }
     if (!(error instanceof StripeError || error instanceof ConnectError)) {

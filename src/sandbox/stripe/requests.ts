@@ -3,6 +3,7 @@ import { invalidRequest, StripeError } from "./errors.js";
 import { type Form, parseForm } from "./form.js";
 
 const BODY_LIMIT_BYTES = 1024 * 1024;
+const DISCARDED_LIMIT_BYTES = 16 * BODY_LIMIT_BYTES;
 const KEY_LIMIT_CHARACTERS = 255;
 
 const FORM_TYPE = /^application\/x-www-form-urlencoded\s*(;|$)/i;
@@ -22,18 +23,23 @@ export async function readForm(request: IncomingMessage, query: string): Promise
   return parseForm(`${query}&${body}`);
 }
 
+/** Reads to the end, also what is too long: a client that is still sending hears no answer. */
 async function readBody(request: IncomingMessage): Promise<string> {
   const chunks: Buffer[] = [];
   let bytes = 0;
-  for await (const chunk of request) {
+  for await (const chunk of request.iterator({ destroyOnReturn: false })) {
     bytes += chunk.length;
-    if (bytes > BODY_LIMIT_BYTES) {
-      throw new StripeError(413, {
-        type: "invalid_request_error",
-        message: `A request body accepts at most ${BODY_LIMIT_BYTES} bytes`,
-      });
+    if (bytes <= BODY_LIMIT_BYTES) {
+      chunks.push(chunk);
+    } else if (bytes > DISCARDED_LIMIT_BYTES) {
+      break;
     }
-    chunks.push(chunk);
+  }
+  if (bytes > BODY_LIMIT_BYTES) {
+    throw new StripeError(413, {
+      type: "invalid_request_error",
+      message: `A request body accepts at most ${BODY_LIMIT_BYTES} bytes`,
+    });
   }
   return Buffer.concat(chunks).toString("utf8");
 }

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { toggle } from "../config/flags.js";
+import { stripeFaceOptions } from "../config/sandbox-options.js";
 import { readConfig } from "../config.js";
 import { command } from "./command.js";
 
@@ -12,6 +13,8 @@ export const sandbox = command({
     "sandboxStripeListen",
     "sandboxStripeSearchLagMs",
     "sandboxStripeMulticapture",
+    "sandboxStripeWebhookUrl",
+    "sandboxStripeWebhookSecret",
     "dataDir",
     "shutdownTimeoutMs",
   ],
@@ -28,9 +31,7 @@ export const sandbox = command({
       listen: config.sandboxListen,
       dataDir: join(config.dataDir, "sandbox"),
       tokenFile: config.sandboxTokenFile,
-      stripeListen: config.sandboxStripeListen,
-      stripeSearchLagMs: config.sandboxStripeSearchLagMs,
-      stripeMulticapture: config.sandboxStripeMulticapture === "on",
+      ...stripeFaceOptions(config),
       log: (line) => console.log(line),
     });
     await stopped;

@@ -66,6 +66,13 @@ const checks: readonly Check[] = [
     accepts: "only a loopback address; --insecure lifts this",
   },
   {
+    subject: "sandboxStripeWebhookUrl",
+    reads: ["sandboxStripeWebhookUrl", "sandboxStripeWebhookSecret"],
+    holds: ({ sandboxStripeWebhookUrl, sandboxStripeWebhookSecret }) =>
+      sandboxStripeWebhookUrl === undefined || sandboxStripeWebhookSecret !== undefined,
+    accepts: "a URL only together with SANDBOX_STRIPE_WEBHOOK_SECRET",
+  },
+  {
     // Whoever can reach the service could end any key. With authentication the
     // flag would say nothing: everybody has the role of a token or a certificate.
     subject: "insecureOperator",

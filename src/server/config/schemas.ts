@@ -94,6 +94,11 @@ export const processorTarget = accepting(
   }),
 );
 
+export const httpUrl = accepting(
+  "an http:// or https:// URL",
+  v.pipe(v.string(), v.url(), v.regex(/^https?:/)),
+);
+
 /** The URL of a database, as it was given. */
 export const postgresUrl = accepting(
   "a URL such as postgres://user:password@host:5432/database, of one host",

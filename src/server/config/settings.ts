@@ -3,6 +3,7 @@ import {
   count,
   duration,
   hostNames,
+  httpUrl,
   listenAddress,
   mebibytes,
   oneOf,
@@ -194,6 +195,14 @@ export const settings = {
   sandboxStripeMulticapture: withDefault("off", {
     meaning: "on: a PaymentIntent may be captured several times; off: a capture ends it",
     schema: oneOf(["on", "off"]),
+  }),
+  sandboxStripeWebhookUrl: optional("nowhere", {
+    meaning: "where it sends events to; needs SANDBOX_STRIPE_WEBHOOK_SECRET",
+    schema: httpUrl,
+  }),
+  sandboxStripeWebhookSecret: optional("no events", {
+    meaning: "what signs those events, as Stripe does",
+    schema: secret,
   }),
 };
 

@@ -48,6 +48,8 @@ const VARIABLES = [
   "SANDBOX_STRIPE_LISTEN",
   "SANDBOX_STRIPE_SEARCH_LAG_MS",
   "SANDBOX_STRIPE_MULTICAPTURE",
+  "SANDBOX_STRIPE_WEBHOOK_URL",
+  "SANDBOX_STRIPE_WEBHOOK_SECRET",
 ];
 
 const HOUR_MS = 3_600_000;
@@ -406,6 +408,9 @@ describe("rules about several settings", () => {
     ]);
     expect(problems(env, { insecure: true })).toEqual([]);
     expect(problems({ SANDBOX_LISTEN: "[::1]:1" })).toEqual([]);
+    expect(problems({ SANDBOX_STRIPE_WEBHOOK_URL: "http://127.0.0.1:1/" })).toEqual([
+      "SANDBOX_STRIPE_WEBHOOK_URL accepts a URL only together with SANDBOX_STRIPE_WEBHOOK_SECRET",
+    ]);
     expect(problems({ SANDBOX_STRIPE_LISTEN: "0.0.0.0:1", ...tls, ...tokens })).toEqual([
       "SANDBOX_STRIPE_LISTEN accepts only a loopback address; --insecure lifts this",
     ]);

@@ -131,6 +131,7 @@ describe("the face in Stripe's form", () => {
     ["JSON", "{}", { "content-type": "application/json" }, 400],
     ["another version's name", CHARGE, { "stripe-version": "newest" }, 400],
     ["more than 1 MiB", `description=${"x".repeat(1024 * 1024)}`, {}, 413],
+    ["8 MiB", `description=${"x".repeat(8 * 1024 * 1024)}`, {}, 413],
   ])("refuses %s", async (_, body, headers, status) => {
     const { url } = await runStripeSandbox();
     expect((await post(url, body, headers)).status).toBe(status);
@@ -150,6 +151,26 @@ describe("the face in Stripe's form", () => {
     const response = await fetch(`${url}${path}`, { method, headers: KEY });
     expect(response.status).toBe(404);
     expect(await response.json()).toMatchObject({ error: { type: "invalid_request_error" } });
+  });
+
+  it("ends a body without an end, and outlives that", async () => {
+    const { url } = await runStripeSandbox();
+    const socket = openSocket(Number(new URL(url).port), "127.0.0.1");
+    await once(socket, "connect");
+    socket.on("error", () => undefined);
+    socket.write(
+      `POST /v1/refunds HTTP/1.1\r\nHost: x\r\nAuthorization: ${KEY.authorization}\r\nContent-Length: 99999999\r\n\r\n`,
+    );
+    socket.resume();
+    const closed = new Promise((resolve) => socket.once("close", resolve));
+    const mebibyte = Buffer.alloc(1024 * 1024, "x");
+    for (let sent = 0; sent < 90 && !socket.destroyed; sent += 1) {
+      if (!socket.write(mebibyte)) {
+        await Promise.race([new Promise((resolve) => socket.once("drain", resolve)), closed]);
+      }
+    }
+    await closed;
+    expect((await post(url, CHARGE)).status).toBe(200);
   });
 
   it("outlives what is no HTTP, and clients that hang up in the middle", async () => {

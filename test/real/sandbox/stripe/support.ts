@@ -8,7 +8,10 @@ export const MANUAL = { capture_method: "manual" } as const;
 
 /** What a test wants to be different from a sandbox that answers at once. */
 export type Differences = Partial<
-  Pick<SandboxOptions, "dataDir" | "stripeSearchLagMs" | "stripeMulticapture" | "log">
+  Pick<
+    SandboxOptions,
+    "dataDir" | "stripeSearchLagMs" | "stripeMulticapture" | "stripeWebhook" | "log"
+  >
 >;
 
 export interface StripeSandbox {
