@@ -270,6 +270,10 @@ export async function openProcessor({
     log.warn("PROCESSOR_URL is instant: every payment is approved and no money moves");
     return { value: createInstantProcessor(), what: "none: everything is approved" };
   }
+  if (target?.kind === "stripe") {
+    const { openStripe } = await import("./stripe.js");
+    return openStripe({ config, log, shutdown });
+  }
   let address: string;
   let what: string;
   if (target === undefined) {

@@ -48,6 +48,23 @@ const checks: readonly Check[] = [
       tlsClientCaFile === undefined || (tlsCertFile !== undefined && tlsKeyFile !== undefined),
     accepts: "a file only together with TLS_CERT_FILE and TLS_KEY_FILE",
   },
+  {
+    subject: "processorUrl",
+    reads: ["processorUrl", "stripeSecretKey", "stripeSecretKeyFile"],
+    holds: ({ processorUrl, stripeSecretKey, stripeSecretKeyFile }) =>
+      processorUrl?.kind !== "stripe" ||
+      stripeSecretKey !== undefined ||
+      stripeSecretKeyFile !== undefined,
+    accepts: "stripe: only together with STRIPE_SECRET_KEY or STRIPE_SECRET_KEY_FILE",
+  },
+  {
+    // Which of two keys counts, nobody would remember.
+    subject: "stripeSecretKeyFile",
+    reads: ["stripeSecretKey", "stripeSecretKeyFile"],
+    holds: ({ stripeSecretKey, stripeSecretKeyFile }) =>
+      stripeSecretKey === undefined || stripeSecretKeyFile === undefined,
+    accepts: "a file only without STRIPE_SECRET_KEY",
+  },
   guarded("grpcListen"),
   guarded("httpListen"),
   {

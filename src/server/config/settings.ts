@@ -1,5 +1,6 @@
 import { namesIn, optional, toggle, type Values, withDefault } from "./flags.js";
 import {
+  apiBase,
   count,
   duration,
   hostNames,
@@ -13,6 +14,7 @@ import {
   redisUrls,
   schemaName,
   secret,
+  stripeKey,
 } from "./schemas.js";
 
 // A little less than 2^31 - 1 ms; past that, Node's timers fire at once.
@@ -86,7 +88,8 @@ export const settings = {
     schema: oneOf(["batched", "redlock"]),
   }),
   processorUrl: optional("a sandbox processor, started beside the service", {
-    meaning: "the processor; instant: approves within the process, for benchmarks",
+    meaning:
+      "the processor; stripe: charges through Stripe, instant: approves within the process, for benchmarks",
     schema: processorTarget,
   }),
   processorTimeoutMs: withDefault("10s", {
@@ -96,6 +99,23 @@ export const settings = {
   processorKeyWindowMs: optional("what the processor's adapter says: 24 h for most", {
     meaning: "how long the processor remembers a key; past it nothing is sent again",
     schema: duration("1ms", LONGEST_RETENTION),
+  }),
+  stripeSecretKey: optional("STRIPE_SECRET_KEY_FILE", {
+    meaning:
+      "the key for PROCESSOR_URL=stripe:; safer as a file or a variable than as a flag, which others can see",
+    schema: stripeKey,
+  }),
+  stripeSecretKeyFile: optional("STRIPE_SECRET_KEY", {
+    meaning: "holds that key, one line",
+    schema: path("file"),
+  }),
+  stripeApiBase: withDefault("https://api.stripe.com", {
+    meaning: "where Stripe's API is; the sandbox speaks its form at SANDBOX_STRIPE_LISTEN",
+    schema: apiBase,
+  }),
+  stripeMulticapture: withDefault("off", {
+    meaning: "on: the account captures one card authorization in parts; off: one capture ends it",
+    schema: oneOf(["on", "off"]),
   }),
   shutdownTimeoutMs: withDefault("30s", {
     meaning: "how long a stop may take; what is left then is left to recovery elsewhere",

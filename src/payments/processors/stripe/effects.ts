@@ -12,9 +12,10 @@ export interface EffectOptions {
 }
 
 /**
- * No method that sends the customer elsewhere, and a card that needs its customer is declined
- * (`error_on_requires_action`): there is no way yet to send a customer anywhere, and cancelling
- * the intent afterwards would be a second call that can fail.
+ * Cards only: they are decided within the call, where other methods answer `processing` and need
+ * days. A card that needs its customer is declined (`error_on_requires_action`): there is no way
+ * yet to send a customer anywhere, and cancelling the intent afterwards would be a second call
+ * that can fail.
  */
 export function authorizeParams(
   request: AuthorizeRequest,
@@ -25,7 +26,7 @@ export function authorizeParams(
     currency: request.amount.currencyCode.toLowerCase(),
     confirm: true,
     capture_method: request.capture ? "automatic" : "manual",
-    automatic_payment_methods: { enabled: true, allow_redirects: "never" },
+    allowed_payment_method_types: ["card"],
     ...methodParams(request.paymentMethod),
     error_on_requires_action: true,
     metadata: namesOf(request),

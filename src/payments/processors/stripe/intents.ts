@@ -37,8 +37,7 @@ export function decisionOfIntent(
       }
     }
   }
-  // `processing` is of methods that need days, which cards do not; `requires_action` was excluded
-  // when it was created.
+  // `processing` is none of cards, and `requires_action` was excluded when it was created.
   throw new Error(`Stripe has not decided: the intent is ${intent.status}`);
 }
 
