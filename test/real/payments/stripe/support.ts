@@ -21,7 +21,7 @@ export async function runFace(
   differences: Partial<SandboxOptions> = {},
   options: Partial<StripeProcessorOptions> = {},
 ) {
-  const dataDir = await mkdtemp(join(tmpdir(), "payonce-stripe-"));
+  const dataDir = await temporaryFolder();
   const sandbox = await startSandbox({ listen, stripeListen: listen, dataDir, ...differences });
   const journal = openProcessor(sandbox.address);
   const apiBase = new URL(`http://${sandbox.stripeAddress}`);
@@ -30,9 +30,15 @@ export async function runFace(
   onTestFinished(async () => {
     journal.close();
     await sandbox.close();
-    await rm(dataDir, { recursive: true, force: true });
   });
   return { sandbox, journal, apiBase, open, processor: open() };
+}
+
+/** A folder that is gone after the test. */
+export async function temporaryFolder(): Promise<string> {
+  const path = await mkdtemp(join(tmpdir(), "payonce-stripe-"));
+  onTestFinished(() => rm(path, { recursive: true, force: true, maxRetries: 10 }));
+  return path;
 }
 
 /** The adapter of some API, which ends with the test. */
