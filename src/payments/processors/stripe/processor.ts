@@ -5,6 +5,7 @@ import { refusalOf } from "./currencies.js";
 import { createDeciding } from "./deciding.js";
 import { authorizeParams, captureParams, refundParams } from "./effects.js";
 import { decisionOfIntent, decisionOfRefund } from "./intents.js";
+import { listIntents } from "./list.js";
 import { lookUpEffect } from "./look-up.js";
 import { stripeTraits } from "./traits.js";
 
@@ -30,7 +31,8 @@ export function createStripeProcessor({
   timeoutMs,
   multicapture = false,
   nowMs = Date.now,
-}: StripeProcessorOptions): Processor & Required<Pick<Processor, "check" | "close">> {
+}: StripeProcessorOptions): Processor &
+  Required<Pick<Processor, "listPayments" | "check" | "close">> {
   const api = createStripeApi({ secretKey, apiBase, timeoutMs });
   const find = { nowMs };
   const decide = createDeciding({ api, find });
@@ -79,6 +81,7 @@ export function createStripeProcessor({
         return decisionOfRefund(refund, refund.lastResponse.requestId);
       }),
     lookUp: (request) => lookUpEffect(api.begin(), request, find),
+    listPayments: (created) => listIntents(api, created),
     check: () => checkStripe(api, apiBase),
     close: () => api.close(),
   };

@@ -1,6 +1,6 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import {
   CaptureMethod,
   PaymentStatus,
@@ -16,8 +16,17 @@ import {
   untilAnswered,
 } from "../../../support/payments/payments-client.js";
 import { createDatabase, type TestDatabase } from "../../../support/servers/postgres.js";
+import { payonce } from "../../../support/service/command-line.js";
 import { startServiceProcess } from "../../../support/service/service-process.js";
-import { reply, runDouble, runFace, SECRET, temporaryFolder } from "./support.js";
+import {
+  authorization,
+  openStripe,
+  reply,
+  runDouble,
+  runFace,
+  SECRET,
+  temporaryFolder,
+} from "./support.js";
 
 const { AUTHORIZED, CANCELED, CAPTURED, DECLINED } = PaymentStatus;
 const MANUAL = { amount: eur(1_000n), captureMethod: CaptureMethod.MANUAL };
@@ -43,20 +52,21 @@ async function startService(env: Record<string, string>) {
   return { service, payments: openPayments(service.grpcAddress) };
 }
 
+interface Parts {
+  readonly payments: PaymentsClient;
+  readonly journal: Awaited<ReturnType<typeof runFace>>["journal"];
+  readonly stripe: Readonly<Record<string, string>>;
+}
+
 async function using(
-  work: (parts: {
-    payments: PaymentsClient;
-    journal: Awaited<ReturnType<typeof runFace>>["journal"];
-    output: () => string;
-  }) => Promise<void>,
+  work: (parts: Parts) => Promise<void>,
+  env: Readonly<Record<string, string>> = {},
 ): Promise<void> {
   const { apiBase, journal } = await runFace();
-  const { service, payments } = await startService({
-    STRIPE_SECRET_KEY: SECRET,
-    STRIPE_API_BASE: apiBase.origin,
-  });
+  const stripe = { STRIPE_SECRET_KEY: SECRET, STRIPE_API_BASE: apiBase.origin };
+  const { service, payments } = await startService({ ...stripe, ...env });
   try {
-    await work({ payments, journal, output: service.output });
+    await work({ payments, journal, stripe });
     expect(service.output()).toContain(`Stripe at ${apiBase.origin}, in test mode`);
     expect(service.output()).not.toContain("MARKED");
   } finally {
@@ -147,6 +157,32 @@ describe("a charge whose answer is lost is made once, and the caller learns of i
       expect(await journal.effectsOf(answer.response?.payment?.id)).toHaveLength(1);
     });
   });
+});
+
+it("payonce reconcile finds no difference to Stripe's own list, and finds what only Stripe has", async () => {
+  const own = await createDatabase();
+  onTestFinished(() => own.drop());
+  await using(
+    async ({ payments, stripe }) => {
+      const { response } = await payments.createPayment(paymentOf(CARD, MANUAL), "list-1");
+      const paymentId = response?.payment?.id ?? "";
+      await payments.capturePayment({ paymentId, amount: eur(400n) }, "list-capture");
+      await payments.refundPayment({ paymentId, amount: eur(100n) }, "list-refund");
+      await payments.createPayment(paymentOf("pm_card_chargeDeclined"), "list-2");
+      const env = { DATABASE_URL: own.url, PROCESSOR_URL: "stripe:", ...stripe };
+      const same = await payonce(["reconcile"], env);
+      expect(same).toMatchObject({ code: 0 });
+      expect(same.stdout).toMatch(/^2 payments compared, 0 of them moving, 0 differences$/m);
+
+      const processor = openStripe({ apiBase: new URL(stripe.STRIPE_API_BASE ?? "") });
+      await processor.authorize(authorization("elsewhere", CARD));
+      const { code, stdout } = await payonce(["reconcile"], env);
+      expect(code).toBe(1);
+      expect(stdout).toContain("missing_here");
+      expect(stdout).toContain("pay_elsewhere");
+    },
+    { DATABASE_URL: own.url },
+  );
 });
 
 describe("the start", () => {
