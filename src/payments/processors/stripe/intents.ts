@@ -69,10 +69,9 @@ export function decisionOfRefund(refund: Stripe.Refund, requestId?: string): Pro
 export interface FindOptions {
   /** The wall clock. Milliseconds since the epoch. */
   readonly nowMs: () => number;
+  /** The longest time for which the search may miss what there is. Milliseconds. */
+  readonly searchLagMs: number;
 }
-
-/** docs.stripe.com/search#data-freshness: within a minute, in an outage later; an hour is ample. */
-export const SEARCH_LAG_MS = 3_600_000;
 
 /** Clocks that are set wrongly by less than this find the same. */
 const CLOCK_MARGIN_MS = 600_000;
@@ -89,9 +88,9 @@ const MOST_PAGES = 5;
 export async function findIntent(
   round: Round,
   request: ProcessorRequest,
-  { nowMs }: FindOptions,
+  { nowMs, searchLagMs }: FindOptions,
 ): Promise<Stripe.PaymentIntent | undefined> {
-  const since = Math.floor((nowMs() - SEARCH_LAG_MS - CLOCK_MARGIN_MS) / 1_000);
+  const since = Math.floor((nowMs() - searchLagMs - CLOCK_MARGIN_MS) / 1_000);
   let after: string | undefined;
   for (let page = 0; page < MOST_PAGES; page++) {
     const { data, has_more: hasMore } = await round.call((stripe, options) =>

@@ -11,6 +11,9 @@ import { stripeTraits } from "./traits.js";
 
 export const STRIPE_API_BASE = "https://api.stripe.com";
 
+/** docs.stripe.com/search#data-freshness: within a minute, in an outage later; an hour is ample. */
+const SEARCH_LAG_MS = 3_600_000;
+
 export interface StripeProcessorOptions {
   /** A secret or restricted key: `sk_...` or `rk_...`. Nothing that this processor throws repeats it. */
   readonly secretKey: string;
@@ -20,6 +23,8 @@ export interface StripeProcessorOptions {
   readonly timeoutMs: number;
   /** The account captures one authorization in parts (multicapture). Default: false. */
   readonly multicapture?: boolean;
+  /** The longest time for which Stripe's search may miss what there is. Milliseconds; default: an hour. */
+  readonly searchLagMs?: number;
   /** The wall clock. Milliseconds since the epoch. */
   readonly nowMs?: () => number;
 }
@@ -30,16 +35,17 @@ export function createStripeProcessor({
   apiBase = new URL(STRIPE_API_BASE),
   timeoutMs,
   multicapture = false,
+  searchLagMs = SEARCH_LAG_MS,
   nowMs = Date.now,
 }: StripeProcessorOptions): Processor &
   Required<Pick<Processor, "listPayments" | "check" | "close">> {
   const api = createStripeApi({ secretKey, apiBase, timeoutMs });
-  const find = { nowMs };
+  const find = { nowMs, searchLagMs };
   const decide = createDeciding({ api, find });
   const account = { multicapture };
 
   return {
-    traits: stripeTraits(multicapture),
+    traits: stripeTraits({ multicapture, searchLagMs }),
     refusalOf,
     authorize: (request) =>
       decide({ kind: "create", request }, async (round) => {

@@ -1,15 +1,18 @@
 import type { ProcessorTraits } from "../../processor.js";
-import { SEARCH_LAG_MS } from "./intents.js";
 
 /**
  * docs.stripe.com/api/idempotent_requests: keys of up to 255 characters are kept for at least 24
  * hours with the first answer, errors and 500s among them; other parameters are refused, and so
  * is a key whose first call is under way. What Stripe keeps nothing of (a parameter that is not
  * valid, a call that met another one) did nothing.
- *
- * @param capturesInParts whether the account has multicapture.
  */
-export function stripeTraits(capturesInParts: boolean): ProcessorTraits {
+export function stripeTraits({
+  multicapture,
+  searchLagMs,
+}: {
+  readonly multicapture: boolean;
+  readonly searchLagMs: number;
+}): ProcessorTraits {
   return {
     name: "stripe",
     keys: {
@@ -22,7 +25,7 @@ export function stripeTraits(capturesInParts: boolean): ProcessorTraits {
     },
     // By the reference of its authorization an effect is seen at once; without one by a list that
     // may be too long, and then by the search.
-    lookUp: { visibleAfterMs: SEARCH_LAG_MS },
-    capturesInParts,
+    lookUp: { visibleAfterMs: searchLagMs },
+    capturesInParts: multicapture,
   };
 }
