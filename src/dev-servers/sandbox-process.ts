@@ -2,17 +2,20 @@ import { fork } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { within } from "../runtime/within.js";
+import type { StripeFaceOptions } from "../sandbox/server.js";
 
 const ENTRY = fileURLToPath(new URL("./sandbox-entry.js", import.meta.url));
 
 export interface SandboxProcess {
   readonly address: string;
+  /** The address of the face in Stripe's form, where there is one. */
+  readonly stripeAddress: string | undefined;
   readonly pid: number;
   /** Lets it end by itself; ends it where that takes more than half of the limit. */
   stop(limitMs: number): Promise<void>;
 }
 
-export interface SandboxProcessOptions {
+export interface SandboxProcessOptions extends StripeFaceOptions {
   /** host:port; port 0 takes a free one. */
   readonly listen: string;
   readonly dataDir: string;
@@ -20,9 +23,17 @@ export interface SandboxProcessOptions {
   readonly tokenFile: string | undefined;
 }
 
+/** What follows in a message where the third argument of the child process says so: arguments are seen by everybody on the machine. */
+export const OPTIONS_FOLLOW = "options-follow";
+export type SandboxEntryOptions = Omit<SandboxProcessOptions, "listen" | "dataDir">;
+
 /** The one message of the child process: where it listens, or why it does not. */
 export type SandboxMessage =
-  | { readonly kind: "listening"; readonly address: string }
+  | {
+      readonly kind: "listening";
+      readonly address: string;
+      readonly stripeAddress?: string | undefined;
+    }
   | { readonly kind: "failed"; readonly message: string };
 
 /**
@@ -34,14 +45,15 @@ export type SandboxMessage =
 export async function startSandboxProcess({
   listen,
   dataDir,
-  tokenFile,
+  ...options
 }: SandboxProcessOptions): Promise<SandboxProcess> {
-  const args = [listen, dataDir, ...(tokenFile === undefined ? [] : [tokenFile])];
-  const child = fork(ENTRY, args, {
+  const child = fork(ENTRY, [listen, dataDir, OPTIONS_FOLLOW], {
     stdio: ["ignore", "inherit", "inherit", "ipc"],
     detached: true, // Ctrl-C reaches this process's group; calls under way still need the processor
   });
   const exited = once(child, "exit");
+  const rest: SandboxEntryOptions = options;
+  child.send(rest, () => undefined); // a child that has ended says so by its exit
   const started = await Promise.race([
     once(child, "message").then(([message]): SandboxMessage => message),
     exited.then(
@@ -57,6 +69,7 @@ export async function startSandboxProcess({
   }
   return {
     address: started.address,
+    stripeAddress: started.stripeAddress,
     pid: child.pid ?? 0,
     async stop(limitMs) {
       if (child.connected) {

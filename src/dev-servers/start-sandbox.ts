@@ -1,16 +1,23 @@
 import { readFile } from "node:fs/promises";
 import type { FaultAccess } from "../sandbox/fault-access.js";
-import { ListenError, type Sandbox, startSandbox } from "../sandbox/server.js";
+import {
+  ListenError,
+  type Sandbox,
+  type StripeFaceOptions,
+  startSandbox,
+} from "../sandbox/server.js";
 import { type Address, isLoopback } from "../server/config/address.js";
 import { withErrorPrefix } from "../server/error-prefix.js";
 
-export interface ConfiguredSandbox {
+export interface ConfiguredSandbox extends StripeFaceOptions {
   readonly listen: Address;
   readonly dataDir: string;
   /** Holds the token that faults take. */
   readonly tokenFile: string | undefined;
   readonly log?: (line: string) => void;
 }
+
+const LISTEN_SETTINGS = { grpc: "SANDBOX_LISTEN", stripe: "SANDBOX_STRIPE_LISTEN" } as const;
 
 /** Starts the sandbox as the settings say. @throws if it cannot; the message names the setting. */
 export async function startConfiguredSandbox({
@@ -21,7 +28,7 @@ export async function startConfiguredSandbox({
   try {
     return await startSandbox({ ...options, faults });
   } catch (error) {
-    const setting = error instanceof ListenError ? "SANDBOX_LISTEN" : "DATA_DIR";
+    const setting = error instanceof ListenError ? LISTEN_SETTINGS[error.face] : "DATA_DIR";
     return await withErrorPrefix(setting, () => Promise.reject(error));
   }
 }

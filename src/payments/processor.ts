@@ -151,7 +151,7 @@ export interface Processor {
   lookUp(request: LookUpRequest): Promise<ProcessorEffect | undefined>;
   /** Lists the payments that were approved and created in a span of time, for reconciliation. */
   listPayments?(created: TimeSpan): AsyncIterable<ListedPayment>;
-  /** Rejects, in words, where the processor cannot be reached or takes no calls of ours. */
+  /** Rejects, in words, where the processor cannot be reached, and with ProcessorRefused where it takes no calls of ours. */
   check?(): Promise<void>;
   close?(): void;
 }
@@ -166,7 +166,7 @@ export class ProcessorRefused extends Error {
      * - `key_reused`: its key has done something else, or the same for another amount
      */
     readonly refusal: "invalid" | "key_reused",
-    detail: string,
+    readonly detail: string,
   ) {
     super(`the processor refuses the call: ${detail}`);
   }

@@ -4,6 +4,7 @@ import {
   type CaptureRequest,
   EffectType,
   type RefundRequest,
+  type StripeFields,
   type VoidRequest,
 } from "../gen/payonce/sandbox/v1/sandbox_pb.js";
 import { countCharacters } from "../runtime/characters.js";
@@ -17,9 +18,11 @@ export interface EffectRequest {
   readonly amount?: Amount | undefined;
   /** The token of an authorization; empty for everything else. */
   readonly paymentMethod: string;
+  /** What the face in Stripe's form keeps besides. */
+  readonly stripe?: StripeFields | undefined;
 }
 
-interface Amount {
+export interface Amount {
   readonly currencyCode: string;
   readonly minorUnits: bigint;
 }

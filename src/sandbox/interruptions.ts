@@ -1,15 +1,22 @@
-import { once } from "node:events";
-import type { ServerHttp2Stream } from "node:http2";
-import { constants } from "node:http2";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Code, ConnectError } from "@connectrpc/connect";
 import type { Interruption } from "./behaviours.js";
 
-/** The call that interruptions happen to. */
+/** The call that interruptions happen to, whichever face it came through. */
 export interface InterruptedCall {
-  readonly stream: ServerHttp2Stream;
+  /** Ends the call without a reply. */
+  reset(): void;
+  /** Resolves once the client has given up, or the server closes. */
+  untilClosed(): Promise<void>;
   /** Aborted when the server closes. */
   readonly shutdown: AbortSignal;
+}
+
+const DROPPED = Symbol("dropped");
+
+/** Whether an error says that its call was ended without a reply. */
+export function isDropped(error: unknown): boolean {
+  return error instanceof ConnectError && error.cause === DROPPED;
 }
 
 /**
@@ -35,27 +42,15 @@ export async function interrupt(
       case "fail":
         throw new ConnectError("the sandbox was told to fail this call", interruption.code);
       case "never":
-        await untilClosed(call);
+        await call.untilClosed();
         drop(call);
         break;
     }
   }
 }
 
-/**
- * Resets the call's own stream, so that the other calls on its connection go
- * on. INTERNAL_ERROR, because clients take it for what it is: REFUSED_STREAM
- * would promise that nothing happened, CANCEL looks like their own doing.
- */
-function drop({ stream }: InterruptedCall): never {
-  stream.close(constants.NGHTTP2_INTERNAL_ERROR);
-  // Goes nowhere: the stream is closed. ABORTED is what the adapter does not report.
-  throw new ConnectError("the call was dropped", Code.Aborted);
-}
-
-async function untilClosed({ stream, shutdown }: InterruptedCall): Promise<void> {
-  if (!stream.destroyed) {
-    // Rejects when the server closes, or when the stream ends in an error: over either way.
-    await once(stream, "close", { signal: shutdown }).catch(() => undefined);
-  }
+function drop(call: InterruptedCall): never {
+  call.reset();
+  // Goes nowhere: the call has ended. ABORTED is what the adapter does not report.
+  throw new ConnectError("the call was dropped", Code.Aborted, undefined, undefined, DROPPED);
 }

@@ -50,13 +50,14 @@ export function createProcessor({ journal, history, now }: ProcessorOptions): Pr
     if (verdict.kind === "approved") {
       const { effect } = verdict;
       newestSequence = effect.sequence;
-      accounts.set(effect.paymentId, applyEffect(accounts.get(effect.paymentId), effect));
+      const account = accountOf(effect);
+      accounts.set(account, applyEffect(accounts.get(account), effect));
     }
     return decision;
   }
 
   function judge(request: EffectRequest, forcedDecline: string | undefined): Verdict {
-    const declineCode = forcedDecline ?? findDecline(accounts.get(request.paymentId), request);
+    const declineCode = forcedDecline ?? findDecline(accounts.get(accountOf(request)), request);
     if (declineCode !== undefined) {
       const decline = { request, declineCode, afterSequence: newestSequence };
       return { kind: "declined", decline };
@@ -112,4 +113,9 @@ export function createProcessor({ journal, history, now }: ProcessorOptions): Pr
       return effects.slice(start, start + limit);
     },
   };
+}
+
+/** Names the account of an effect: at Stripe each PaymentIntent is one, whatever payment it is for. */
+function accountOf({ stripe, paymentId }: EffectRequest): string {
+  return stripe?.paymentIntent ?? paymentId;
 }

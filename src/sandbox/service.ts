@@ -5,6 +5,7 @@ import type {
   SandboxProcessorService,
 } from "../gen/payonce/sandbox/v1/sandbox_pb.js";
 import { PLAIN, tokenBehaviour } from "./behaviours.js";
+import type { EffectCalls } from "./effect-calls.js";
 import {
   checkName,
   type EffectRequest,
@@ -16,13 +17,14 @@ import {
 } from "./effect-request.js";
 import { checkFaultAccess, type FaultAccess } from "./fault-access.js";
 import type { ArmedFaults } from "./faults.js";
-import { type InterruptedCall, interrupt } from "./interruptions.js";
+import type { InterruptedCall } from "./interruptions.js";
 import type { Decision, Processor } from "./processor.js";
 import { requestOf, type Verdict } from "./verdict.js";
 
 export interface ServiceOptions {
   readonly processor: Processor;
   readonly faults: ArmedFaults;
+  readonly calls: EffectCalls;
   /** The callers who may arm faults. */
   readonly faultAccess: FaultAccess;
   /** Finds the transport of a call. */
@@ -36,38 +38,27 @@ const PAGE_SIZE_LIMIT = 10_000;
 export function createService(
   options: ServiceOptions,
 ): ServiceImpl<typeof SandboxProcessorService> {
-  const { processor, faults, faultAccess, toCall } = options;
-  let calls = 0;
-  const callsByKey = new Map<string, number>();
+  const { processor, faults, calls, faultAccess, toCall } = options;
 
-  function countCall(processorKey: string): number {
-    const count = (callsByKey.get(processorKey) ?? 0) + 1;
-    callsByKey.set(processorKey, count);
-    return count;
-  }
-
-  /** Serves one call for an effect, with every interruption that faults and tokens ask for. */
+  /** Serves one call for an effect. */
   async function perform<Request>(
     parse: (request: Request) => EffectRequest,
     message: Request,
     context: HandlerContext,
   ): Promise<{ result: MessageInitShape<typeof ResultSchema> }> {
-    calls += 1;
+    calls.arrive();
     const request = parse(message);
-    const keyCalls = countCall(request.processorKey);
-    const call = toCall(context);
-
-    const fault = faults.meetEffect(request);
-    if (fault.forgetsKey) {
-      processor.forget(request.processorKey);
-    }
-    const token = isTokenInForce(request) ? tokenBehaviour(request.paymentMethod, keyCalls) : PLAIN;
-
-    await interrupt([...fault.before, ...token.before], call);
-    const { decision, isFirst } = decide(request, fault.declineCode ?? token.declineCode);
-    await untilDurable(decision);
-    await interrupt([...(isFirst ? token.after : []), ...fault.after], call);
-    return { result: toResult(decision.verdict) };
+    return calls.perform({
+      target: request,
+      transport: toCall(context),
+      behaviour: (keyCalls) =>
+        isTokenInForce(request) ? tokenBehaviour(request.paymentMethod, keyCalls) : PLAIN,
+      async act(declineCode) {
+        const { decision, isFirst } = decide(request, declineCode);
+        await untilDurable(decision);
+        return { answer: { result: toResult(decision.verdict) }, isFirst };
+      },
+    });
   }
 
   /** Only authorizations carry a token, and a key that is decided has its answer. */
@@ -106,7 +97,7 @@ export function createService(
       if (faults.meetLookup({ processorKey, type })) {
         return {};
       }
-      const keyCalls = BigInt(callsByKey.get(processorKey) ?? 0);
+      const keyCalls = BigInt(calls.countOf(processorKey));
       if (decision === undefined) {
         return { calls: keyCalls };
       }
@@ -123,7 +114,7 @@ export function createService(
         throw invalidArgument("after_sequence takes a sequence, or 0");
       }
       const effects = processor.listEffects(request.afterSequence, pageSize);
-      return { effects: [...effects], calls: BigInt(calls) };
+      return { effects: [...effects], calls: BigInt(calls.total()) };
     },
 
     setFaults(request, { requestHeader }) {

@@ -26,6 +26,7 @@ import {
   type RedlockLike,
   redisGate,
 } from "../stores/redis/index.js";
+import { stripeFaceOptions } from "./config/sandbox-options.js";
 import { type Config, formatAddress } from "./config.js";
 import { reasonOf, withErrorPrefix } from "./error-prefix.js";
 import { logDeploymentEvent } from "./event-log.js";
@@ -269,6 +270,10 @@ export async function openProcessor({
     log.warn("PROCESSOR_URL is instant: every payment is approved and no money moves");
     return { value: createInstantProcessor(), what: "none: everything is approved" };
   }
+  if (target?.kind === "stripe") {
+    const { openStripe } = await import("./stripe.js");
+    return openStripe({ config, log, shutdown });
+  }
   let address: string;
   let what: string;
   if (target === undefined) {
@@ -277,10 +282,12 @@ export async function openProcessor({
       listen: formatAddress(config.sandboxListen),
       dataDir: join(config.dataDir, "sandbox"),
       tokenFile: config.sandboxTokenFile,
+      ...stripeFaceOptions(config),
     });
     shutdown.add((limitMs) => sandbox.stop(limitMs));
     address = sandbox.address;
-    what = `a sandbox of its own at ${address}`;
+    const stripe = sandbox.stripeAddress;
+    what = `a sandbox of its own at ${address}${stripe === undefined ? "" : `, in Stripe's form at http://${stripe}`}`;
   } else {
     address = formatAddress(target.address);
     what = address;

@@ -24,3 +24,4 @@ export {
   type VoidRequest,
 } from "../processor.js";
 export { createSandboxProcessor } from "./sandbox.js";
+export { createStripeProcessor, type StripeProcessorOptions } from "./stripe/processor.js";

@@ -11,7 +11,15 @@ const DEFAULT_SPAN_MS = 24 * 3_600_000;
 export const reconcile = command({
   name: "reconcile",
   summary: "compares the processor's own list with payments and ledger",
-  settings: ["databaseUrl", "databaseSchema", "processorUrl", "processorTimeoutMs"],
+  settings: [
+    "databaseUrl",
+    "databaseSchema",
+    "processorUrl",
+    "processorTimeoutMs",
+    "stripeSecretKey",
+    "stripeSecretKeyFile",
+    "stripeApiBase",
+  ],
   flags: {
     since: optional("a day before --until", {
       meaning: "the time since when the payments were created",

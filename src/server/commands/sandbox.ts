@@ -1,12 +1,23 @@
 import { join } from "node:path";
 import { toggle } from "../config/flags.js";
+import { stripeFaceOptions } from "../config/sandbox-options.js";
 import { readConfig } from "../config.js";
 import { command } from "./command.js";
 
 export const sandbox = command({
   name: "sandbox",
   summary: "runs the sandbox processor alone",
-  settings: ["sandboxListen", "sandboxTokenFile", "dataDir", "shutdownTimeoutMs"],
+  settings: [
+    "sandboxListen",
+    "sandboxTokenFile",
+    "sandboxStripeListen",
+    "sandboxStripeSearchLagMs",
+    "sandboxStripeMulticapture",
+    "sandboxStripeWebhookUrl",
+    "sandboxStripeWebhookSecret",
+    "dataDir",
+    "shutdownTimeoutMs",
+  ],
   flags: {
     insecure: toggle("lets it listen beyond loopback, without TLS and authentication"),
   },
@@ -20,6 +31,7 @@ export const sandbox = command({
       listen: config.sandboxListen,
       dataDir: join(config.dataDir, "sandbox"),
       tokenFile: config.sandboxTokenFile,
+      ...stripeFaceOptions(config),
       log: (line) => console.log(line),
     });
     await stopped;

@@ -48,6 +48,23 @@ const checks: readonly Check[] = [
       tlsClientCaFile === undefined || (tlsCertFile !== undefined && tlsKeyFile !== undefined),
     accepts: "a file only together with TLS_CERT_FILE and TLS_KEY_FILE",
   },
+  {
+    subject: "processorUrl",
+    reads: ["processorUrl", "stripeSecretKey", "stripeSecretKeyFile"],
+    holds: ({ processorUrl, stripeSecretKey, stripeSecretKeyFile }) =>
+      processorUrl?.kind !== "stripe" ||
+      stripeSecretKey !== undefined ||
+      stripeSecretKeyFile !== undefined,
+    accepts: "stripe: only together with STRIPE_SECRET_KEY or STRIPE_SECRET_KEY_FILE",
+  },
+  {
+    // Which of two keys counts, nobody would remember.
+    subject: "stripeSecretKeyFile",
+    reads: ["stripeSecretKey", "stripeSecretKeyFile"],
+    holds: ({ stripeSecretKey, stripeSecretKeyFile }) =>
+      stripeSecretKey === undefined || stripeSecretKeyFile === undefined,
+    accepts: "a file only without STRIPE_SECRET_KEY",
+  },
   guarded("grpcListen"),
   guarded("httpListen"),
   {
@@ -56,6 +73,21 @@ const checks: readonly Check[] = [
     reads: ["sandboxListen"],
     holds: ({ insecure, sandboxListen }) => insecure || isLoopback(sandboxListen.host),
     accepts: "only a loopback address; --insecure lifts this",
+  },
+  {
+    // No TLS, and any key for tests will do.
+    subject: "sandboxStripeListen",
+    reads: ["sandboxStripeListen"],
+    holds: ({ insecure, sandboxStripeListen }) =>
+      insecure || sandboxStripeListen === undefined || isLoopback(sandboxStripeListen.host),
+    accepts: "only a loopback address; --insecure lifts this",
+  },
+  {
+    subject: "sandboxStripeWebhookUrl",
+    reads: ["sandboxStripeWebhookUrl", "sandboxStripeWebhookSecret"],
+    holds: ({ sandboxStripeWebhookUrl, sandboxStripeWebhookSecret }) =>
+      sandboxStripeWebhookUrl === undefined || sandboxStripeWebhookSecret !== undefined,
+    accepts: "a URL only together with SANDBOX_STRIPE_WEBHOOK_SECRET",
   },
   {
     // Whoever can reach the service could end any key. With authentication the

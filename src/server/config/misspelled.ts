@@ -25,6 +25,7 @@ const STOPPING: ReadonlySet<SettingName> = new Set<SettingName>([
   "httpListen",
   "sandboxListen",
   "sandboxTokenFile",
+  "sandboxStripeListen",
   "responseCacheSecret",
   "databaseUrl",
   "databaseSchema",

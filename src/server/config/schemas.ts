@@ -1,5 +1,5 @@
 import * as v from "valibot";
-import { type Address, formatAddress, parseAddress } from "./address.js";
+import { type Address, formatAddress, isLoopback, parseAddress } from "./address.js";
 
 /** Turns the text of a setting or of a flag into its value. Its description continues "accepts ...". */
 export type SettingSchema<Value = unknown> = v.GenericSchema<string, Value>;
@@ -81,17 +81,23 @@ export const listenAddress = accepting(
 export type ProcessorTarget =
   | { readonly kind: "remote"; readonly address: Address }
   /** Approves within this process, at once. */
-  | { readonly kind: "instant" };
+  | { readonly kind: "instant" }
+  | { readonly kind: "stripe" };
 
 export const processorTarget = accepting(
-  "host:port, grpc://host:port, or instant:",
+  "host:port, grpc://host:port, stripe:, or instant:",
   parsedBy<ProcessorTarget>((text) => {
-    if (text === "instant:") {
-      return { kind: "instant" };
+    if (text === "instant:" || text === "stripe:") {
+      return { kind: text === "stripe:" ? "stripe" : "instant" };
     }
     const address = parseAddress(text.replace(/^grpc:\/\//, ""));
     return address === undefined || address.port === 0 ? undefined : { kind: "remote", address };
   }),
+);
+
+export const httpUrl = accepting(
+  "an http:// or https:// URL",
+  v.pipe(v.string(), v.url(), v.regex(/^https?:/)),
 );
 
 /** The URL of a database, as it was given. */
@@ -194,6 +200,29 @@ export const time = accepting(
   parsedBy((text) => {
     const moment = new Date(text);
     return ISO_TIME.test(text) && !Number.isNaN(moment.getTime()) ? moment : undefined;
+  }),
+);
+
+const STRIPE_KEY = /^[rs]k_(test|live)_\w+$/;
+
+/** A key of Stripe's that is not to be shown to anybody; the one that browsers have begins with pk_. */
+export const stripeKey = accepting(
+  "a secret or restricted key of Stripe's: sk_test_..., sk_live_..., rk_test_... or rk_live_...",
+  v.pipe(v.string(), v.regex(STRIPE_KEY)),
+);
+
+/** The base of an HTTP API: a scheme, a host and a port. */
+export const apiBase = accepting(
+  "a URL such as https://api.stripe.com, without a path; http:// on loopback only",
+  parsedBy((text) => {
+    const url = URL.canParse(text) ? new URL(text) : undefined;
+    const isBase =
+      url !== undefined &&
+      `${url.pathname}${url.search}${url.hash}${url.username}${url.password}` === "/";
+    const isSafe =
+      url?.protocol === "https:" ||
+      (url?.protocol === "http:" && isLoopback(url.hostname.replace(/^\[|\]$/g, "")));
+    return isBase && isSafe ? url : undefined;
   }),
 );
 

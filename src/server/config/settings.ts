@@ -1,8 +1,10 @@
 import { namesIn, optional, toggle, type Values, withDefault } from "./flags.js";
 import {
+  apiBase,
   count,
   duration,
   hostNames,
+  httpUrl,
   listenAddress,
   mebibytes,
   oneOf,
@@ -12,6 +14,7 @@ import {
   redisUrls,
   schemaName,
   secret,
+  stripeKey,
 } from "./schemas.js";
 
 // A little less than 2^31 - 1 ms; past that, Node's timers fire at once.
@@ -85,7 +88,8 @@ export const settings = {
     schema: oneOf(["batched", "redlock"]),
   }),
   processorUrl: optional("a sandbox processor, started beside the service", {
-    meaning: "the processor; instant: approves within the process, for benchmarks",
+    meaning:
+      "the processor; stripe: charges through Stripe, instant: approves within the process, for benchmarks",
     schema: processorTarget,
   }),
   processorTimeoutMs: withDefault("10s", {
@@ -99,6 +103,23 @@ export const settings = {
   paymentActionTimeoutMs: withDefault("1h", {
     meaning: "how long a payment waits for a customer who has to act, as for 3-D Secure",
     schema: duration("1s", LONGEST_RETENTION),
+  }),
+  stripeSecretKey: optional("STRIPE_SECRET_KEY_FILE", {
+    meaning:
+      "the key for PROCESSOR_URL=stripe:; safer as a file or a variable than as a flag, which others can see",
+    schema: stripeKey,
+  }),
+  stripeSecretKeyFile: optional("STRIPE_SECRET_KEY", {
+    meaning: "holds that key, one line",
+    schema: path("file"),
+  }),
+  stripeApiBase: withDefault("https://api.stripe.com", {
+    meaning: "where Stripe's API is; the sandbox speaks its form at SANDBOX_STRIPE_LISTEN",
+    schema: apiBase,
+  }),
+  stripeMulticapture: withDefault("off", {
+    meaning: "on: the account captures one card authorization in parts; off: one capture ends it",
+    schema: oneOf(["on", "off"]),
   }),
   shutdownTimeoutMs: withDefault("30s", {
     meaning: "how long a stop may take; what is left then is left to recovery elsewhere",
@@ -186,6 +207,26 @@ export const settings = {
   sandboxTokenFile: optional("anybody on loopback, nobody beyond it", {
     meaning: "the bearer token that the sandbox processor's faults take, one line",
     schema: path("file"),
+  }),
+  sandboxStripeListen: optional("off", {
+    meaning: "where the sandbox processor speaks Stripe's wire form",
+    schema: listenAddress,
+  }),
+  sandboxStripeSearchLagMs: withDefault("0ms", {
+    meaning: "how long its searches miss a new PaymentIntent, as Stripe's do",
+    schema: duration("0ms", "24h"),
+  }),
+  sandboxStripeMulticapture: withDefault("off", {
+    meaning: "on: a PaymentIntent may be captured several times; off: a capture ends it",
+    schema: oneOf(["on", "off"]),
+  }),
+  sandboxStripeWebhookUrl: optional("nowhere", {
+    meaning: "where it sends events to; needs SANDBOX_STRIPE_WEBHOOK_SECRET",
+    schema: httpUrl,
+  }),
+  sandboxStripeWebhookSecret: optional("no events", {
+    meaning: "what signs those events, as Stripe does",
+    schema: secret,
   }),
 };
 

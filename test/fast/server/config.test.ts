@@ -26,6 +26,10 @@ const VARIABLES = [
   "PROCESSOR_TIMEOUT_MS",
   "PROCESSOR_KEY_WINDOW_MS",
   "PAYMENT_ACTION_TIMEOUT_MS",
+  "STRIPE_SECRET_KEY",
+  "STRIPE_SECRET_KEY_FILE",
+  "STRIPE_API_BASE",
+  "STRIPE_MULTICAPTURE",
   "SHUTDOWN_TIMEOUT_MS",
   "DATA_DIR",
   "IDEMPOTENCY_LEASE_MS",
@@ -46,6 +50,11 @@ const VARIABLES = [
   "LOG_LEVEL",
   "SANDBOX_LISTEN",
   "SANDBOX_TOKEN_FILE",
+  "SANDBOX_STRIPE_LISTEN",
+  "SANDBOX_STRIPE_SEARCH_LAG_MS",
+  "SANDBOX_STRIPE_MULTICAPTURE",
+  "SANDBOX_STRIPE_WEBHOOK_URL",
+  "SANDBOX_STRIPE_WEBHOOK_SECRET",
 ];
 
 const HOUR_MS = 3_600_000;
@@ -78,7 +87,11 @@ describe("defaults", () => {
       databaseInspectionConnections: 2,
       databaseReadTimeoutMs: 5_000,
       redisLocks: "batched",
+      stripeApiBase: new URL("https://api.stripe.com"),
+      stripeMulticapture: "off",
       sandboxListen: { host: "127.0.0.1", port: 50061 },
+      sandboxStripeSearchLagMs: 0,
+      sandboxStripeMulticapture: "off",
       databaseWaitMs: 30_000,
       processorTimeoutMs: 10_000,
       paymentActionTimeoutMs: 3_600_000,
@@ -202,10 +215,60 @@ describe("PROCESSOR_URL", () => {
     "%j is refused",
     (text) => {
       expect(problems({ PROCESSOR_URL: text })).toEqual([
-        "PROCESSOR_URL accepts host:port, grpc://host:port, or instant:",
+        "PROCESSOR_URL accepts host:port, grpc://host:port, stripe:, or instant:",
       ]);
     },
   );
+});
+
+describe("Stripe", () => {
+  const stripe = { PROCESSOR_URL: "stripe:", STRIPE_SECRET_KEY: "sk_test_51abc" };
+
+  it("needs its key, as a variable or in a file", () => {
+    expect(read(stripe).processorUrl).toEqual({ kind: "stripe" });
+    expect(problems({ PROCESSOR_URL: "stripe:" })).toEqual([
+      "PROCESSOR_URL accepts stripe: only together with STRIPE_SECRET_KEY or STRIPE_SECRET_KEY_FILE",
+    ]);
+    expect(problems({ PROCESSOR_URL: "stripe:", STRIPE_SECRET_KEY_FILE: "/key" })).toEqual([]);
+    expect(problems({ ...stripe, STRIPE_SECRET_KEY_FILE: "/key" })).toEqual([
+      "STRIPE_SECRET_KEY_FILE accepts a file only without STRIPE_SECRET_KEY",
+    ]);
+  });
+
+  it.each(["sk_live_1", "rk_test_1", "rk_live_1"])("takes %s", (key) => {
+    expect(problems({ ...stripe, STRIPE_SECRET_KEY: key })).toEqual([]);
+  });
+
+  it.each(["pk_test_marked", "whsec_marked", "sk_marked", "sk_test_", "sk_test_marked x"])(
+    "refuses %j without repeating it",
+    (key) => {
+      const [problem = "", ...others] = problems({ ...stripe, STRIPE_SECRET_KEY: key });
+      expect(problem).toMatch(/^STRIPE_SECRET_KEY accepts a secret or restricted key/);
+      expect(others).toEqual([]);
+      expect(problem).not.toContain("marked");
+    },
+  );
+
+  it.each([
+    "https://api.stripe.com",
+    "http://127.0.0.1:12111",
+    "http://[::1]:1",
+    "http://localhost:1",
+  ])("STRIPE_API_BASE=%s", (base) => {
+    expect(read({ STRIPE_API_BASE: base }).stripeApiBase).toEqual(new URL(base));
+  });
+
+  it.each([
+    "http://stripe.example:80",
+    "https://api.stripe.com/v1",
+    "https://user@api.stripe.com",
+    "ftp://127.0.0.1",
+    "api.stripe.com",
+  ])("STRIPE_API_BASE=%s is refused", (base) => {
+    expect(problems({ STRIPE_API_BASE: base })).toEqual([
+      "STRIPE_API_BASE accepts a URL such as https://api.stripe.com, without a path; http:// on loopback only",
+    ]);
+  });
 });
 
 describe("DATABASE_URL", () => {
@@ -403,6 +466,12 @@ describe("rules about several settings", () => {
     ]);
     expect(problems(env, { insecure: true })).toEqual([]);
     expect(problems({ SANDBOX_LISTEN: "[::1]:1" })).toEqual([]);
+    expect(problems({ SANDBOX_STRIPE_WEBHOOK_URL: "http://127.0.0.1:1/" })).toEqual([
+      "SANDBOX_STRIPE_WEBHOOK_URL accepts a URL only together with SANDBOX_STRIPE_WEBHOOK_SECRET",
+    ]);
+    expect(problems({ SANDBOX_STRIPE_LISTEN: "0.0.0.0:1", ...tls, ...tokens })).toEqual([
+      "SANDBOX_STRIPE_LISTEN accepts only a loopback address; --insecure lifts this",
+    ]);
   });
 
   it("everybody may be an operator only on loopback and without authentication", () => {

@@ -233,6 +233,20 @@ describe("a port that is in use", () => {
     const alone = await payonce(["sandbox"], { SANDBOX_LISTEN: occupied, DATA_DIR: directory });
     expect(alone).toMatchObject({ code: 1, stdout: "", stderr: `${line}\n` });
   });
+
+  it("SANDBOX_STRIPE_LISTEN: one line, and the data directory is free again", async () => {
+    const env = { SANDBOX_LISTEN: "127.0.0.1:0", SANDBOX_STRIPE_LISTEN: occupied };
+    const { code, line } = await refusedStart({ ...env, PROCESSOR_URL: null });
+    const refused = new RegExp(
+      `^SANDBOX_STRIPE_LISTEN: cannot listen on ${occupied}: .*EADDRINUSE`,
+    );
+    expect(line).toMatch(refused);
+    expect(code).toBe(1);
+    for (const _ of [1, 2]) {
+      const alone = await payonce(["sandbox"], { ...env, DATA_DIR: directory });
+      expect(alone).toMatchObject({ code: 1, stderr: expect.stringMatching(refused) });
+    }
+  });
 });
 
 /** A redis-server for the PATH that writes down which processes it has been. */

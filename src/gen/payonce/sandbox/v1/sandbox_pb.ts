@@ -16,7 +16,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file payonce/sandbox/v1/sandbox.proto.
  */
 export const file_payonce_sandbox_v1_sandbox: GenFile = /*@__PURE__*/
-  fileDesc("CiBwYXlvbmNlL3NhbmRib3gvdjEvc2FuZGJveC5wcm90bxIScGF5b25jZS5zYW5kYm94LnYxIjQKBkFtb3VudBIVCg1jdXJyZW5jeV9jb2RlGAEgASgJEhMKC21pbm9yX3VuaXRzGAIgASgDIpIBChBBdXRob3JpemVSZXF1ZXN0EhUKDXByb2Nlc3Nvcl9rZXkYASABKAkSEgoKcGF5bWVudF9pZBgCIAEoCRIqCgZhbW91bnQYAyABKAsyGi5wYXlvbmNlLnNhbmRib3gudjEuQW1vdW50EhYKDnBheW1lbnRfbWV0aG9kGAQgASgJEg8KB2NhcHR1cmUYBSABKAgiZwoOQ2FwdHVyZVJlcXVlc3QSFQoNcHJvY2Vzc29yX2tleRgBIAEoCRISCgpwYXltZW50X2lkGAIgASgJEioKBmFtb3VudBgDIAEoCzIaLnBheW9uY2Uuc2FuZGJveC52MS5BbW91bnQiOAoLVm9pZFJlcXVlc3QSFQoNcHJvY2Vzc29yX2tleRgBIAEoCRISCgpwYXltZW50X2lkGAIgASgJImYKDVJlZnVuZFJlcXVlc3QSFQoNcHJvY2Vzc29yX2tleRgBIAEoCRISCgpwYXltZW50X2lkGAIgASgJEioKBmFtb3VudBgDIAEoCzIaLnBheW9uY2Uuc2FuZGJveC52MS5BbW91bnQiPwoRQXV0aG9yaXplUmVzcG9uc2USKgoGcmVzdWx0GAEgASgLMhoucGF5b25jZS5zYW5kYm94LnYxLlJlc3VsdCI9Cg9DYXB0dXJlUmVzcG9uc2USKgoGcmVzdWx0GAEgASgLMhoucGF5b25jZS5zYW5kYm94LnYxLlJlc3VsdCI6CgxWb2lkUmVzcG9uc2USKgoGcmVzdWx0GAEgASgLMhoucGF5b25jZS5zYW5kYm94LnYxLlJlc3VsdCI8Cg5SZWZ1bmRSZXNwb25zZRIqCgZyZXN1bHQYASABKAsyGi5wYXlvbmNlLnNhbmRib3gudjEuUmVzdWx0InUKBlJlc3VsdBIuCghhcHByb3ZlZBgBIAEoCzIaLnBheW9uY2Uuc2FuZGJveC52MS5FZmZlY3RIABIvCghkZWNsaW5lZBgCIAEoCzIbLnBheW9uY2Uuc2FuZGJveC52MS5EZWNsaW5lSABCCgoIZGVjaXNpb24iHwoHRGVjbGluZRIUCgxkZWNsaW5lX2NvZGUYASABKAki6AEKBkVmZmVjdBIQCghzZXF1ZW5jZRgBIAEoAxIsCgR0eXBlGAIgASgOMh4ucGF5b25jZS5zYW5kYm94LnYxLkVmZmVjdFR5cGUSFQoNcHJvY2Vzc29yX2tleRgDIAEoCRISCgpwYXltZW50X2lkGAQgASgJEioKBmFtb3VudBgFIAEoCzIaLnBheW9uY2Uuc2FuZGJveC52MS5BbW91bnQSFgoOcGF5bWVudF9tZXRob2QYBiABKAkSLwoLY3JlYXRlX3RpbWUYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIiYKDUxvb2t1cFJlcXVlc3QSFQoNcHJvY2Vzc29yX2tleRgBIAEoCSJLCg5Mb29rdXBSZXNwb25zZRIqCgZyZXN1bHQYASABKAsyGi5wYXlvbmNlLnNhbmRib3gudjEuUmVzdWx0Eg0KBWNhbGxzGAIgASgDIj8KEkxpc3RFZmZlY3RzUmVxdWVzdBIWCg5hZnRlcl9zZXF1ZW5jZRgBIAEoAxIRCglwYWdlX3NpemUYAiABKAUiUQoTTGlzdEVmZmVjdHNSZXNwb25zZRIrCgdlZmZlY3RzGAEgAygLMhoucGF5b25jZS5zYW5kYm94LnYxLkVmZmVjdBINCgVjYWxscxgCIAEoAyI9ChBTZXRGYXVsdHNSZXF1ZXN0EikKBmZhdWx0cxgBIAMoCzIZLnBheW9uY2Uuc2FuZGJveC52MS5GYXVsdCITChFTZXRGYXVsdHNSZXNwb25zZSLhAQoFRmF1bHQSLwoGYWN0aW9uGAEgASgOMh8ucGF5b25jZS5zYW5kYm94LnYxLkZhdWx0QWN0aW9uEg0KBWNvdW50GAIgASgFEjMKC2VmZmVjdF90eXBlGAMgASgOMh4ucGF5b25jZS5zYW5kYm94LnYxLkVmZmVjdFR5cGUSFQoNcHJvY2Vzc29yX2tleRgEIAEoCRIMCgRjb2RlGAUgASgFEigKBWRlbGF5GAYgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEhQKDGRlY2xpbmVfY29kZRgHIAEoCSquAQoKRWZmZWN0VHlwZRIbChdFRkZFQ1RfVFlQRV9VTlNQRUNJRklFRBAAEhkKFUVGRkVDVF9UWVBFX0FVVEhPUklaRRABEiEKHUVGRkVDVF9UWVBFX0FVVEhPUklaRV9DQVBUVVJFEAISFwoTRUZGRUNUX1RZUEVfQ0FQVFVSRRADEhQKEEVGRkVDVF9UWVBFX1ZPSUQQBBIWChJFRkZFQ1RfVFlQRV9SRUZVTkQQBSrSAgoLRmF1bHRBY3Rpb24SHAoYRkFVTFRfQUNUSU9OX1VOU1BFQ0lGSUVEEAASHAoYRkFVTFRfQUNUSU9OX0RST1BfQkVGT1JFEAESGwoXRkFVTFRfQUNUSU9OX0RST1BfQUZURVIQAhIdChlGQVVMVF9BQ1RJT05fRVJST1JfQkVGT1JFEAMSHAoYRkFVTFRfQUNUSU9OX0VSUk9SX0FGVEVSEAQSHQoZRkFVTFRfQUNUSU9OX0RFTEFZX0JFRk9SRRAFEhwKGEZBVUxUX0FDVElPTl9ERUxBWV9BRlRFUhAGEhgKFEZBVUxUX0FDVElPTl9ERUNMSU5FEAcSFgoSRkFVTFRfQUNUSU9OX05FVkVSEAgSGwoXRkFVTFRfQUNUSU9OX0ZPUkdFVF9LRVkQCRIhCh1GQVVMVF9BQ1RJT05fSElERV9GUk9NX0xPT0tVUBAKMoIFChdTYW5kYm94UHJvY2Vzc29yU2VydmljZRJaCglBdXRob3JpemUSJC5wYXlvbmNlLnNhbmRib3gudjEuQXV0aG9yaXplUmVxdWVzdBolLnBheW9uY2Uuc2FuZGJveC52MS5BdXRob3JpemVSZXNwb25zZSIAElQKB0NhcHR1cmUSIi5wYXlvbmNlLnNhbmRib3gudjEuQ2FwdHVyZVJlcXVlc3QaIy5wYXlvbmNlLnNhbmRib3gudjEuQ2FwdHVyZVJlc3BvbnNlIgASSwoEVm9pZBIfLnBheW9uY2Uuc2FuZGJveC52MS5Wb2lkUmVxdWVzdBogLnBheW9uY2Uuc2FuZGJveC52MS5Wb2lkUmVzcG9uc2UiABJRCgZSZWZ1bmQSIS5wYXlvbmNlLnNhbmRib3gudjEuUmVmdW5kUmVxdWVzdBoiLnBheW9uY2Uuc2FuZGJveC52MS5SZWZ1bmRSZXNwb25zZSIAElQKBkxvb2t1cBIhLnBheW9uY2Uuc2FuZGJveC52MS5Mb29rdXBSZXF1ZXN0GiIucGF5b25jZS5zYW5kYm94LnYxLkxvb2t1cFJlc3BvbnNlIgOQAgESYwoLTGlzdEVmZmVjdHMSJi5wYXlvbmNlLnNhbmRib3gudjEuTGlzdEVmZmVjdHNSZXF1ZXN0GicucGF5b25jZS5zYW5kYm94LnYxLkxpc3RFZmZlY3RzUmVzcG9uc2UiA5ACARJaCglTZXRGYXVsdHMSJC5wYXlvbmNlLnNhbmRib3gudjEuU2V0RmF1bHRzUmVxdWVzdBolLnBheW9uY2Uuc2FuZGJveC52MS5TZXRGYXVsdHNSZXNwb25zZSIAYgZwcm90bzM", [file_google_protobuf_duration, file_google_protobuf_timestamp]);
+  fileDesc("CiBwYXlvbmNlL3NhbmRib3gvdjEvc2FuZGJveC5wcm90bxIScGF5b25jZS5zYW5kYm94LnYxIjQKBkFtb3VudBIVCg1jdXJyZW5jeV9jb2RlGAEgASgJEhMKC21pbm9yX3VuaXRzGAIgASgDIpIBChBBdXRob3JpemVSZXF1ZXN0EhUKDXByb2Nlc3Nvcl9rZXkYASABKAkSEgoKcGF5bWVudF9pZBgCIAEoCRIqCgZhbW91bnQYAyABKAsyGi5wYXlvbmNlLnNhbmRib3gudjEuQW1vdW50EhYKDnBheW1lbnRfbWV0aG9kGAQgASgJEg8KB2NhcHR1cmUYBSABKAgiZwoOQ2FwdHVyZVJlcXVlc3QSFQoNcHJvY2Vzc29yX2tleRgBIAEoCRISCgpwYXltZW50X2lkGAIgASgJEioKBmFtb3VudBgDIAEoCzIaLnBheW9uY2Uuc2FuZGJveC52MS5BbW91bnQiOAoLVm9pZFJlcXVlc3QSFQoNcHJvY2Vzc29yX2tleRgBIAEoCRISCgpwYXltZW50X2lkGAIgASgJImYKDVJlZnVuZFJlcXVlc3QSFQoNcHJvY2Vzc29yX2tleRgBIAEoCRISCgpwYXltZW50X2lkGAIgASgJEioKBmFtb3VudBgDIAEoCzIaLnBheW9uY2Uuc2FuZGJveC52MS5BbW91bnQiPwoRQXV0aG9yaXplUmVzcG9uc2USKgoGcmVzdWx0GAEgASgLMhoucGF5b25jZS5zYW5kYm94LnYxLlJlc3VsdCI9Cg9DYXB0dXJlUmVzcG9uc2USKgoGcmVzdWx0GAEgASgLMhoucGF5b25jZS5zYW5kYm94LnYxLlJlc3VsdCI6CgxWb2lkUmVzcG9uc2USKgoGcmVzdWx0GAEgASgLMhoucGF5b25jZS5zYW5kYm94LnYxLlJlc3VsdCI8Cg5SZWZ1bmRSZXNwb25zZRIqCgZyZXN1bHQYASABKAsyGi5wYXlvbmNlLnNhbmRib3gudjEuUmVzdWx0InUKBlJlc3VsdBIuCghhcHByb3ZlZBgBIAEoCzIaLnBheW9uY2Uuc2FuZGJveC52MS5FZmZlY3RIABIvCghkZWNsaW5lZBgCIAEoCzIbLnBheW9uY2Uuc2FuZGJveC52MS5EZWNsaW5lSABCCgoIZGVjaXNpb24iHwoHRGVjbGluZRIUCgxkZWNsaW5lX2NvZGUYASABKAkimgIKBkVmZmVjdBIQCghzZXF1ZW5jZRgBIAEoAxIsCgR0eXBlGAIgASgOMh4ucGF5b25jZS5zYW5kYm94LnYxLkVmZmVjdFR5cGUSFQoNcHJvY2Vzc29yX2tleRgDIAEoCRISCgpwYXltZW50X2lkGAQgASgJEioKBmFtb3VudBgFIAEoCzIaLnBheW9uY2Uuc2FuZGJveC52MS5BbW91bnQSFgoOcGF5bWVudF9tZXRob2QYBiABKAkSLwoLY3JlYXRlX3RpbWUYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjAKBnN0cmlwZRgIIAEoCzIgLnBheW9uY2Uuc2FuZGJveC52MS5TdHJpcGVGaWVsZHMiwAIKDFN0cmlwZUZpZWxkcxIWCg5wYXltZW50X2ludGVudBgBIAEoCRIOCgZyZWZ1bmQYAiABKAkSQAoIbWV0YWRhdGEYAyADKAsyLi5wYXlvbmNlLnNhbmRib3gudjEuU3RyaXBlRmllbGRzLk1ldGFkYXRhRW50cnkSEwoLZGVzY3JpcHRpb24YBCABKAkSFgoOY2FwdHVyZV9tZXRob2QYBSABKAkSEgoKa2VlcHNfcmVzdBgGIAEoCBIOCgZyZWFzb24YByABKAkSEwoLZmluZ2VycHJpbnQYCCABKAwSLwoLY3JlYXRlX3RpbWUYCSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wGi8KDU1ldGFkYXRhRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASImCg1Mb29rdXBSZXF1ZXN0EhUKDXByb2Nlc3Nvcl9rZXkYASABKAkiSwoOTG9va3VwUmVzcG9uc2USKgoGcmVzdWx0GAEgASgLMhoucGF5b25jZS5zYW5kYm94LnYxLlJlc3VsdBINCgVjYWxscxgCIAEoAyI/ChJMaXN0RWZmZWN0c1JlcXVlc3QSFgoOYWZ0ZXJfc2VxdWVuY2UYASABKAMSEQoJcGFnZV9zaXplGAIgASgFIlEKE0xpc3RFZmZlY3RzUmVzcG9uc2USKwoHZWZmZWN0cxgBIAMoCzIaLnBheW9uY2Uuc2FuZGJveC52MS5FZmZlY3QSDQoFY2FsbHMYAiABKAMiPQoQU2V0RmF1bHRzUmVxdWVzdBIpCgZmYXVsdHMYASADKAsyGS5wYXlvbmNlLnNhbmRib3gudjEuRmF1bHQiEwoRU2V0RmF1bHRzUmVzcG9uc2Ui4QEKBUZhdWx0Ei8KBmFjdGlvbhgBIAEoDjIfLnBheW9uY2Uuc2FuZGJveC52MS5GYXVsdEFjdGlvbhINCgVjb3VudBgCIAEoBRIzCgtlZmZlY3RfdHlwZRgDIAEoDjIeLnBheW9uY2Uuc2FuZGJveC52MS5FZmZlY3RUeXBlEhUKDXByb2Nlc3Nvcl9rZXkYBCABKAkSDAoEY29kZRgFIAEoBRIoCgVkZWxheRgGIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIUCgxkZWNsaW5lX2NvZGUYByABKAkqrgEKCkVmZmVjdFR5cGUSGwoXRUZGRUNUX1RZUEVfVU5TUEVDSUZJRUQQABIZChVFRkZFQ1RfVFlQRV9BVVRIT1JJWkUQARIhCh1FRkZFQ1RfVFlQRV9BVVRIT1JJWkVfQ0FQVFVSRRACEhcKE0VGRkVDVF9UWVBFX0NBUFRVUkUQAxIUChBFRkZFQ1RfVFlQRV9WT0lEEAQSFgoSRUZGRUNUX1RZUEVfUkVGVU5EEAUq0gIKC0ZhdWx0QWN0aW9uEhwKGEZBVUxUX0FDVElPTl9VTlNQRUNJRklFRBAAEhwKGEZBVUxUX0FDVElPTl9EUk9QX0JFRk9SRRABEhsKF0ZBVUxUX0FDVElPTl9EUk9QX0FGVEVSEAISHQoZRkFVTFRfQUNUSU9OX0VSUk9SX0JFRk9SRRADEhwKGEZBVUxUX0FDVElPTl9FUlJPUl9BRlRFUhAEEh0KGUZBVUxUX0FDVElPTl9ERUxBWV9CRUZPUkUQBRIcChhGQVVMVF9BQ1RJT05fREVMQVlfQUZURVIQBhIYChRGQVVMVF9BQ1RJT05fREVDTElORRAHEhYKEkZBVUxUX0FDVElPTl9ORVZFUhAIEhsKF0ZBVUxUX0FDVElPTl9GT1JHRVRfS0VZEAkSIQodRkFVTFRfQUNUSU9OX0hJREVfRlJPTV9MT09LVVAQCjKCBQoXU2FuZGJveFByb2Nlc3NvclNlcnZpY2USWgoJQXV0aG9yaXplEiQucGF5b25jZS5zYW5kYm94LnYxLkF1dGhvcml6ZVJlcXVlc3QaJS5wYXlvbmNlLnNhbmRib3gudjEuQXV0aG9yaXplUmVzcG9uc2UiABJUCgdDYXB0dXJlEiIucGF5b25jZS5zYW5kYm94LnYxLkNhcHR1cmVSZXF1ZXN0GiMucGF5b25jZS5zYW5kYm94LnYxLkNhcHR1cmVSZXNwb25zZSIAEksKBFZvaWQSHy5wYXlvbmNlLnNhbmRib3gudjEuVm9pZFJlcXVlc3QaIC5wYXlvbmNlLnNhbmRib3gudjEuVm9pZFJlc3BvbnNlIgASUQoGUmVmdW5kEiEucGF5b25jZS5zYW5kYm94LnYxLlJlZnVuZFJlcXVlc3QaIi5wYXlvbmNlLnNhbmRib3gudjEuUmVmdW5kUmVzcG9uc2UiABJUCgZMb29rdXASIS5wYXlvbmNlLnNhbmRib3gudjEuTG9va3VwUmVxdWVzdBoiLnBheW9uY2Uuc2FuZGJveC52MS5Mb29rdXBSZXNwb25zZSIDkAIBEmMKC0xpc3RFZmZlY3RzEiYucGF5b25jZS5zYW5kYm94LnYxLkxpc3RFZmZlY3RzUmVxdWVzdBonLnBheW9uY2Uuc2FuZGJveC52MS5MaXN0RWZmZWN0c1Jlc3BvbnNlIgOQAgESWgoJU2V0RmF1bHRzEiQucGF5b25jZS5zYW5kYm94LnYxLlNldEZhdWx0c1JlcXVlc3QaJS5wYXlvbmNlLnNhbmRib3gudjEuU2V0RmF1bHRzUmVzcG9uc2UiAGIGcHJvdG8z", [file_google_protobuf_duration, file_google_protobuf_timestamp]);
 
 /**
  * @generated from message payonce.sandbox.v1.Amount
@@ -323,6 +323,13 @@ export type Effect = Message<"payonce.sandbox.v1.Effect"> & {
    * @generated from field: google.protobuf.Timestamp create_time = 7;
    */
   createTime?: Timestamp | undefined;
+
+  /**
+   * Absent for an effect of this service.
+   *
+   * @generated from field: payonce.sandbox.v1.StripeFields stripe = 8;
+   */
+  stripe?: StripeFields | undefined;
 };
 
 /**
@@ -331,6 +338,81 @@ export type Effect = Message<"payonce.sandbox.v1.Effect"> & {
  */
 export const EffectSchema: GenMessage<Effect> = /*@__PURE__*/
   messageDesc(file_payonce_sandbox_v1_sandbox, 11);
+
+/**
+ * What the face in Stripe's form keeps of an effect besides.
+ *
+ * @generated from message payonce.sandbox.v1.StripeFields
+ */
+export type StripeFields = Message<"payonce.sandbox.v1.StripeFields"> & {
+  /**
+   * The PaymentIntent whose effect it is.
+   *
+   * @generated from field: string payment_intent = 1;
+   */
+  paymentIntent: string;
+
+  /**
+   * The id of a refund.
+   *
+   * @generated from field: string refund = 2;
+   */
+  refund: string;
+
+  /**
+   * What the request gave, an empty value to remove a key.
+   *
+   * @generated from field: map<string, string> metadata = 3;
+   */
+  metadata: { [key: string]: string };
+
+  /**
+   * @generated from field: string description = 4;
+   */
+  description: string;
+
+  /**
+   * `automatic`, `automatic_async` or `manual`, of an authorization.
+   *
+   * @generated from field: string capture_method = 5;
+   */
+  captureMethod: string;
+
+  /**
+   * The rest of the authorization stays open after a capture.
+   *
+   * @generated from field: bool keeps_rest = 6;
+   */
+  keepsRest: boolean;
+
+  /**
+   * Of a void or a refund.
+   *
+   * @generated from field: string reason = 7;
+   */
+  reason: string;
+
+  /**
+   * SHA-256 of the endpoint and the parameters.
+   *
+   * @generated from field: bytes fingerprint = 8;
+   */
+  fingerprint: Uint8Array;
+
+  /**
+   * When the request was executed.
+   *
+   * @generated from field: google.protobuf.Timestamp create_time = 9;
+   */
+  createTime?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message payonce.sandbox.v1.StripeFields.
+ * Use `create(StripeFieldsSchema)` to create a new message.
+ */
+export const StripeFieldsSchema: GenMessage<StripeFields> = /*@__PURE__*/
+  messageDesc(file_payonce_sandbox_v1_sandbox, 12);
 
 /**
  * @generated from message payonce.sandbox.v1.LookupRequest
@@ -347,7 +429,7 @@ export type LookupRequest = Message<"payonce.sandbox.v1.LookupRequest"> & {
  * Use `create(LookupRequestSchema)` to create a new message.
  */
 export const LookupRequestSchema: GenMessage<LookupRequest> = /*@__PURE__*/
-  messageDesc(file_payonce_sandbox_v1_sandbox, 12);
+  messageDesc(file_payonce_sandbox_v1_sandbox, 13);
 
 /**
  * @generated from message payonce.sandbox.v1.LookupResponse
@@ -374,7 +456,7 @@ export type LookupResponse = Message<"payonce.sandbox.v1.LookupResponse"> & {
  * Use `create(LookupResponseSchema)` to create a new message.
  */
 export const LookupResponseSchema: GenMessage<LookupResponse> = /*@__PURE__*/
-  messageDesc(file_payonce_sandbox_v1_sandbox, 13);
+  messageDesc(file_payonce_sandbox_v1_sandbox, 14);
 
 /**
  * @generated from message payonce.sandbox.v1.ListEffectsRequest
@@ -400,7 +482,7 @@ export type ListEffectsRequest = Message<"payonce.sandbox.v1.ListEffectsRequest"
  * Use `create(ListEffectsRequestSchema)` to create a new message.
  */
 export const ListEffectsRequestSchema: GenMessage<ListEffectsRequest> = /*@__PURE__*/
-  messageDesc(file_payonce_sandbox_v1_sandbox, 14);
+  messageDesc(file_payonce_sandbox_v1_sandbox, 15);
 
 /**
  * @generated from message payonce.sandbox.v1.ListEffectsResponse
@@ -425,7 +507,7 @@ export type ListEffectsResponse = Message<"payonce.sandbox.v1.ListEffectsRespons
  * Use `create(ListEffectsResponseSchema)` to create a new message.
  */
 export const ListEffectsResponseSchema: GenMessage<ListEffectsResponse> = /*@__PURE__*/
-  messageDesc(file_payonce_sandbox_v1_sandbox, 15);
+  messageDesc(file_payonce_sandbox_v1_sandbox, 16);
 
 /**
  * @generated from message payonce.sandbox.v1.SetFaultsRequest
@@ -442,7 +524,7 @@ export type SetFaultsRequest = Message<"payonce.sandbox.v1.SetFaultsRequest"> & 
  * Use `create(SetFaultsRequestSchema)` to create a new message.
  */
 export const SetFaultsRequestSchema: GenMessage<SetFaultsRequest> = /*@__PURE__*/
-  messageDesc(file_payonce_sandbox_v1_sandbox, 16);
+  messageDesc(file_payonce_sandbox_v1_sandbox, 17);
 
 /**
  * @generated from message payonce.sandbox.v1.SetFaultsResponse
@@ -455,7 +537,7 @@ export type SetFaultsResponse = Message<"payonce.sandbox.v1.SetFaultsResponse"> 
  * Use `create(SetFaultsResponseSchema)` to create a new message.
  */
 export const SetFaultsResponseSchema: GenMessage<SetFaultsResponse> = /*@__PURE__*/
-  messageDesc(file_payonce_sandbox_v1_sandbox, 17);
+  messageDesc(file_payonce_sandbox_v1_sandbox, 18);
 
 /**
  * @generated from message payonce.sandbox.v1.Fault
@@ -514,7 +596,7 @@ export type Fault = Message<"payonce.sandbox.v1.Fault"> & {
  * Use `create(FaultSchema)` to create a new message.
  */
 export const FaultSchema: GenMessage<Fault> = /*@__PURE__*/
-  messageDesc(file_payonce_sandbox_v1_sandbox, 18);
+  messageDesc(file_payonce_sandbox_v1_sandbox, 19);
 
 /**
  * @generated from enum payonce.sandbox.v1.EffectType

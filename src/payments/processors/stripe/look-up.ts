@@ -1,0 +1,97 @@
+import type Stripe from "stripe";
+import type { LookUpRequest, ProcessorEffect } from "../../processor.js";
+import type { Round } from "./api.js";
+import { fromStripe } from "./currencies.js";
+import { evidenceOfIntent } from "./evidence.js";
+import { decisionOfIntent, decisionOfRefund, type FindOptions, findIntent } from "./intents.js";
+import { capturedUnits } from "./metadata.js";
+
+/** Refunds of one payment that are looked through: more than anybody makes. */
+const MOST_REFUND_PAGES = 10;
+
+const PAGE = 100;
+
+/** Looks up what became of an effect, by the intent of its payment and our names that it has. */
+export async function lookUpEffect(
+  round: Round,
+  request: LookUpRequest,
+  options: FindOptions,
+): Promise<ProcessorEffect | undefined> {
+  const intent = await intentOf(round, request, options);
+  if (intent === undefined) {
+    return undefined;
+  }
+  switch (request.kind) {
+    case "create":
+      return intent.metadata.payonce_key === request.processorKey
+        ? {
+            decision: decisionOfIntent(intent),
+            amount: fromStripe(intent.amount, intent.currency),
+          }
+        : undefined;
+    case "capture": {
+      const units = capturedUnits(intent.metadata, request.processorKey);
+      return units === undefined || units > intent.amount_received
+        ? undefined
+        : { decision: approved(intent), amount: fromStripe(units, intent.currency) };
+    }
+    case "cancel":
+      // There is one cancellation of an intent at most, and nothing to tell by whose word.
+      return intent.status === "canceled" ? { decision: approved(intent) } : undefined;
+    case "refund":
+      return lookUpRefund(round, request, intent);
+  }
+}
+
+async function intentOf(
+  round: Round,
+  request: LookUpRequest,
+  find: FindOptions,
+): Promise<Stripe.PaymentIntent | undefined> {
+  const { authorization: id } = request;
+  return id === undefined
+    ? findIntent(round, request, find)
+    : round.call((stripe, options) =>
+        stripe.paymentIntents.retrieve(id, { expand: ["latest_charge"] }, options),
+      );
+}
+
+async function lookUpRefund(
+  round: Round,
+  { processorKey }: LookUpRequest,
+  intent: Stripe.PaymentIntent,
+): Promise<ProcessorEffect | undefined> {
+  let after: string | undefined;
+  for (let page = 0; page < MOST_REFUND_PAGES; page++) {
+    const { data, has_more: hasMore } = await round.call((stripe, options) =>
+      stripe.refunds.list(
+        {
+          payment_intent: intent.id,
+          limit: PAGE,
+          ...(after === undefined ? {} : { starting_after: after }),
+        },
+        options,
+      ),
+    );
+    const refund = data.find(({ metadata }) => metadata?.payonce_key === processorKey);
+    if (refund !== undefined) {
+      return {
+        decision: decisionOfRefund(refund),
+        amount: fromStripe(refund.amount, refund.currency),
+      };
+    }
+    if (!hasMore) {
+      return undefined;
+    }
+    after = data.at(-1)?.id;
+  }
+  throw new Error(`the payment has more than ${MOST_REFUND_PAGES * PAGE} refunds`);
+}
+
+function approved(intent: Stripe.PaymentIntent) {
+  return {
+    kind: "approved",
+    reference: intent.id,
+    evidence: evidenceOfIntent(intent, undefined),
+  } as const;
+}
