@@ -59,6 +59,8 @@ export interface RefundRequest extends AmountRequest, Authorized {}
 
 /** Asks what became of an effect. */
 export interface LookUpRequest extends ProcessorRequest, Authorized {
+  /** Empty where an authorization is looked up by its reference alone. */
+  readonly processorKey: string;
   readonly kind: OperationKind;
 }
 
@@ -69,6 +71,8 @@ export interface ProcessorEffect {
   readonly amount?: Money;
   /** The reason, as a code, why an approved authorization has ended since without a capture. */
   readonly endedBy?: string;
+  /** True of a declined authorization that its customer may yet turn into an approved one. */
+  readonly isOpen?: boolean;
 }
 
 /** A payment as the processor has it by now. Sums are minor units, as ISO 4217 has them. */

@@ -100,7 +100,7 @@ interface Waiting extends ToLookAt {
   readonly operation: Operation | undefined;
 }
 
-/** Asks the processor. What waits for its customer for too long is given up there first. */
+/** Asks the processor. What its customer could still do, and is not to, is given up there first. */
 async function findEffect(
   processor: Processor,
   { payment, operation, time }: Waiting,
@@ -115,15 +115,18 @@ async function findEffect(
   });
   const expireTime = payment.nextAction?.expireTime;
   const isWaiting = found === undefined || found.decision.kind === "requires_action";
-  if (!isWaiting || expireTime === undefined || expireTime > time) {
+  const isOver = isWaiting && expireTime !== undefined && expireTime <= time;
+  // A customer whose decline is open could be charged after all, once it is declined here.
+  if (!isOver && found?.isOpen !== true) {
     return found;
   }
   const scope = { tenant: payment.tenant, operation: EXPIRE_ACTION, key: payment.id };
   const given = await processor.void({ ...request, processorKey: processorKeyOf(scope) });
   // One that may not be given up has been authorized at the last moment: the next look finds it.
-  return given.kind === "approved"
-    ? { decision: { kind: "declined", declineCode: ACTION_EXPIRED } }
-    : undefined;
+  if (given.kind !== "approved") {
+    return undefined;
+  }
+  return isOver ? { decision: { kind: "declined", declineCode: ACTION_EXPIRED } } : found;
 }
 
 /** What an operation whose customer had to act ends with. Undefined where it goes on waiting. */

@@ -97,7 +97,7 @@ export function createSteps(): readonly Step[] {
     create("four", "declined: insufficient_funds", {
       method: "pm_card_visa_chargeDeclinedInsufficientFunds",
     }),
-    create("five", "declined: authentication_required", {
+    create("five", "requires_action", {
       method: "pm_card_authenticationRequired",
     }),
     create("six", "refused: invalid", { method: "pm_no_such_method" }),

@@ -13,9 +13,8 @@ export interface EffectOptions {
 
 /**
  * Cards only: they are decided within the call, where other methods answer `processing` and need
- * days. A card that needs its customer is declined (`error_on_requires_action`): there is no way
- * yet to send a customer anywhere, and cancelling the intent afterwards would be a second call
- * that can fail.
+ * days. A card that needs its customer is answered with what Stripe's own library on the customer's
+ * side takes.
  */
 export function authorizeParams(
   request: AuthorizeRequest,
@@ -28,7 +27,6 @@ export function authorizeParams(
     capture_method: request.capture ? "automatic" : "manual",
     allowed_payment_method_types: ["card"],
     ...methodParams(request.paymentMethod),
-    error_on_requires_action: true,
     metadata: namesOf(request),
     expand: ["latest_charge"],
     ...(multicapture && !request.capture

@@ -1,4 +1,5 @@
 import type Stripe from "stripe";
+import type { NextAction } from "../../payment.js";
 import type { ProcessorDecision, ProcessorRequest } from "../../processor.js";
 import type { Round } from "./api.js";
 import { declineCodeOf } from "./errors.js";
@@ -22,8 +23,17 @@ export function decisionOfIntent(
     ({ kind: "declined", declineCode, evidence: approved.evidence }) as const;
   switch (intent.status) {
     case "requires_capture":
-    case "succeeded":
-      return approved;
+    case "succeeded": {
+      const expireTime = expireTimeOf(intent);
+      return expireTime === undefined ? approved : { ...approved, expireTime };
+    }
+    case "requires_action": {
+      const nextAction = nextActionOf(intent);
+      if (nextAction !== undefined) {
+        return { ...approved, kind: "requires_action", nextAction };
+      }
+      break;
+    }
     case "canceled": {
       // It was authorized before, unless there is no charge that succeeded.
       const { latest_charge: charge } = intent;
@@ -37,8 +47,41 @@ export function decisionOfIntent(
       }
     }
   }
-  // `processing` is none of cards, and `requires_action` was excluded when it was created.
+  // `processing` is none of cards.
   throw new Error(`Stripe has not decided: the intent is ${intent.status}`);
+}
+
+/** Stripe's own library takes the secret, where there is no page to send the customer to. */
+function nextActionOf({
+  next_action: action,
+  client_secret: clientSecret,
+}: Stripe.PaymentIntent): NextAction | undefined {
+  const redirectUrl = action?.redirect_to_url?.url ?? undefined;
+  if (redirectUrl !== undefined) {
+    return { redirectUrl };
+  }
+  return typeof clientSecret === "string" ? { clientSecret } : undefined;
+}
+
+/** docs.stripe.com/payments/place-a-hold-on-a-payment-method: `capture_before`, in seconds. */
+function expireTimeOf({ status, latest_charge: charge }: Stripe.PaymentIntent): Date | undefined {
+  const card = typeof charge === "object" ? charge?.payment_method_details?.card : undefined;
+  const seconds = card?.capture_before;
+  return status === "requires_capture" && seconds !== undefined
+    ? new Date(seconds * 1_000)
+    : undefined;
+}
+
+/** Why an authorization has ended without a capture, as a code; undefined while it goes on. */
+export function endOf(intent: Stripe.PaymentIntent): string | undefined {
+  if (intent.status !== "canceled") {
+    return undefined;
+  }
+  // docs.stripe.com/api/payment_intents/object: `automatic` is Stripe's own doing.
+  const { cancellation_reason: reason } = intent;
+  return reason === "automatic" || reason === "expired"
+    ? "authorization_expired"
+    : (reason ?? "canceled_at_stripe");
 }
 
 function declineOf({ last_payment_error: error }: Stripe.PaymentIntent): string | undefined {

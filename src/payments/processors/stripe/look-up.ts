@@ -3,7 +3,13 @@ import type { LookUpRequest, ProcessorEffect } from "../../processor.js";
 import type { Round } from "./api.js";
 import { fromStripe } from "./currencies.js";
 import { evidenceOfIntent } from "./evidence.js";
-import { decisionOfIntent, decisionOfRefund, type FindOptions, findIntent } from "./intents.js";
+import {
+  decisionOfIntent,
+  decisionOfRefund,
+  endOf,
+  type FindOptions,
+  findIntent,
+} from "./intents.js";
 import { capturedUnits } from "./metadata.js";
 
 /** Refunds of one payment that are looked through: more than anybody makes. */
@@ -23,12 +29,7 @@ export async function lookUpEffect(
   }
   switch (request.kind) {
     case "create":
-      return intent.metadata.payonce_key === request.processorKey
-        ? {
-            decision: decisionOfIntent(intent),
-            amount: fromStripe(intent.amount, intent.currency),
-          }
-        : undefined;
+      return isOf(intent, request) ? authorizationOf(intent) : undefined;
     case "capture": {
       const units = capturedUnits(intent.metadata, request.processorKey);
       return units === undefined || units > intent.amount_received
@@ -41,6 +42,26 @@ export async function lookUpEffect(
     case "refund":
       return lookUpRefund(round, request, intent);
   }
+}
+
+/** By its key, or by the reference alone where the key is not known. */
+function isOf(
+  { id, metadata }: Stripe.PaymentIntent,
+  { processorKey, authorization }: LookUpRequest,
+): boolean {
+  return processorKey === "" ? id === authorization : metadata.payonce_key === processorKey;
+}
+
+function authorizationOf(intent: Stripe.PaymentIntent): ProcessorEffect {
+  const decision = decisionOfIntent(intent);
+  const endedBy = decision.kind === "approved" ? endOf(intent) : undefined;
+  return {
+    decision,
+    amount: fromStripe(intent.amount, intent.currency),
+    ...(endedBy === undefined ? {} : { endedBy }),
+    // Who has the intent's secret may try another card.
+    ...(decision.kind === "declined" && intent.status !== "canceled" ? { isOpen: true } : {}),
+  };
 }
 
 async function intentOf(

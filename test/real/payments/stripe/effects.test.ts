@@ -1,6 +1,6 @@
-import { expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { ProcessorRefused } from "../../../../src/payments/processor.js";
-import { authorization, authorized, eur, later, runFace } from "./support.js";
+import { authorization, authorized, eur, later, runFace, SECRET } from "./support.js";
 
 const approved = { kind: "approved" };
 
@@ -67,7 +67,6 @@ it.each([
   ["pm_card_visa_chargeDeclinedInsufficientFunds", "insufficient_funds"],
   ["pm_card_chargeDeclinedExpiredCard", "expired_card"],
   ["tok_insufficient_funds", "insufficient_funds"],
-  ["pm_card_authenticationRequired", "authentication_required"],
 ])("%s is declined as %s", async (method, declineCode) => {
   const { processor } = await runFace();
   const request = authorization("no", method);
@@ -137,4 +136,81 @@ it("charges currencies in Stripe's units, and refuses what it cannot", async () 
   ).toMatchObject({ amount: isk.amount });
   const kwd = { ...authorization("kwd"), amount: { currencyCode: "KWD", minorUnits: 5_124n } };
   await expect(processor.authorize(kwd)).rejects.toMatchObject({ refusal: "invalid" });
+});
+
+describe("a card that needs its customer", () => {
+  const method = "pm_card_authenticationRequired";
+
+  /** Does what the customer does on the page of their bank. */
+  async function act(apiBase: URL, intent: string, result: "success" | "failure"): Promise<void> {
+    const url = new URL(`/sandbox/payment_intents/${intent}/authenticate`, apiBase);
+    const headers = { authorization: `Bearer ${SECRET}` };
+    const body = new URLSearchParams({ result });
+    const { status } = await fetch(url, { method: "POST", headers, body });
+    expect(status).toBe(200);
+  }
+
+  async function waiting() {
+    const face = await runFace();
+    const request = authorization("act", method);
+    const decision = await face.processor.authorize(request);
+    if (decision.kind !== "requires_action") {
+      throw new Error(decision.kind);
+    }
+    const { reference = "" } = decision;
+    const lookUp = () =>
+      face.processor.lookUp({ ...request, kind: "create", authorization: reference });
+    return { ...face, request, decision, reference, lookUp };
+  }
+
+  it("is told what Stripe's library takes, again and again, and has no effect yet", async () => {
+    const { processor, request, decision, reference, journal, lookUp } = await waiting();
+    expect(decision.nextAction.clientSecret).toMatch(new RegExp(`^${reference}_secret_`));
+    expect(await processor.authorize(request)).toMatchObject({
+      kind: "requires_action",
+      reference,
+    });
+    expect(await lookUp()).toMatchObject({ decision: { kind: "requires_action" } });
+    expect(await journal.countEffects()).toBe(0);
+  });
+
+  it("is authorized once the customer has acted", async () => {
+    const { apiBase, reference, journal, lookUp } = await waiting();
+    await act(apiBase, reference, "success");
+    const effect = await lookUp();
+    expect(effect).toMatchObject({ decision: { kind: "approved", reference } });
+    expect(effect).not.toHaveProperty("endedBy");
+    expect(await journal.countEffects()).toBe(1);
+  });
+
+  it("is declined where the customer has failed, which is open until it is canceled", async () => {
+    const { apiBase, processor, request, reference, lookUp } = await waiting();
+    await act(apiBase, reference, "failure");
+    const declined = { kind: "declined", declineCode: "payment_intent_authentication_failure" };
+    expect(await lookUp()).toMatchObject({ decision: declined, isOpen: true });
+    const given = { ...request, processorKey: "pk_given_up", authorization: reference };
+    expect(await processor.void(given)).toMatchObject({ kind: "approved" });
+    const after = await lookUp();
+    expect(after).toMatchObject({ decision: declined });
+    expect(after).not.toHaveProperty("isOpen");
+  });
+});
+
+describe("an authorization that is captured later", () => {
+  it("says when Stripe gives it up, and that it has", async () => {
+    const { processor, apiBase } = await runFace();
+    const request = authorization("lapses");
+    const decision = await processor.authorize(request);
+    expect(decision).toMatchObject({ kind: "approved", expireTime: expect.any(Date) });
+    const authorized = { authorization: "reference" in decision ? (decision.reference ?? "") : "" };
+    const url = new URL(`/sandbox/payment_intents/${authorized.authorization}/expire`, apiBase);
+    const headers = { authorization: `Bearer ${SECRET}` };
+    expect((await fetch(url, { method: "POST", headers })).status).toBe(200);
+    const { paymentId, tenant } = request;
+    const byReference = { paymentId, tenant, processorKey: "", ...authorized };
+    expect(await processor.lookUp({ ...byReference, kind: "create" })).toMatchObject({
+      decision: { kind: "approved" },
+      endedBy: "authorization_expired",
+    });
+  });
 });

@@ -38,6 +38,11 @@ beforeAll(async () => {
 });
 afterAll(() => database?.drop());
 
+async function statusOf(payments: PaymentsClient, paymentId: string) {
+  const lookup = { case: "paymentId", value: paymentId } as const;
+  return (await payments.getPayment({ lookup })).response?.payment?.status;
+}
+
 /** A service that charges through Stripe. */
 async function startService(env: Record<string, string>) {
   const service = await startServiceProcess({
@@ -184,6 +189,42 @@ it("payonce reconcile finds no difference to Stripe's own list, and finds what o
     { DATABASE_URL: own.url },
   );
 });
+
+it.each([
+  ["success", CAPTURED, ["AUTHORIZE_CAPTURE"]],
+  ["failure", DECLINED, []],
+] as const)(
+  "waits for a customer, whose %s moves the payment on",
+  async (result, status, effects) => {
+    await using(
+      async ({ payments, journal, stripe }) => {
+        const key = `stripe-action-${result}`;
+        const create = () =>
+          payments.createPayment(paymentOf("pm_card_authenticationRequired"), key);
+        const first = await create();
+        const { id: paymentId = "", nextAction } = first.response?.payment ?? {};
+        expect(first.response?.payment?.status).toBe(PaymentStatus.REQUIRES_ACTION);
+        const secret = String(nextAction?.action.value);
+        const [intent] = secret.split("_secret_");
+        const url = `${stripe.STRIPE_API_BASE}/sandbox/payment_intents/${intent}/authenticate`;
+        const headers = { authorization: `Bearer ${SECRET}` };
+        const body = new URLSearchParams({ result });
+        expect((await fetch(url, { method: "POST", headers, body })).status).toBe(200);
+        await expect.poll(() => statusOf(payments, paymentId), { timeout: 20_000 }).toBe(status);
+        expect(await journal.effectTypesOf(paymentId)).toEqual(effects);
+        const again = await create();
+        expect(isReplayed(again)).toBe(true);
+        expect(again.response).toEqual(first.response);
+        if (result === "failure") {
+          // Nobody who has the secret can pay with another card any more.
+          const late = await fetch(url, { method: "POST", headers, body });
+          expect(late.status).toBe(400);
+        }
+      },
+      { RECOVERY_INTERVAL_MS: "100ms" },
+    );
+  },
+);
 
 describe("the start", () => {
   const starting = async (env: Record<string, string>) => {
