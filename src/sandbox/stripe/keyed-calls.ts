@@ -69,10 +69,12 @@ export function createKeyedCalls(options: KeyedCallsOptions): KeyedCalls {
         transport,
         behaviour: (keyCalls) => (hasAnswer(processorKey) ? PLAIN : operation.behaviour(keyCalls)),
         async act(declineCode) {
-          const earlier = await findEarlier(processorKey, fingerprint, operation.expand);
+          const earlier = findEarlier(processorKey, fingerprint, operation.expand);
           if (earlier !== undefined) {
-            return { answer: earlier, isFirst: false };
+            await earlier.durable;
+            return { answer: earlier.reply, isFirst: false };
           }
+          // In the same step, so that the other face has not decided the key meanwhile.
           const executed = run(operation, { processorKey, fingerprint, declineCode });
           newestDurable = Promise.all([newestDurable, executed.durable]).then(() => undefined);
           await newestDurable;
@@ -99,17 +101,17 @@ export function createKeyedCalls(options: KeyedCallsOptions): KeyedCalls {
   }
 
   /** @throws StripeError if the key had other parameters. */
-  async function findEarlier(
+  function findEarlier(
     key: string,
     fingerprint: Buffer,
     expand: readonly string[],
-  ): Promise<Reply | undefined> {
+  ): { readonly reply: Reply; readonly durable?: Promise<void> } | undefined {
     const kept = keeper.reply(key);
     if (kept !== undefined) {
       if (kept.fingerprint !== fingerprint.toString("hex")) {
         throw keyReused(key);
       }
-      return kept.reply;
+      return kept;
     }
     const decision = processor.find(key);
     if (decision === undefined) {
@@ -119,8 +121,7 @@ export function createKeyedCalls(options: KeyedCallsOptions): KeyedCalls {
     if (answer === undefined || !fingerprint.equals(answer.fingerprint)) {
       throw keyReused(key);
     }
-    await decision.durable;
-    return replyOfAnswer(answer, expand, resources);
+    return { reply: replyOfAnswer(answer, expand, resources), durable: decision.durable };
   }
 
   function keep(key: string, fingerprint: Buffer, reply: Reply): Promise<void> {

@@ -84,10 +84,11 @@ const checks: readonly Check[] = [
   },
   {
     subject: "sandboxStripeWebhookUrl",
-    reads: ["sandboxStripeWebhookUrl", "sandboxStripeWebhookSecret"],
-    holds: ({ sandboxStripeWebhookUrl, sandboxStripeWebhookSecret }) =>
-      sandboxStripeWebhookUrl === undefined || sandboxStripeWebhookSecret !== undefined,
-    accepts: "a URL only together with SANDBOX_STRIPE_WEBHOOK_SECRET",
+    reads: ["sandboxStripeWebhookUrl", "sandboxStripeWebhookSecret", "sandboxStripeListen"],
+    holds: ({ sandboxStripeWebhookUrl, sandboxStripeWebhookSecret, sandboxStripeListen }) =>
+      sandboxStripeWebhookUrl === undefined ||
+      (sandboxStripeWebhookSecret !== undefined && sandboxStripeListen !== undefined),
+    accepts: "a URL only together with SANDBOX_STRIPE_WEBHOOK_SECRET and SANDBOX_STRIPE_LISTEN",
   },
   {
     // Whoever can reach the service could end any key. With authentication the

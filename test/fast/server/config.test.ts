@@ -466,9 +466,19 @@ describe("rules about several settings", () => {
     ]);
     expect(problems(env, { insecure: true })).toEqual([]);
     expect(problems({ SANDBOX_LISTEN: "[::1]:1" })).toEqual([]);
-    expect(problems({ SANDBOX_STRIPE_WEBHOOK_URL: "http://127.0.0.1:1/" })).toEqual([
-      "SANDBOX_STRIPE_WEBHOOK_URL accepts a URL only together with SANDBOX_STRIPE_WEBHOOK_SECRET",
-    ]);
+    const webhook = {
+      SANDBOX_STRIPE_WEBHOOK_URL: "http://127.0.0.1:1/",
+      SANDBOX_STRIPE_WEBHOOK_SECRET: "s".repeat(32),
+      SANDBOX_STRIPE_LISTEN: "127.0.0.1:1",
+    };
+    expect(problems(webhook)).toEqual([]);
+    const { SANDBOX_STRIPE_LISTEN, ...withoutFace } = webhook;
+    const { SANDBOX_STRIPE_WEBHOOK_SECRET, ...withoutSecret } = webhook;
+    for (const env of [withoutFace, withoutSecret]) {
+      expect(problems(env)).toEqual([
+        "SANDBOX_STRIPE_WEBHOOK_URL accepts a URL only together with SANDBOX_STRIPE_WEBHOOK_SECRET and SANDBOX_STRIPE_LISTEN",
+      ]);
+    }
     expect(problems({ SANDBOX_STRIPE_LISTEN: "0.0.0.0:1", ...tls, ...tokens })).toEqual([
       "SANDBOX_STRIPE_LISTEN accepts only a loopback address; --insecure lifts this",
     ]);

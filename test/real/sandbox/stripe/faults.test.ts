@@ -77,16 +77,18 @@ describe("a fault that the gRPC face armed meets this face's next call", () => {
     expect(error.type).toBe("StripeConnectionError");
     expect(await lines()).toEqual([]);
     await expect
-      .poll(() =>
-        hasty.paymentIntents.create(charge(), key("key-1")).then(({ status }) => status, String),
+      .poll(
+        () =>
+          hasty.paymentIntents.create(charge(), key("key-1")).then(({ status }) => status, String),
+        { timeout: 10_000 },
       )
       .toBe("succeeded");
   });
 
   it("DELAY_AFTER answers late; what a client that gave up asked for is done", async () => {
     const { stripe, grpc, sandbox, lines } = await runStripeSandbox();
-    const hasty = stripeClient(sandbox.stripeAddress ?? "", 200);
-    const delay = { nanos: 600_000_000 };
+    const hasty = stripeClient(sandbox.stripeAddress ?? "", 1_000);
+    const delay = { seconds: 3n };
     await grpc.call(setFaults, { faults: [{ action: FaultAction.DELAY_AFTER, delay }] });
 
     const error = await stripeFailure(hasty.paymentIntents.create(charge(), key("key-1")));
@@ -98,7 +100,7 @@ describe("a fault that the gRPC face armed meets this face's next call", () => {
     );
     await expect
       .poll(() => stripe.paymentIntents.create(charge(), key("key-1")).then(isReplayed, String), {
-        timeout: 5_000,
+        timeout: 10_000,
       })
       .toBe(true);
   });

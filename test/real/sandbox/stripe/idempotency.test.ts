@@ -155,7 +155,7 @@ describe("a key", () => {
 
   it("whose call is in flight is refused with 409, and free once it has ended", async () => {
     const { stripe, grpc, lines } = await runStripeSandbox();
-    const delay = { nanos: 300_000_000 };
+    const delay = { seconds: 2n };
     await grpc.call(setFaults, { faults: [{ action: FaultAction.DELAY_BEFORE, delay }] });
 
     const first = stripe.paymentIntents.create(charge(), key("key-1"));

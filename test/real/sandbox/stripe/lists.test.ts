@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { checkAgainstOpenApi } from "./exchanges.js";
 import { charge, runStripeSandbox, type StripeSandbox, stripeFailure } from "./support.js";
@@ -112,15 +111,18 @@ describe("a search", () => {
   });
 
   it("misses a new intent for as long as it lags; retrieval and lists do not", async () => {
-    const { stripe } = await runStripeSandbox({ stripeSearchLagMs: 700 });
+    const { stripe } = await runStripeSandbox({ stripeSearchLagMs: 3_000 });
     const { id } = await stripe.paymentIntents.create(charge());
     const query = "metadata['payonce_payment_id']:'payment-1'";
 
     expect((await stripe.paymentIntents.search({ query })).data).toEqual([]);
     expect((await stripe.paymentIntents.list()).data).toHaveLength(1);
     expect((await stripe.paymentIntents.retrieve(id)).id).toBe(id);
-    await sleep(800);
-    expect((await stripe.paymentIntents.search({ query })).data).toHaveLength(1);
+    await expect
+      .poll(async () => (await stripe.paymentIntents.search({ query })).data.length, {
+        timeout: 10_000,
+      })
+      .toBe(1);
   });
 
   it.each(["", "metadata['order']", "amount>100", "metadata['a']:'1' OR metadata['b']:'2'"])(
