@@ -97,6 +97,23 @@ export interface TimeSpan {
   readonly until: Date;
 }
 
+/** A message that the processor has sent by itself, as it came. */
+export interface Webhook {
+  readonly body: Uint8Array;
+  readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
+}
+
+/** The names of the payment that something is about, as they were sent along. */
+export interface PaymentNames {
+  readonly tenant: string;
+  readonly paymentId: string;
+}
+
+/** A message that the processor has not sent, or not now. */
+export class WebhookRefused extends Error {
+  override readonly name = "WebhookRefused";
+}
+
 /** The way in which an acquirer honours keys. */
 export interface KeyTraits {
   /** The time for which it remembers a key, at the least. Milliseconds. */
@@ -155,6 +172,12 @@ export interface Processor {
   lookUp(request: LookUpRequest): Promise<ProcessorEffect | undefined>;
   /** Lists the payments that were approved and created in a span of time, for reconciliation. */
   listPayments?(created: TimeSpan): AsyncIterable<ListedPayment>;
+  /**
+   * Reads whose payment a message of the processor's is about; undefined where it is about none.
+   * Absent where no messages are expected. Nothing else in it is believed: it makes the service ask.
+   * @throws WebhookRefused where the processor has not sent it.
+   */
+  readWebhook?(webhook: Webhook): Promise<PaymentNames | undefined>;
   /** Rejects, in words, where the processor cannot be reached, and with ProcessorRefused where it takes no calls of ours. */
   check?(): Promise<void>;
   close?(): void;

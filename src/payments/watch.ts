@@ -6,6 +6,7 @@ import { type Operation, processorKeyOf } from "./operation.js";
 import type { Payment } from "./payment.js";
 import {
   findOperationInAction,
+  lookNextAt,
   type ToLookAt,
   takePaymentsToLookAt,
   writeObserved,
@@ -17,7 +18,7 @@ import { endAuthorization } from "./state.js";
 const BATCH_SIZE = 20;
 
 /** The decline code of a payment whose customer has not acted in time. */
-export const ACTION_EXPIRED = "action_expired";
+const ACTION_EXPIRED = "action_expired";
 
 /** Names the void of a payment whose customer did not act: derived, as every key that goes to the processor. */
 const EXPIRE_ACTION = "payonce.payments.v1.PaymentService/ExpireAction";
@@ -83,6 +84,11 @@ async function lookAt(looking: Looking, { payment, time }: ToLookAt): Promise<vo
     onEvent({ type: "processor_failed", payment, error });
     return;
   }
+  const { authorizationExpireTime: expireTime, status } = payment;
+  if (status === "AUTHORIZED" && effect?.endedBy === undefined && !isPast(expireTime, time)) {
+    // Somebody wanted it looked at before its time.
+    await lookNextAt(pool, payment, expireTime);
+  }
   if (effect === undefined) {
     return;
   }
@@ -93,6 +99,10 @@ async function lookAt(looking: Looking, { payment, time }: ToLookAt): Promise<vo
   if (observed !== undefined && (await writeObserved(pool, observed))) {
     onEvent({ type: "moved", payment: observed.payment });
   }
+}
+
+function isPast(moment: Date | undefined, time: Date): boolean {
+  return moment !== undefined && moment <= time;
 }
 
 interface Waiting extends ToLookAt {
@@ -115,7 +125,7 @@ async function findEffect(
   });
   const expireTime = payment.nextAction?.expireTime;
   const isWaiting = found === undefined || found.decision.kind === "requires_action";
-  const isOver = isWaiting && expireTime !== undefined && expireTime <= time;
+  const isOver = isWaiting && isPast(expireTime, time);
   // A customer whose decline is open could be charged after all, once it is declined here.
   if (!isOver && found?.isOpen !== true) {
     return found;

@@ -23,6 +23,7 @@ import {
 } from "./served-services.js";
 import { isForged, tlsOptions } from "./tls.js";
 import { createUnfinishedRequests, type UnfinishedRequests } from "./unfinished-requests.js";
+import type { WebhookReceiver } from "./webhook-receiver.js";
 
 const certificateKey = createContextKey<Credentials["certificate"]>(undefined);
 const peerKey = createContextKey<string | undefined>(undefined);
@@ -30,10 +31,15 @@ const peerKey = createContextKey<string | undefined>(undefined);
 /** The longest time between two looks of Node for requests that are late. Milliseconds. */
 const LONGEST_CHECKING_MS = 5_000;
 
+export interface HttpOptions {
+  readonly metrics: Metrics;
+  readonly receiveWebhook: WebhookReceiver;
+}
+
 /** Serves the services over Connect, gRPC-Web and JSON, beside /healthz and /metrics. */
 export async function startHttpServer<Transaction>(
   options: ServedServices<Transaction>,
-  metrics: Metrics,
+  { metrics, receiveWebhook }: HttpOptions,
 ): Promise<ListeningServer> {
   const { config } = options;
   const unfinished = createUnfinishedRequests({
@@ -58,6 +64,11 @@ export async function startHttpServer<Transaction>(
       // Probes call any process by whatever name it has, and it tells nothing else.
       response.statusCode = isStopping ? 503 : 200;
       response.setHeader("content-type", "text/plain").end(isStopping ? "stopping\n" : "ok\n");
+      return;
+    }
+    if (request.url === "/webhooks/stripe") {
+      // Its signature says who it is from, whatever name was called.
+      receiveWebhook(request, response);
       return;
     }
     const refusal = refusalOf(request.headers);

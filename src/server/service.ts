@@ -53,6 +53,7 @@ import { createShutdown } from "./shutdown.js";
 import { type Serving, stopServing } from "./stop.js";
 import { certificateWarnings, readTls } from "./tls.js";
 import { parseTokens } from "./tokens.js";
+import { createWebhookReceiver } from "./webhook-receiver.js";
 
 /**
  * The mean time for which payments may be worked on before fewer are taken: ten
@@ -227,7 +228,14 @@ export async function startService(options: ServiceOptions): Promise<Service> {
         mount(InspectionService, watched(InspectionService, inspection)),
       ],
     };
-    const http = await startHttpServer(served, metrics);
+    const http = await startHttpServer(served, {
+      metrics,
+      receiveWebhook: createWebhookReceiver({
+        processor: processor.value,
+        pool: database.value.payments,
+        log,
+      }),
+    });
     serving.servers.push(http);
     const grpc = await startGrpcServer(served);
     serving.servers.push(grpc);

@@ -23,6 +23,9 @@ export async function openStripe({
     secretKey,
     apiBase: config.stripeApiBase,
     timeoutMs: config.processorTimeoutMs,
+    ...(config.stripeWebhookSecret === undefined
+      ? {}
+      : { webhookSecret: config.stripeWebhookSecret }),
     multicapture: config.stripeMulticapture === "on",
   });
   shutdown.add(() => processor.close());

@@ -51,7 +51,7 @@ export async function takePaymentsToLookAt(
   return rows.map((row) => ({ payment: paymentOf(row), time: row.read_time }));
 }
 
-/** Has a payment looked at soon, if it waits for anything. */
+/** Has a payment looked at soon, if the processor may still move it on by itself. */
 export async function lookSoon(
   pool: Pool,
   { tenant, id }: Pick<Payment, "tenant" | "id">,
@@ -59,8 +59,21 @@ export async function lookSoon(
   await pool.query({
     name: "payments_look_soon",
     text: `UPDATE payments SET look_time = statement_timestamp()
-     WHERE tenant = $1 AND id = $2 AND look_time > statement_timestamp()`,
+     WHERE tenant = $1 AND id = $2 AND status IN ('REQUIRES_ACTION', 'AUTHORIZED')`,
     values: [tenant, id],
+  });
+}
+
+/** Sets when to look next at a payment that has not changed since it was taken. */
+export async function lookNextAt(
+  pool: Pool,
+  { tenant, id, version }: Pick<Payment, "tenant" | "id" | "version">,
+  lookTime: Date | undefined,
+): Promise<void> {
+  await pool.query({
+    name: "payments_look_next_at",
+    text: "UPDATE payments SET look_time = $4 WHERE tenant = $1 AND id = $2 AND version = $3",
+    values: [tenant, id, version, lookTime],
   });
 }
 

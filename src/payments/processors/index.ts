@@ -13,6 +13,7 @@ export {
   type ListedPayment,
   type LookUpRequest,
   type LookUpTraits,
+  type PaymentNames,
   type Processor,
   type ProcessorDecision,
   type ProcessorEffect,
@@ -22,6 +23,8 @@ export {
   type RefundRequest,
   type TimeSpan,
   type VoidRequest,
+  type Webhook,
+  WebhookRefused,
 } from "../processor.js";
 export { createSandboxProcessor } from "./sandbox.js";
 export { createStripeProcessor, type StripeProcessorOptions } from "./stripe/processor.js";

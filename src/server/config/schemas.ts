@@ -211,6 +211,11 @@ export const stripeKey = accepting(
   v.pipe(v.string(), v.regex(STRIPE_KEY)),
 );
 
+export const stripeWebhookSecret = accepting(
+  "the signing secret of a webhook endpoint: whsec_...",
+  v.pipe(v.string(), v.regex(/^whsec_\w+$/)),
+);
+
 /** The base of an HTTP API: a scheme, a host and a port. */
 export const apiBase = accepting(
   "a URL such as https://api.stripe.com, without a path; http:// on loopback only",

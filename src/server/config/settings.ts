@@ -15,6 +15,7 @@ import {
   schemaName,
   secret,
   stripeKey,
+  stripeWebhookSecret,
 } from "./schemas.js";
 
 // A little less than 2^31 - 1 ms; past that, Node's timers fire at once.
@@ -112,6 +113,10 @@ export const settings = {
   stripeSecretKeyFile: optional("STRIPE_SECRET_KEY", {
     meaning: "holds that key, one line",
     schema: path("file"),
+  }),
+  stripeWebhookSecret: optional("webhooks of Stripe's are not taken", {
+    meaning: "what Stripe signs the webhooks with that it sends to /webhooks/stripe: whsec_...",
+    schema: stripeWebhookSecret,
   }),
   stripeApiBase: withDefault("https://api.stripe.com", {
     meaning: "where Stripe's API is; the sandbox speaks its form at SANDBOX_STRIPE_LISTEN",

@@ -8,6 +8,7 @@ import { decisionOfIntent, decisionOfRefund } from "./intents.js";
 import { listIntents } from "./list.js";
 import { lookUpEffect } from "./look-up.js";
 import { stripeTraits } from "./traits.js";
+import { readStripeWebhook } from "./webhook.js";
 
 export const STRIPE_API_BASE = "https://api.stripe.com";
 
@@ -25,6 +26,8 @@ export interface StripeProcessorOptions {
   readonly multicapture?: boolean;
   /** The longest time for which Stripe's search may miss what there is. Milliseconds; default: an hour. */
   readonly searchLagMs?: number;
+  /** What Stripe signs its webhooks with: `whsec_...`. Absent: none are expected. */
+  readonly webhookSecret?: string;
   /** The wall clock. Milliseconds since the epoch. */
   readonly nowMs?: () => number;
 }
@@ -36,6 +39,7 @@ export function createStripeProcessor({
   timeoutMs,
   multicapture = false,
   searchLagMs = SEARCH_LAG_MS,
+  webhookSecret,
   nowMs = Date.now,
 }: StripeProcessorOptions): Processor &
   Required<Pick<Processor, "listPayments" | "check" | "close">> {
@@ -88,6 +92,9 @@ export function createStripeProcessor({
       }),
     lookUp: (request) => lookUpEffect(api.begin(), request, find),
     listPayments: (created) => listIntents(api, created),
+    ...(webhookSecret === undefined
+      ? {}
+      : { readWebhook: (webhook) => readStripeWebhook(webhook, webhookSecret) }),
     check: () => checkStripe(api, apiBase),
     close: () => api.close(),
   };
