@@ -22,7 +22,6 @@ export const sandboxTraits: ProcessorTraits = {
 /** What a lagging look-up of the sandbox takes at the most. Acquirers take up to hours. Milliseconds. */
 const LAG_MS = 500;
 
-const seenAtOnce = { visibleAfterMs: 0 };
 const lagging = { visibleAfterMs: LAG_MS };
 
 /**
@@ -50,7 +49,7 @@ export const sandboxProfiles = {
   checkout: {
     name: "sandbox (checkout)",
     keys: { ...ownKeys, otherRequest: "first_answer", inFlight: "refused", keepsErrors: "none" },
-    lookUp: seenAtOnce,
+    lookUp: { visibleAfterMs: 0 },
     capturesInParts: true,
   },
   paypal: {
@@ -74,7 +73,6 @@ export const sandboxProfiles = {
       inFlight: "refused",
       repetition: "present_state",
     },
-    lookUp: seenAtOnce,
     capturesInParts: true,
   },
   square: {
@@ -86,3 +84,13 @@ export const sandboxProfiles = {
 } as const satisfies Record<string, ProcessorTraits>;
 
 export type SandboxProfile = keyof typeof sandboxProfiles;
+
+export const sandboxProfileNames: readonly SandboxProfile[] = [
+  "stripe",
+  "adyen",
+  "checkout",
+  "paypal",
+  "worldline",
+  "square",
+  "braintree",
+];
