@@ -2,7 +2,8 @@ import type { KeyTraits, ProcessorTraits } from "../processor.js";
 
 const HOUR_MS = 3_600_000;
 
-const ownKeys: KeyTraits = {
+/** The way in which the sandbox itself honours keys. */
+export const sandboxKeys: KeyTraits = {
   windowMs: 24 * HOUR_MS,
   maxLength: 255,
   otherRequest: "refused",
@@ -14,7 +15,7 @@ const ownKeys: KeyTraits = {
 /** The sandbox, as long as it has the habits of no other acquirer. */
 export const sandboxTraits: ProcessorTraits = {
   name: "sandbox",
-  keys: ownKeys,
+  keys: sandboxKeys,
   lookUp: { visibleAfterMs: 0 },
   capturesInParts: true,
 };
@@ -31,14 +32,14 @@ const lagging = { visibleAfterMs: LAG_MS };
 export const sandboxProfiles = {
   stripe: {
     name: "sandbox (stripe)",
-    keys: { ...ownKeys, inFlight: "refused", keepsErrors: "all" },
+    keys: { ...sandboxKeys, inFlight: "refused", keepsErrors: "all" },
     lookUp: lagging,
     capturesInParts: false,
   },
   adyen: {
     name: "sandbox (adyen)",
     keys: {
-      ...ownKeys,
+      ...sandboxKeys,
       windowMs: 7 * 24 * HOUR_MS,
       maxLength: 64,
       otherRequest: "first_answer",
@@ -48,14 +49,19 @@ export const sandboxProfiles = {
   },
   checkout: {
     name: "sandbox (checkout)",
-    keys: { ...ownKeys, otherRequest: "first_answer", inFlight: "refused", keepsErrors: "none" },
+    keys: {
+      ...sandboxKeys,
+      otherRequest: "first_answer",
+      inFlight: "refused",
+      keepsErrors: "none",
+    },
     lookUp: { visibleAfterMs: 0 },
     capturesInParts: true,
   },
   paypal: {
     name: "sandbox (paypal)",
     keys: {
-      ...ownKeys,
+      ...sandboxKeys,
       windowMs: 6 * HOUR_MS,
       maxLength: 108,
       otherRequest: "first_answer",
@@ -67,7 +73,7 @@ export const sandboxProfiles = {
   worldline: {
     name: "sandbox (worldline)",
     keys: {
-      ...ownKeys,
+      ...sandboxKeys,
       maxLength: 40,
       otherRequest: "first_answer",
       inFlight: "refused",
@@ -77,7 +83,7 @@ export const sandboxProfiles = {
   },
   square: {
     name: "sandbox (square)",
-    keys: { ...ownKeys, maxLength: 45 },
+    keys: { ...sandboxKeys, maxLength: 45 },
     capturesInParts: false,
   },
   braintree: { name: "sandbox (braintree)", lookUp: lagging, capturesInParts: false },
