@@ -30,7 +30,7 @@ export interface CaseUnderTest {
   readonly operator: Operator;
 }
 
-export const TENANT = "contract";
+const TENANT = "contract";
 export const eur = (minorUnits: bigint): Money => ({ currencyCode: "EUR", minorUnits });
 export const AMOUNT = eur(1000n);
 
