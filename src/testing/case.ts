@@ -13,7 +13,7 @@ import type {
 import { must, mustEqual, show } from "./violation.js";
 
 /** A condition of a case that the adapter or its double may not meet. */
-export type Need = FaultKind | "keys" | "no keys" | "look-up" | keyof PaymentMethods;
+export type Need = FaultKind | "keys" | "no keys" | "look-up" | "list" | keyof PaymentMethods;
 
 export interface ContractCase {
   readonly name: string;

@@ -4,6 +4,7 @@ import { deadlineCases } from "./cases/deadlines.js";
 import { declineCases } from "./cases/declines.js";
 import { faultCases } from "./cases/faults.js";
 import { keyCases } from "./cases/keys.js";
+import { listCases } from "./cases/lists.js";
 import { lookUpCases } from "./cases/look-ups.js";
 import { partCases } from "./cases/parts.js";
 import { traitCases } from "./cases/traits.js";
@@ -43,6 +44,7 @@ export function processorContract(setup: ProcessorContractSetup): readonly Contr
     ...partCases,
     ...amountCases,
     ...lookUpCases,
+    ...listCases,
   ];
   return cases.filter(({ needs }) => concerns(needs, setup)).map((each) => testOf(each, setup));
 }
@@ -90,6 +92,8 @@ function whyNot(need: Need, setup: ProcessorContractSetup): string | undefined {
       return traits.lookUp.visibleAfterMs > patienceMs
         ? "a look-up lags by more than the suite is patient"
         : undefined;
+    case "list":
+      return setup.lists === false ? "the adapter lists no payments" : undefined;
     case "approved":
     case "insufficientFunds":
     case "declined":

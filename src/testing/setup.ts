@@ -77,6 +77,8 @@ export interface ProcessorContractSetup {
   readonly paymentMethods: PaymentMethods;
   /** The faults that the double cannot bring about. Their cases are named as not run. */
   readonly cannot: readonly FaultKind[];
+  /** False if the adapter has no `listPayments`. */
+  readonly lists?: boolean;
   /** The longest time for which a case repeats an operation, or looks. Milliseconds; default: 10,000. */
   readonly patienceMs?: number;
 }

@@ -15,6 +15,7 @@ export const setup: ProcessorContractSetup = {
     unknown: "card_of_nobody",
   },
   cannot: ["forget_key"], // it never knows one
+  lists: false,
   async open() {
     const double = await startOldbank();
     const processor = createOldbankProcessor({ baseUrl: double.url, timeoutMs: TIMEOUT_MS });

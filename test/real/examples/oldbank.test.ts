@@ -8,8 +8,9 @@ describe("the adapter for an acquirer without keys, whose look-up lags", () => {
     it(name, run);
   }
 
-  it("leaves no test out", () => {
-    expect(processorContract(setup).filter(({ notRun }) => notRun !== undefined)).toEqual([]);
+  it("leaves out nothing but lists, which it has none of", () => {
+    const reasons = processorContract(setup).flatMap(({ notRun }) => notRun ?? []);
+    expect(reasons).toEqual(["the adapter lists no payments"]);
   });
 });
 
