@@ -1,4 +1,5 @@
 import type { ContractCase, Need } from "./case.js";
+import { actionCases } from "./cases/actions.js";
 import { amountCases } from "./cases/amounts.js";
 import { deadlineCases } from "./cases/deadlines.js";
 import { declineCases } from "./cases/declines.js";
@@ -41,6 +42,7 @@ export function processorContract(setup: ProcessorContractSetup): readonly Contr
     ...faultCases,
     ...deadlineCases,
     ...declineCases,
+    ...actionCases,
     ...partCases,
     ...amountCases,
     ...lookUpCases,
@@ -98,6 +100,7 @@ function whyNot(need: Need, setup: ProcessorContractSetup): string | undefined {
     case "insufficientFunds":
     case "declined":
     case "unknown":
+    case "requiresAction":
       return paymentMethods[need] === undefined
         ? `the double has no payment method that is ${need}`
         : undefined;

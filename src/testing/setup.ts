@@ -65,6 +65,8 @@ export interface PaymentMethods {
   readonly declined: string | undefined;
   /** One that does not exist. */
   readonly unknown: string | undefined;
+  /** One whose customer has to act before it is approved, as for 3-D Secure. */
+  readonly requiresAction: string | undefined;
 }
 
 export interface ProcessorContractSetup {

@@ -136,7 +136,7 @@ it("an adapter that takes every currency to have two decimals charges another am
 
 it("a double that cannot do something is told by name", () => {
   const tests = processorContract({ ...sandboxSetup(), cannot: ["forget_key"] });
-  const notRun = tests.filter(({ notRun }) => notRun !== undefined);
+  const notRun = tests.filter(({ notRun }) => notRun?.includes("forget_key"));
   expect(notRun.map(({ name }) => name)).toEqual([
     "not run, since the double cannot forget_key: a key that the acquirer forgot is a second effect, and the double counts it",
   ]);

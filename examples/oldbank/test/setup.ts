@@ -13,6 +13,7 @@ export const setup: ProcessorContractSetup = {
     insufficientFunds: "card_without_funds",
     declined: "card_refused",
     unknown: "card_of_nobody",
+    requiresAction: undefined,
   },
   cannot: ["forget_key"], // it never knows one
   lists: false,

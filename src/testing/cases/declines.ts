@@ -9,7 +9,7 @@ import {
 import type { PaymentMethods } from "../setup.js";
 import { must, mustEqual, show } from "../violation.js";
 
-const kinds: Record<Exclude<keyof PaymentMethods, "approved">, string> = {
+const kinds: Record<"insufficientFunds" | "declined" | "unknown", string> = {
   insufficientFunds: "of a card without funds",
   declined: "for no particular reason",
   unknown: "of a payment method that does not exist",

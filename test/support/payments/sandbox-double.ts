@@ -44,6 +44,7 @@ export function sandboxSetup(
       insufficientFunds: "tok_insufficient_funds",
       declined: "tok_declined",
       unknown: "tok_of_nobody",
+      requiresAction: undefined,
     },
     cannot: [],
     async open() {
