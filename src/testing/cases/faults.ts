@@ -112,6 +112,11 @@ function check(
     );
     return true;
   }
+  if (settled.kind === "decided" && isKept && !isAfter) {
+    // An error before anything began may be none that is kept.
+    must(settled.decision.kind === "approved", `it must not be declined: ${show(settled)}`);
+    return true;
+  }
   must(settled.kind !== "decided", `nobody can know its outcome, and it is ${show(settled)}`);
   if (traits.keys === undefined) {
     must(settled.kind === "held", `it must be held, and is ${show(settled)}`);

@@ -74,7 +74,8 @@ const effectKinds = new Map<EffectType, DoubleEffect["kind"]>([
   [EffectType.REFUND, "refund"],
 ]);
 
-function createSandboxDouble(address: string): ProcessorDouble {
+/** The sandbox as the suite looks at it and disturbs it, whichever face the adapter takes. */
+export function createSandboxDouble(address: string): ProcessorDouble {
   const transport = createGrpcTransport({ baseUrl: `http://${address}` });
   const client = createClient(SandboxProcessorService, transport);
   return {
