@@ -1,5 +1,5 @@
 import { createHash, randomUUID } from "node:crypto";
-import { expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import type { Money } from "../../src/payments/money.js";
 import {
   type Processor,
@@ -13,6 +13,9 @@ import {
   processorContract,
 } from "../../src/testing/index.js";
 import { sandboxSetup } from "../support/payments/sandbox-double.js";
+import { stripeSetup } from "../support/payments/stripe-double.js";
+
+type Wrap = (processor: Processor) => Processor;
 
 /** The tests of the contract that an adapter fails, with what they say. */
 async function failuresOf(setup: ProcessorContractSetup): Promise<ReadonlyMap<string, string>> {
@@ -44,41 +47,47 @@ function changed(
   };
 }
 
-it("an adapter that makes keys of its own charges twice", async () => {
-  const newKey = () => `pk_${createHash("sha1").update(randomUUID()).digest("hex")}`;
-  const setup = sandboxSetup(undefined, (processor) =>
-    changed(processor, { request: (request) => ({ ...request, processorKey: newKey() }) }),
-  );
-  const failures = await failuresOf(setup);
-  expect([...failures.keys()]).toEqual(
-    expect.arrayContaining([
-      "a key that comes again has one effect, and one answer",
-      "a key that comes ten times at once has one effect, and no call is declined or refused",
-      "an authorization with a dropped connection after the effect is neither declined nor made twice",
-    ]),
-  );
-  expect(failures.get("a key that comes again has one effect, and one answer")).toMatch(
-    /the effects at the acquirer: \[.*authorize.*authorize/,
-  );
-});
+describe.each([
+  ["the sandbox", (wrap: Wrap) => sandboxSetup(undefined, wrap)],
+  ["Stripe's package", (wrap: Wrap) => stripeSetup(false, wrap)],
+] as const)("over %s", (_, setupWith) => {
+  it("an adapter that makes keys of its own charges twice", async () => {
+    const newKey = () => `pk_${createHash("sha1").update(randomUUID()).digest("hex")}`;
+    const setup = setupWith((processor) =>
+      changed(processor, { request: (request) => ({ ...request, processorKey: newKey() }) }),
+    );
+    const failures = await failuresOf(setup);
+    expect([...failures.keys()]).toEqual(
+      expect.arrayContaining([
+        "a key that comes again has one effect, and one answer",
+        "a key that comes ten times at once has one effect, and no call is declined or refused",
+        "an authorization with a dropped connection after the effect is neither declined nor made twice",
+      ]),
+    );
+  });
 
-it("an adapter that takes a timeout for a decline gives up what was charged", async () => {
-  const setup = sandboxSetup(undefined, (processor) =>
-    changed(processor, {
-      answer: (answer) =>
-        answer.catch((error: Error) => {
-          if (error instanceof ProcessorRefused || !error.message.includes("DEADLINE_EXCEEDED")) {
-            throw error;
+  it("an adapter that takes a timeout for a decline gives up what was charged", async () => {
+    const setup = setupWith((processor) =>
+      changed(processor, {
+        async answer(answer) {
+          const beginMs = performance.now();
+          try {
+            return await answer;
+          } catch (error) {
+            if (performance.now() - beginMs < 0.9 * setup.timeoutMs) {
+              throw error;
+            }
+            return { kind: "declined", declineCode: "timeout" };
           }
-          return { kind: "declined", declineCode: "timeout" };
-        }),
-    }),
-  );
-  expect([...(await failuresOf(setup)).keys()]).toEqual([
-    "a call bounds its own time, and its outcome is then not known",
-    "an answer that comes after the time limit is neither a decline nor a second effect",
-    "a call that arrives after the time limit, and its repetitions, have one effect",
-  ]);
+        },
+      }),
+    );
+    expect([...(await failuresOf(setup)).keys()]).toEqual([
+      "a call bounds its own time, and its outcome is then not known",
+      "an answer that comes after the time limit is neither a decline nor a second effect",
+      "a call that arrives after the time limit, and its repetitions, have one effect",
+    ]);
+  });
 });
 
 it("an adapter that takes a lost connection for a decline gives up what was charged", async () => {
