@@ -97,8 +97,3 @@ export const profiles = {
 } as const satisfies Record<string, Profile>;
 
 export type ProfileName = keyof typeof profiles;
-
-/** Returns true if there is a profile of this name. */
-export function isProfileName(name: string): name is ProfileName {
-  return Object.hasOwn(profiles, name);
-}
