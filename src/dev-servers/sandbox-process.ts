@@ -2,6 +2,7 @@ import { fork } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { within } from "../runtime/within.js";
+import type { ProfileName } from "../sandbox/profiles.js";
 import type { StripeFaceOptions } from "../sandbox/server.js";
 
 const ENTRY = fileURLToPath(new URL("./sandbox-entry.js", import.meta.url));
@@ -21,6 +22,8 @@ export interface SandboxProcessOptions extends StripeFaceOptions {
   readonly dataDir: string;
   /** Holds the token that faults take. */
   readonly tokenFile: string | undefined;
+  /** The acquirer whose habits it takes on; none unless given. */
+  readonly profile?: ProfileName | undefined;
 }
 
 /** What follows in a message where the third argument of the child process says so: arguments are seen by everybody on the machine. */

@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
 import type { FaultAccess } from "../sandbox/fault-access.js";
+import type { ProfileName } from "../sandbox/profiles.js";
 import {
   ListenError,
   type Sandbox,
@@ -14,6 +15,8 @@ export interface ConfiguredSandbox extends StripeFaceOptions {
   readonly dataDir: string;
   /** Holds the token that faults take. */
   readonly tokenFile: string | undefined;
+  /** The acquirer whose habits it takes on; none unless given. */
+  readonly profile?: ProfileName | undefined;
   readonly log?: (line: string) => void;
 }
 

@@ -56,7 +56,18 @@ export async function ask(
       }
     }
   }
-  return sendOnce(processor, operated, asking);
+  const answer = await sendOnce(processor, operated, asking);
+  if (answer.kind === "decided" || answer.isFinal || !mayBeKept(processor, asking)) {
+    return answer;
+  }
+  // Its error may be the one of an earlier call, and stay so for as long as the key is kept.
+  const earlier = await earlierAnswer(processor, operated, asking);
+  return earlier?.kind === "decided" ? earlier : answer;
+}
+
+/** Returns true if an error may be what the processor has kept of an earlier call that acted. */
+function mayBeKept({ traits: { keys, lookUp } }: Processor, { isFirstSending }: Asking): boolean {
+  return keys?.keepsErrors === "all" && lookUp !== undefined && !isFirstSending;
 }
 
 async function sendOnce(

@@ -11,6 +11,7 @@ import { type Intent, isAnswered, type Operated, type Operation } from "./operat
 import type { Begun } from "./postgres/begin.js";
 import type { Steps } from "./postgres/steps.js";
 import { type Processor, ProcessorUnknown } from "./processor.js";
+import { askingOf, isPastWindow } from "./repetition.js";
 
 /** The parts that operations are performed with. */
 export interface Performing {
@@ -46,15 +47,13 @@ export async function perform<Response extends DescMessage>(
   performing: Performing,
   { execution, readIntent, response, encode }: Write<Response>,
 ): Promise<MessageShape<Response>> {
-  const { steps, processor, keyWindow, lostRows } = performing;
+  const { steps, processor } = performing;
   const begun = begunWithClaim(execution) ?? (await begin(performing, execution, readIntent));
   if (isAnswered(begun.operation)) {
     return fromBinary(response, answerTo(begun, encode));
   }
   const { operation } = begun;
-  const { keys, lookUp } = processor.traits;
-  // Without keys an operation that may have been sent is only looked up.
-  if ((keys !== undefined || begun.isNew) && !keyWindow.isOpen(begun)) {
+  if (isPastWindow(begun, performing)) {
     throw new Parked(
       `operation ${operation.id} has no result, and began too long ago: the processor may have forgotten its key`,
     );
@@ -62,15 +61,11 @@ export async function perform<Response extends DescMessage>(
   // An owner that slept may have lost its claim by now; then it sends nothing.
   execution.throwIfAborted();
   const answer = await execution.elsewhere(() =>
-    ask(processor, begun, {
-      isNew: begun.isNew,
-      isFirstSending: begun.isNew && !lostRows.arePossible(),
-      isVisible: () =>
-        begun.isNew
-          ? lostRows.areVisible()
-          : keyWindow.hasArrived(begun, lookUp?.visibleAfterMs ?? 0),
-      isAmountImplied: () => isAmountImplied(readIntent()),
-    }),
+    ask(
+      processor,
+      begun,
+      askingOf(begun, performing, () => isAmountImplied(readIntent())),
+    ),
   );
   if (answer.kind === "unknown") {
     await steps.markUnknown({ execution, begun });

@@ -25,7 +25,10 @@ export type DecideResult =
 export interface Processor {
   /** Decides in one step, so that of concurrent calls with one key exactly one is the first. */
   decide(request: EffectRequest, forcedDecline: string | undefined): DecideResult;
+  /** What a look-up finds. */
   find(processorKey: string): Decision | undefined;
+  /** Returns true if the next call with the key gets an answer that is there already. */
+  hasAnswer(processorKey: string): boolean;
   /** The next call with the key is a new one. What was journaled stays. */
   forget(processorKey: string): void;
   /** Effects that are on disk, in the order they were written. */
@@ -104,6 +107,7 @@ export function createProcessor({ journal, history, now }: ProcessorOptions): Pr
       return { kind: "decided", decision: remember(verdict, write(verdict)), isFirst: true };
     },
     find: (processorKey) => decisions.get(processorKey),
+    hasAnswer: (processorKey) => decisions.has(processorKey),
     forget(processorKey) {
       decisions.delete(processorKey);
     },

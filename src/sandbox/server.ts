@@ -6,9 +6,11 @@ import { createEffectCalls } from "./effect-calls.js";
 import type { FaultAccess } from "./fault-access.js";
 import { createArmedFaults } from "./faults.js";
 import { type Face, startGrpcFace, toCall } from "./grpc-face.js";
+import { habitsOf } from "./habits.js";
 import { openJournal } from "./journal.js";
 import type { ListenAddress } from "./listen.js";
 import { createProcessor } from "./processor.js";
+import type { ProfileName } from "./profiles.js";
 import { createService } from "./service.js";
 import { startStripeFace } from "./stripe/face.js";
 import { openKeeper } from "./stripe/keeper.js";
@@ -22,6 +24,8 @@ export interface SandboxOptions extends StripeFaceOptions {
   readonly dataDir: string;
   /** The callers who may arm faults; anybody unless given. */
   readonly faults?: FaultAccess;
+  /** The acquirer whose habits it takes on; none unless given. */
+  readonly profile?: ProfileName | undefined;
   readonly log?: (line: string) => void;
 }
 
@@ -58,7 +62,7 @@ const SYNC_LIMIT_MS = 2_000;
 export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
   const { listen, dataDir, faults: faultAccess = { kind: "anybody" } } = options;
   const { stripeListen, stripeSearchLagMs = 0, stripeMulticapture = false } = options;
-  const { log = () => undefined } = options;
+  const { profile, log = () => undefined } = options;
   const undo: (() => Promise<void>)[] = [];
   const undoAll = async () => {
     for (const step of undo.reverse()) {
@@ -81,21 +85,25 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
     setMaxListeners(0, shutdown.signal);
     const now = () => new Date();
     const processor = createProcessor({ journal, history, now });
+    const habits = habitsOf(profile);
+    const profiled = habits.apply(processor);
     const faults = createArmedFaults();
     const calls = createEffectCalls({
       faults,
       forget(processorKey) {
-        processor.forget(processorKey);
+        profiled.forget(processorKey);
         keeper?.forgetReply(processorKey);
       },
     });
-    const service = createService({
-      processor,
-      faults,
-      calls,
-      faultAccess,
-      toCall: (context) => toCall(context, shutdown.signal),
-    });
+    const service = habits.wrap(
+      createService({
+        processor: profiled,
+        faults,
+        calls,
+        faultAccess,
+        toCall: (context) => toCall(context, shutdown.signal),
+      }),
+    );
 
     const grpc = await startGrpcFace({ listen, service, shutdown: shutdown.signal });
     const faces: Face[] = [grpc];

@@ -63,7 +63,7 @@ export function createService(
 
   /** Only authorizations carry a token, and a key that is decided has its answer. */
   function isTokenInForce({ paymentMethod, processorKey }: EffectRequest): boolean {
-    return paymentMethod !== "" && processor.find(processorKey) === undefined;
+    return paymentMethod !== "" && !processor.hasAnswer(processorKey);
   }
 
   function decide(

@@ -282,6 +282,7 @@ export async function openProcessor({
       listen: formatAddress(config.sandboxListen),
       dataDir: join(config.dataDir, "sandbox"),
       tokenFile: config.sandboxTokenFile,
+      profile: config.sandboxProfile,
       ...stripeFaceOptions(config),
     });
     shutdown.add((limitMs) => sandbox.stop(limitMs));
@@ -292,7 +293,11 @@ export async function openProcessor({
     address = formatAddress(target.address);
     what = address;
   }
-  const processor = createSandboxProcessor({ address, timeoutMs: config.processorTimeoutMs });
+  const processor = createSandboxProcessor({
+    address,
+    timeoutMs: config.processorTimeoutMs,
+    profile: config.sandboxProfile,
+  });
   shutdown.add(() => processor.close());
   return { value: processor, what };
 }

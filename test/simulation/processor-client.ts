@@ -4,7 +4,7 @@ import type {
   Processor as PaymentProcessor,
   ProcessorDecision,
 } from "../../src/payments/processor.js";
-import { sandboxTraits } from "../../src/payments/processors/sandbox.js";
+import { sandboxTraits } from "../../src/payments/processors/sandbox-traits.js";
 import { nameOf } from "./calls.js";
 import type { Transaction } from "./database.js";
 import type { Caller, Network, Server } from "./network.js";

@@ -15,9 +15,11 @@ import {
   type Processor,
   type ProcessorDecision,
   ProcessorRefused,
+  type ProcessorRequest,
   type ProcessorTraits,
 } from "../processor.js";
 import { chargesOf } from "./sandbox-list.js";
+import { type SandboxProfile, sandboxProfiles, sandboxTraits } from "./sandbox-traits.js";
 
 const channelOptions = {
   // A processor that restarts is reached again within a second, not after the
@@ -38,20 +40,8 @@ const refusals: ReadonlyMap<number, ProcessorRefused["refusal"]> = new Map([
   [status.FAILED_PRECONDITION, "key_reused"],
 ]);
 
-/** The sandbox, as long as no profile of another acquirer is on. */
-export const sandboxTraits: ProcessorTraits = {
-  name: "sandbox",
-  keys: {
-    windowMs: 24 * 3_600_000,
-    maxLength: 255,
-    otherRequest: "refused",
-    inFlight: "waits",
-    repetition: "first_answer",
-    keepsErrors: "declines",
-  },
-  lookUp: { visibleAfterMs: 0 },
-  capturesInParts: true,
-};
+/** What is left of a processor key where all of it does not fit: its hexadecimal digits. */
+const KEY_DIGITS = 40;
 
 /** The processor behind `payonce.sandbox.v1`, over plaintext gRPC. */
 export function createSandboxProcessor(options: {
@@ -59,7 +49,11 @@ export function createSandboxProcessor(options: {
   readonly address: string;
   /** The longest time for which one call may take. Milliseconds. */
   readonly timeoutMs: number;
+  /** The acquirer whose habits the sandbox has; none unless given. */
+  readonly profile?: SandboxProfile | undefined;
 }): Processor & { close(): void } {
+  const traits: ProcessorTraits =
+    options.profile === undefined ? sandboxTraits : sandboxProfiles[options.profile];
   const client = new Client(options.address, credentials.createInsecure(), channelOptions);
 
   async function call<Input extends DescMessage, Output extends DescMessage>(
@@ -89,13 +83,24 @@ export function createSandboxProcessor(options: {
     }
   }
 
+  /** Returns the request under a key that the acquirer takes. */
+  function withKey<Request extends ProcessorRequest>(request: Request): Request {
+    const { processorKey } = request;
+    const isTooLong = processorKey.length > (traits.keys?.maxLength ?? processorKey.length);
+    return isTooLong ? { ...request, processorKey: processorKey.slice(-KEY_DIGITS) } : request;
+  }
+
   return {
-    traits: sandboxTraits,
-    authorize: async (request) => decisionOf(await call(methods.authorize, request)),
-    capture: async (request) => decisionOf(await call(methods.capture, request)),
-    void: async (request) => decisionOf(await call(methods.void, request)),
-    refund: async (request) => decisionOf(await call(methods.refund, request)),
-    async lookUp({ processorKey }) {
+    traits,
+    authorize: async (request) => decisionOf(await call(methods.authorize, withKey(request))),
+    capture: async (request) => decisionOf(await call(methods.capture, withKey(request))),
+    void: async (request) => decisionOf(await call(methods.void, withKey(request))),
+    refund: async (request) => decisionOf(await call(methods.refund, withKey(request))),
+    async lookUp(request) {
+      if (traits.lookUp === undefined) {
+        return undefined;
+      }
+      const { processorKey } = withKey(request);
       const { result } = await call(methods.lookup, { processorKey });
       if (result === undefined) {
         return undefined;

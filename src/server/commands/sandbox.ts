@@ -10,6 +10,7 @@ export const sandbox = command({
   settings: [
     "sandboxListen",
     "sandboxTokenFile",
+    "sandboxProfile",
     "sandboxStripeListen",
     "sandboxStripeSearchLagMs",
     "sandboxStripeMulticapture",
@@ -31,6 +32,7 @@ export const sandbox = command({
       listen: config.sandboxListen,
       dataDir: join(config.dataDir, "sandbox"),
       tokenFile: config.sandboxTokenFile,
+      profile: config.sandboxProfile,
       ...stripeFaceOptions(config),
       log: (line) => console.log(line),
     });

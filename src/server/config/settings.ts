@@ -1,3 +1,4 @@
+import { sandboxProfileNames } from "../../payments/processors/sandbox-traits.js";
 import { namesIn, optional, toggle, type Values, withDefault } from "./flags.js";
 import {
   apiBase,
@@ -212,6 +213,11 @@ export const settings = {
   sandboxTokenFile: optional("anybody on loopback, nobody beyond it", {
     meaning: "the bearer token that the sandbox processor's faults take, one line",
     schema: path("file"),
+  }),
+  sandboxProfile: optional("none", {
+    meaning:
+      "the acquirer whose habits the sandbox processor has; docs/write-a-processor.md has them",
+    schema: oneOf(sandboxProfileNames),
   }),
   sandboxStripeListen: optional("off", {
     meaning: "where the sandbox processor speaks Stripe's wire form",

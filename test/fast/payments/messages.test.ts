@@ -34,7 +34,7 @@ import {
   refundIdOf,
 } from "../../../src/payments/operation.js";
 import { type Payment, paymentStatuses } from "../../../src/payments/payment.js";
-import { sandboxTraits } from "../../../src/payments/processors/sandbox.js";
+import { sandboxTraits } from "../../../src/payments/processors/sandbox-traits.js";
 import { createPaymentHandlers } from "../../../src/payments/service.js";
 import { PROPERTY_TIMEOUT_MS } from "../../fixtures/property.js";
 import { expectedMessage, payment } from "../../support/payments/payments.js";

@@ -58,6 +58,8 @@ describe("the check of the directions", () => {
     ["payments/postgres/a.ts", 'export * from "../../stores/x.js";', "imports stores/x.ts"],
     ["grpc/a.ts", 'const x = await import("../server/x.js");', "imports server/x.ts"],
     ["server/a.ts", 'import "../cli.js";', "imports cli.ts"],
+    ["server/a.ts", 'import "../testing/index.js";', "imports testing/index.ts"],
+    ["testing/a.ts", 'import "../sandbox/x.js";', "imports sandbox/x.ts"],
     ["server/a.ts", 'import("../dev-servers/redis.js");', "imports dev-servers/redis.ts"],
     ["grpc/a.ts", 'import "../dev-servers/redis.js";', "imports dev-servers/redis.ts"],
     [

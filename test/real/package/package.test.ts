@@ -41,6 +41,8 @@ describe("the package, installed in a project of its own", () => {
       "payonce/grpc",
       "payonce/connect",
       "payonce/client",
+      "payonce/processors",
+      "payonce/testing",
       "payonce/stores/memory",
       "payonce/stores/postgres",
       "payonce/stores/redis",

@@ -25,7 +25,7 @@ import { createKeyWindow, type KeyWindowOptions } from "../../../src/payments/ke
 import { paymentIdOf } from "../../../src/payments/operation.js";
 import { paymentMigrations } from "../../../src/payments/postgres/migrations.js";
 import type { Processor, ProcessorDecision } from "../../../src/payments/processor.js";
-import { sandboxTraits } from "../../../src/payments/processors/sandbox.js";
+import { sandboxTraits } from "../../../src/payments/processors/sandbox-traits.js";
 import { createPaymentHandlers } from "../../../src/payments/service.js";
 import {
   createPostgresStore,
