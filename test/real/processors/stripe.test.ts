@@ -11,9 +11,7 @@ describe.each([
     it(name, run);
   }
 
-  it("leaves out nothing but customers who have to act", () => {
-    expect(new Set(tests.flatMap(({ notRun }) => notRun ?? []))).toEqual(
-      new Set(["the double has no payment method that is requiresAction"]),
-    );
+  it("leaves no test out", () => {
+    expect(tests.flatMap(({ notRun }) => notRun ?? [])).toEqual([]);
   });
 });

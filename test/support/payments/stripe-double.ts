@@ -26,7 +26,7 @@ export function stripeSetup(
       insufficientFunds: "pm_card_visa_chargeDeclinedInsufficientFunds",
       declined: "pm_card_visa_chargeDeclined",
       unknown: "pm_card_of_nobody",
-      requiresAction: undefined, // the adapter declines what its customer would have to confirm
+      requiresAction: "pm_card_authenticationRequired",
     },
     cannot: [],
     async open() {
