@@ -18,6 +18,7 @@ import {
   requireRedisServer,
   startRedisNodeUnderTest,
 } from "../support/servers/redis.js";
+import type { Wire } from "../support/servers/wire.js";
 import { type ProcessorFaults, startProcessorFaults } from "./processor-faults.js";
 import { openServiceSlot, type ServiceSlot } from "./service-slot.js";
 import { REDIS_NODES, SERVICES, serviceSettings } from "./settings.js";
@@ -48,6 +49,8 @@ export interface SoakClusterOptions {
   readonly keyWindowMs: number;
   /** Told of a service that ends, or does not end, by itself. */
   readonly onProblem: (problem: string) => void;
+  /** The form in which the services speak to the processor. */
+  readonly wire: Wire;
   /** The program of the services, if not the command line itself. */
   readonly entry?: string;
 }
@@ -58,7 +61,7 @@ export async function startSoakCluster(options: SoakClusterOptions): Promise<Soa
   const [database, redis, processor] = await Promise.all([
     startOwnPostgres(),
     Promise.all(Array.from({ length: REDIS_NODES }, () => startRedis(dataDir))),
-    startRestartableSandbox(sandboxDir),
+    startRestartableSandbox(sandboxDir, options.wire),
   ]);
   const clocks = await Promise.all(
     Array.from({ length: clockShimAvailable ? SERVICES : 0 }, async () =>
@@ -71,7 +74,7 @@ export async function startSoakCluster(options: SoakClusterOptions): Promise<Soa
         ...options,
         env: {
           DATABASE_URL: database.url,
-          PROCESSOR_URL: processor.address,
+          ...processor.settings,
           REDIS_URLS: redis.map(({ proxy }) => `redis://127.0.0.1:${proxy.port}`).join(","),
           DATA_DIR: join(dataDir, `service-${index}`),
           ...serviceSettings(options.keyWindowMs),

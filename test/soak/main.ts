@@ -3,6 +3,7 @@ import { resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { createRandom } from "../support/random.js";
+import type { Wire } from "../support/servers/wire.js";
 import { type Quiet, untilQuiet } from "./aftermath.js";
 import { startSoakCluster } from "./cluster.js";
 import { inflictAll } from "./inflict-all.js";
@@ -21,9 +22,9 @@ const PROGRESS_INTERVAL_MS = 10_000;
 /** Traffic begins before the faults do. Milliseconds. */
 const CALM_MS = 2_000;
 
-const { minutes, seed, entry, summary } = readArguments();
+const { minutes, seed, entry, summary, wire } = readArguments();
 console.log(
-  `soak: seed ${seed}, ${minutes} minutes; again: npm run soak -- --minutes ${minutes} --seed ${seed}`,
+  `soak: seed ${seed}, ${minutes} minutes; again: npm run soak -- --minutes ${minutes} --seed ${seed} --processor ${wire}`,
 );
 process.exitCode = await soak();
 if (summary !== undefined) {
@@ -43,6 +44,7 @@ async function soak(): Promise<number> {
   const cluster = await startSoakCluster({
     keyWindowMs,
     onProblem,
+    wire,
     ...(entry === undefined ? {} : { entry }),
   });
   process.once("SIGINT", () => void cluster.stop().finally(() => process.exit(130)));
@@ -99,6 +101,8 @@ interface Arguments {
   readonly entry: string | undefined;
   /** Where to write { "passed": number, "failed": number }. */
   readonly summary: string | undefined;
+  /** The form in which services speak to the processor. */
+  readonly wire: Wire;
 }
 
 function readArguments(): Arguments {
@@ -108,8 +112,13 @@ function readArguments(): Arguments {
       seed: { type: "string" },
       entry: { type: "string" },
       summary: { type: "string" },
+      processor: { type: "string", default: "sandbox" },
     },
   });
+  const { processor: wire } = values;
+  if (wire !== "sandbox" && wire !== "stripe") {
+    throw new RangeError("--processor accepts sandbox or stripe");
+  }
   const minutes = Number(values.minutes);
   const seed = Number(values.seed ?? Math.floor(Math.random() * 2 ** 31));
   if (!(minutes > 0) || !Number.isInteger(seed)) {
@@ -120,5 +129,6 @@ function readArguments(): Arguments {
     seed,
     entry: values.entry && resolve(values.entry),
     summary: values.summary,
+    wire,
   };
 }

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { createDatabase, type TestDatabase } from "../servers/postgres.js";
 import { type RedisNodeUnderTest, startRedisNodeUnderTest } from "../servers/redis.js";
 import { type SandboxUnderTest, startSandboxUnderTest } from "../servers/sandbox.js";
+import { processorSettings, sandboxSettings, wireAddress, wireOfRun } from "../servers/wire.js";
 import { type ServiceProcess, startServiceProcess } from "./service-process.js";
 
 export interface Cluster {
@@ -36,10 +37,11 @@ export function useServiceEnv(env: Readonly<Record<string, string>>): void {
 /** The whole product on real processes: services, Redis nodes, Postgres and the processor. */
 export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   const { services: count, redisNodes: redisCount = 3, env = {} } = options;
+  const wire = wireOfRun();
   const dataDir = await mkdtemp(join(tmpdir(), "payonce-test-cluster-"));
   const [database, sandbox, redisNodes] = await Promise.all([
     createDatabase(),
-    startSandboxUnderTest(join(dataDir, "sandbox")),
+    startSandboxUnderTest(join(dataDir, "sandbox"), sandboxSettings(wire)),
     Promise.all(Array.from({ length: redisCount }, () => startRedisNodeUnderTest())),
   ]);
   const services: ServiceProcess[] = [];
@@ -47,7 +49,7 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
     const service = await startServiceProcess({
       env: {
         DATABASE_URL: database.url,
-        PROCESSOR_URL: sandbox.address,
+        ...processorSettings(wire, wireAddress(sandbox, wire)),
         DATA_DIR: join(dataDir, `service-${services.length}`),
         LOG_LEVEL: "warn",
         ...(redisCount === 0 ? {} : { REDIS_URLS: redisNodes.map(({ url }) => url).join(",") }),

@@ -22,6 +22,7 @@ import {
   paymentOf,
   untilAnswered,
 } from "../../../support/payments/payments-client.js";
+import { wireOfRun } from "../../../support/servers/wire.js";
 import {
   openProcessor,
   type Processor,
@@ -44,11 +45,11 @@ let clients: readonly PaymentsClient[];
 
 beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), "payonce-test-processor-"));
-  sandbox = await startRestartableSandbox(directory);
+  sandbox = await startRestartableSandbox(directory, wireOfRun());
   processor = openProcessor(sandbox.address);
   cluster = await startFaultCluster({
     services: 2,
-    env: { PROCESSOR_URL: sandbox.address, PROCESSOR_TIMEOUT_MS: "2s" },
+    env: { ...sandbox.settings, PROCESSOR_TIMEOUT_MS: "2s" },
   });
   clients = cluster.services.map((service) => cluster.connect(service));
 });
