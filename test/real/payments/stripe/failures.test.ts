@@ -62,6 +62,7 @@ describe("what is no answer of Stripe's is unknown, and is asked for once", () =
     "an error without a type": [503, '{"error":{}}'],
     "a server's error without a body": [500, "{}"],
     "a wrong type": [200, '{"object":"payment_intent","status":"requires_action"}'],
+    "no name of an intent": [200, '{"object":"payment_intent","status":"succeeded"}'],
     "too many calls": [429, '{"error":{"type":"invalid_request_error","code":"rate_limit"}}'],
   };
   it.each(Object.entries(answers))("%s", async (_, [status, body]) => {
