@@ -26,6 +26,7 @@ export async function openStripe({
     ...(config.stripeWebhookSecret === undefined
       ? {}
       : { webhookSecret: config.stripeWebhookSecret }),
+    returnUrl: config.stripeReturnUrl,
     multicapture: config.stripeMulticapture === "on",
   });
   shutdown.add(() => processor.close());

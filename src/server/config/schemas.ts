@@ -224,12 +224,24 @@ export const apiBase = accepting(
     const isBase =
       url !== undefined &&
       `${url.pathname}${url.search}${url.hash}${url.username}${url.password}` === "/";
-    const isSafe =
-      url?.protocol === "https:" ||
-      (url?.protocol === "http:" && isLoopback(url.hostname.replace(/^\[|\]$/g, "")));
-    return isBase && isSafe ? url : undefined;
+    return isBase && isSafe(url) ? url : undefined;
   }),
 );
+
+/** The URL of a page that customers are sent to. */
+export const webPage = accepting(
+  "a URL such as https://shop.example/paid; http:// on loopback only",
+  parsedBy((text) => {
+    const url = URL.canParse(text) ? new URL(text) : undefined;
+    return url !== undefined && isSafe(url) ? url : undefined;
+  }),
+);
+
+function isSafe({ protocol, hostname }: URL): boolean {
+  return (
+    protocol === "https:" || (protocol === "http:" && isLoopback(hostname.replace(/^\[|\]$/g, "")))
+  );
+}
 
 /** One of a few words. */
 export function oneOf<const Word extends string>(words: readonly Word[]): SettingSchema<Word> {

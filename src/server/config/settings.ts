@@ -17,6 +17,7 @@ import {
   secret,
   stripeKey,
   stripeWebhookSecret,
+  webPage,
 } from "./schemas.js";
 
 // A little less than 2^31 - 1 ms; past that, Node's timers fire at once.
@@ -122,6 +123,10 @@ export const settings = {
   stripeApiBase: withDefault("https://api.stripe.com", {
     meaning: "where Stripe's API is; the sandbox speaks its form at SANDBOX_STRIPE_LISTEN",
     schema: apiBase,
+  }),
+  stripeReturnUrl: optional("no page: Stripe's library on the customer's side has to be used", {
+    meaning: "where a customer comes back to who had to agree on a bank's page, as for 3-D Secure",
+    schema: webPage,
   }),
   stripeMulticapture: withDefault("off", {
     meaning: "on: the account captures one card authorization in parts; off: one capture ends it",

@@ -30,6 +30,7 @@ const VARIABLES = [
   "STRIPE_SECRET_KEY_FILE",
   "STRIPE_WEBHOOK_SECRET",
   "STRIPE_API_BASE",
+  "STRIPE_RETURN_URL",
   "STRIPE_MULTICAPTURE",
   "SHUTDOWN_TIMEOUT_MS",
   "DATA_DIR",
@@ -258,6 +259,16 @@ describe("Stripe", () => {
     "http://localhost:1",
   ])("STRIPE_API_BASE=%s", (base) => {
     expect(read({ STRIPE_API_BASE: base }).stripeApiBase).toEqual(new URL(base));
+  });
+
+  it("STRIPE_RETURN_URL is a page, and safe on its way", () => {
+    const page = "https://shop.example/paid?order=1";
+    expect(read({ STRIPE_RETURN_URL: page }).stripeReturnUrl).toEqual(new URL(page));
+    for (const text of ["http://shop.example/paid", "javascript:alert(1)", "/paid"]) {
+      expect(problems({ STRIPE_RETURN_URL: text })).toEqual([
+        "STRIPE_RETURN_URL accepts a URL such as https://shop.example/paid; http:// on loopback only",
+      ]);
+    }
   });
 
   it.each([

@@ -12,7 +12,6 @@ import { declineCodeOf, meaningOf } from "./errors.js";
 import { evidenceOfFailure } from "./evidence.js";
 import { StripeFailure } from "./failure.js";
 import { type FindOptions, findIntent } from "./intents.js";
-import { lookUpEffect } from "./look-up.js";
 
 /** An effect to be decided. */
 export interface Deciding {
@@ -38,25 +37,6 @@ export function createDeciding({
       throw new Error("Stripe has no intent of this payment that can be found");
     }
     return id;
-  }
-
-  /**
-   * A kept answer of a call that failed would come again for as long as its key is remembered, and
-   * says that the call is over: whether it had an effect can be looked up.
-   */
-  async function afterUnknown(
-    { kind, request }: Deciding,
-    round: Round,
-    failure: StripeFailure,
-  ): Promise<ProcessorDecision> {
-    if (!failure.facts.isReplayed) {
-      throw failure;
-    }
-    const effect = await lookUpEffect(round, { ...request, kind }, find);
-    if (effect === undefined || isOther(effect.amount, request.amount)) {
-      throw failure;
-    }
-    return effect.decision;
   }
 
   return async (deciding, send) => {
@@ -85,17 +65,8 @@ export function createDeciding({
         case "key_reused":
           throw new ProcessorRefused(meaning, message);
         case "unknown":
-          return afterUnknown(deciding, round, error);
+          throw error;
       }
     }
   };
-}
-
-/** Returns true if an effect was for another amount than is asked for. */
-function isOther(found: Money | undefined, asked: Money | undefined): boolean {
-  return (
-    found !== undefined &&
-    asked !== undefined &&
-    (found.currencyCode !== asked.currencyCode || found.minorUnits !== asked.minorUnits)
-  );
 }

@@ -9,16 +9,18 @@ import { captureEntry, namesOf } from "./metadata.js";
 export interface EffectOptions {
   /** The account captures one authorization in parts. */
   readonly multicapture: boolean;
+  /** Where a customer comes back to who was sent to a bank's page. */
+  readonly returnUrl?: URL | undefined;
 }
 
 /**
  * Cards only: they are decided within the call, where other methods answer `processing` and need
- * days. A card that needs its customer is answered with what Stripe's own library on the customer's
- * side takes.
+ * days. A card that needs its customer is answered with a page to send the customer to, where one
+ * is known to come back to, else with a secret for Stripe's own library on the customer's side.
  */
 export function authorizeParams(
   request: AuthorizeRequest,
-  { multicapture }: EffectOptions,
+  { multicapture, returnUrl }: EffectOptions,
 ): Stripe.PaymentIntentCreateParams {
   return {
     amount: toStripe(request.amount),
@@ -27,6 +29,7 @@ export function authorizeParams(
     capture_method: request.capture ? "automatic" : "manual",
     allowed_payment_method_types: ["card"],
     ...methodParams(request.paymentMethod),
+    ...(returnUrl === undefined ? {} : { return_url: returnUrl.href }),
     metadata: namesOf(request),
     expand: ["latest_charge"],
     ...(multicapture && !request.capture

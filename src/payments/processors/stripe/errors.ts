@@ -101,7 +101,7 @@ export const errorRules: readonly ErrorRule[] = [
     matches: ({ status = 0, type }) => status >= 500 || status === 424 || type === "api_error",
     meaning: "unknown",
     reason:
-      "Stripe may have acted; it keeps a 500 for its key, so a kept one is followed by a look-up",
+      "Stripe may have acted; it keeps a 500 for its key, so a repetition is followed by a look-up",
   },
   {
     error: "`idempotency_error`",

@@ -28,8 +28,6 @@ export interface FailureFacts {
   readonly networkDeclineCode?: string;
   readonly networkAdviceCode?: string;
   readonly adviceCode?: string;
-  /** True if it is the kept answer of an earlier call. */
-  readonly isReplayed: boolean;
   /** The words for a connection that failed. */
   readonly connection?: string;
 }
@@ -62,10 +60,7 @@ export function failureOf(error: unknown, secretKey: string): StripeFailure {
     connection: status === undefined ? (word(codeOf(cause)) ?? "no answer that is one") : undefined,
   };
   const given = Object.entries(facts).filter(([, value]) => value !== undefined);
-  return new StripeFailure({
-    ...Object.fromEntries(given),
-    isReplayed: stripe?.headers?.["idempotent-replayed"] === "true",
-  });
+  return new StripeFailure(Object.fromEntries(given));
 }
 
 /** Stripe itself shows the last four characters of a key, so more than those is a part of it. */

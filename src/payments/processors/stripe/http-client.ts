@@ -9,7 +9,7 @@ const LONGEST_ANSWER_BYTES = 8 * 1024 * 1024;
 const IDLE_MS = 10_000;
 
 /** Headers of an answer that something depends on; the rest, such as notices to be printed, stays out. */
-const HEADERS = ["request-id", "idempotent-replayed", "stripe-version"] as const;
+const HEADERS = ["request-id", "stripe-version"] as const;
 
 /**
  * Creates the HTTP client of Stripe's package. Unlike the package's own it bounds the whole call

@@ -14,6 +14,7 @@ export function decisionOfIntent(
   intent: Stripe.PaymentIntent,
   requestId?: string,
 ): ProcessorDecision {
+  assertIs(intent, "payment_intent");
   const approved = {
     kind: "approved",
     reference: intent.id,
@@ -96,6 +97,7 @@ function declineOf({ last_payment_error: error }: Stripe.PaymentIntent): string 
 
 /** The decision that a refund stands for. @throws Error where Stripe has not decided. */
 export function decisionOfRefund(refund: Stripe.Refund, requestId?: string): ProcessorDecision {
+  assertIs(refund, "refund");
   const evidence = evidenceOfRefund(refund, requestId);
   switch (refund.status) {
     case "succeeded":
@@ -106,6 +108,13 @@ export function decisionOfRefund(refund: Stripe.Refund, requestId?: string): Pro
       return { kind: "declined", declineCode: refund.failure_reason ?? refund.status, evidence };
     default:
       throw new Error(`Stripe has not decided: the refund is ${refund.status}`);
+  }
+}
+
+/** @throws Error where an answer is not what was asked for: the package believes any JSON. */
+function assertIs(answer: { readonly object?: string; readonly id?: string }, what: string): void {
+  if (answer.object !== what || typeof answer.id !== "string") {
+    throw new Error(`Stripe has not decided: its answer is no ${what}`);
   }
 }
 

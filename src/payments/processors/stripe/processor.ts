@@ -24,6 +24,8 @@ export interface StripeProcessorOptions {
   readonly timeoutMs: number;
   /** The account captures one authorization in parts (multicapture). Default: false. */
   readonly multicapture?: boolean;
+  /** Where a customer comes back to who had to agree on a bank's page. Default: Stripe's own library takes care of it. */
+  readonly returnUrl?: URL | undefined;
   /** The longest time for which Stripe's search may miss what there is. Milliseconds; default: an hour. */
   readonly searchLagMs?: number;
   /** What Stripe signs its webhooks with: `whsec_...`. Absent: none are expected. */
@@ -38,6 +40,7 @@ export function createStripeProcessor({
   apiBase = new URL(STRIPE_API_BASE),
   timeoutMs,
   multicapture = false,
+  returnUrl,
   searchLagMs = SEARCH_LAG_MS,
   webhookSecret,
   nowMs = Date.now,
@@ -46,7 +49,7 @@ export function createStripeProcessor({
   const api = createStripeApi({ secretKey, apiBase, timeoutMs });
   const find = { nowMs, searchLagMs };
   const decide = createDeciding({ api, find });
-  const account = { multicapture };
+  const account = { multicapture, returnUrl };
 
   return {
     traits: stripeTraits({ multicapture, searchLagMs }),

@@ -214,3 +214,17 @@ describe("an authorization that is captured later", () => {
     });
   });
 });
+
+it("a card that needs its customer names a page, where one is known to come back to", async () => {
+  const { open } = await runFace();
+  const processor = open({ returnUrl: new URL("https://shop.example/paid") });
+  const request = authorization("page", "pm_card_authenticationRequired");
+  const waiting = {
+    kind: "requires_action",
+    nextAction: { redirectUrl: expect.stringMatching(/^http/) },
+  };
+  expect(await processor.authorize(request)).toMatchObject(waiting);
+  expect(await processor.lookUp({ ...request, kind: "create" })).toMatchObject({
+    decision: waiting,
+  });
+});

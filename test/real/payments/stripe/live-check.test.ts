@@ -1,19 +1,21 @@
 import { execFile } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { expect, it } from "vitest";
+import { compiledEntry } from "../../../support/service/compile.js";
 import { runFace, SECRET } from "./support.js";
 
-const SCRIPT = fileURLToPath(new URL("../../../../scripts/stripe-live-check.mjs", import.meta.url));
+/** The program that scripts/stripe-live-check.mjs runs once all is installed. */
+const PROGRAM = fileURLToPath(new URL("../../../stripe-live-check/main.ts", import.meta.url));
 
 interface Run {
   readonly code: number;
   readonly output: string;
 }
 
-function run(env: Record<string, string>): Promise<Run> {
+async function run(env: Record<string, string>): Promise<Run> {
+  const program = await compiledEntry(PROGRAM);
   return new Promise((resolve) => {
-    const { PATH = "" } = process.env;
-    execFile(process.execPath, [SCRIPT], { env: { PATH, ...env } }, (error, stdout, stderr) => {
+    execFile(process.execPath, [program], { env }, (error, stdout, stderr) => {
       resolve({ code: error === null ? 0 : Number(error.code), output: stdout + stderr });
     });
   });
