@@ -138,8 +138,10 @@ export async function claimDeliveries(
     readonly payment: Buffer;
     readonly create_time: Date;
   }>(
+    // Rows are found again by all of their names: with the tenant as a parameter,
+    // a planner without statistics reads all rows of the endpoint.
     `WITH due AS MATERIALIZED (
-       SELECT payment_id FROM webhook_queues
+       SELECT tenant, endpoint_id, payment_id FROM webhook_queues
        WHERE tenant COLLATE "C" = $1 AND endpoint_id = $2
          AND next_attempt_time <= statement_timestamp()
        ORDER BY next_attempt_time LIMIT $3
@@ -148,11 +150,12 @@ export async function claimDeliveries(
        UPDATE webhook_queues AS q
        SET attempts = attempts + 1,
          next_attempt_time = statement_timestamp() + $4 * interval '1 millisecond'
-       FROM due WHERE q.tenant = $1 AND q.endpoint_id = $2 AND q.payment_id = due.payment_id
-       RETURNING q.payment_id, q.event_id, q.attempts, q.failures
+       FROM due WHERE (q.tenant, q.endpoint_id, q.payment_id)
+         = (due.tenant, due.endpoint_id, due.payment_id)
+       RETURNING q.tenant, q.payment_id, q.event_id, q.attempts, q.failures
      )
      SELECT claimed.*, e.payment, e.create_time
-     FROM claimed JOIN payment_events AS e ON e.tenant = $1 AND e.id = claimed.event_id`,
+     FROM claimed JOIN payment_events AS e ON (e.tenant, e.id) = (claimed.tenant, claimed.event_id)`,
     [endpoint.tenant, endpoint.id, limit, leaseMs],
   );
   return rows.map((row) => ({
