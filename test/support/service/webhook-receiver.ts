@@ -1,5 +1,6 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { createServer } from "node:http";
+import { createServer, type RequestListener } from "node:http";
+import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -36,17 +37,20 @@ export interface ReceiverOptions {
   readonly secret?: string;
   /** Decides how a request is answered. Default: 204. */
   readonly answer?: (received: Received) => number | Promise<number>;
+  /** Makes it an https endpoint. */
+  readonly tls?: { readonly cert: Buffer; readonly key: Buffer };
 }
 
 /** Starts a merchant's endpoint on loopback, which verifies with the package that merchants use. */
 export async function startReceiver({
   secret = WEBHOOK_SECRET,
   answer = () => 204,
+  tls,
 }: ReceiverOptions = {}): Promise<WebhookReceiver> {
   const received: Received[] = [];
   let forged = 0;
   const webhook = new Webhook(secret);
-  const server = createServer(async (request, response) => {
+  const listener: RequestListener = async (request, response) => {
     const body = await text(request);
     const headers = Object.fromEntries(
       Object.entries(request.headers).map(([name, value]) => [name, String(value)]),
@@ -71,12 +75,13 @@ export async function startReceiver({
     received.push(entry);
     entry.status = await answer(entry);
     response.writeHead(entry.status, { location: "/elsewhere" }).end("{}");
-  });
+  };
+  const server = tls === undefined ? createServer(listener) : createTlsServer(tls, listener);
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   // An AddressInfo: it listens on TCP.
   const { port } = server.address() as AddressInfo;
   return {
-    url: `http://127.0.0.1:${port}/hooks`,
+    url: `${tls === undefined ? "http" : "https"}://127.0.0.1:${port}/hooks`,
     received,
     forged: () => forged,
     accepted: () => received.filter(({ status }) => status >= 200 && status < 300),
