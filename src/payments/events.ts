@@ -98,8 +98,8 @@ async function* follow(
   }
 }
 
-/** The next page, once nothing can appear in it any more. Empty if there are no new events. */
-async function nextEvents(
+/** Returns the next page, once nothing can appear in it any more. Empty if there are no new events. */
+export async function nextEvents(
   pool: Pool,
   filter: EventFilter,
   { after, signal, clock }: Following,
@@ -141,7 +141,8 @@ function eventIdOf({ id, payment }: StoredEvent): string {
   return `${id}-${createHash("sha256").update(payment).digest("hex").slice(0, 16)}`;
 }
 
-function eventMessage(event: StoredEvent): MessageInitShape<typeof PaymentEventSchema> {
+/** Returns an event as callers see it. */
+export function eventMessage(event: StoredEvent): MessageInitShape<typeof PaymentEventSchema> {
   return {
     id: eventIdOf(event),
     payment: fromBinary(PaymentSchema, event.payment),

@@ -2,6 +2,8 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom
 import type { ExecutorEvent } from "../idempotency/execution/events.js";
 import type { ReaperEvent } from "../idempotency/recovery/reaper.js";
 import type { RecoveryEvent } from "../idempotency/recovery/recovery.js";
+import type { WebhookBacklog } from "../payments/postgres/webhook-letters.js";
+import type { WebhookEvent } from "../payments/webhooks/event.js";
 import type { RedisGateEvent } from "../stores/redis/index.js";
 
 /** The buckets of durations, from a replay out of Redis (2 ms) to the longest attempt (a minute). Seconds. */
@@ -14,8 +16,11 @@ export interface Metrics {
   onRecoveryEvent(event: RecoveryEvent): void;
   onReaperEvent(event: ReaperEvent): void;
   onShed(): void;
+  onWebhookEvent(event: WebhookEvent): void;
   /** Shows how long events are held back. Milliseconds. */
   watchEvents(delayedMs: () => number): void;
+  /** Shows what is not delivered. */
+  watchWebhooks(backlog: () => WebhookBacklog): void;
 }
 
 export function createMetrics(): Metrics {
@@ -65,11 +70,50 @@ export function createMetrics(): Metrics {
       this.set(delayedMs() / 1_000);
     },
   });
+  const webhooks = new Counter({
+    name: "payonce_webhooks_total",
+    help: "Attempts to deliver an event to an endpoint, by what became of them",
+    labelNames: ["result"],
+    registers: [registry],
+  });
+  let backlog = (): WebhookBacklog => ({ pending: 0, oldestMs: 0, dead: 0 });
+  const backlogGauge = (name: string, help: string, read: (of: WebhookBacklog) => number) =>
+    new Gauge({
+      name,
+      help,
+      registers: [registry],
+      collect() {
+        this.set(read(backlog()));
+      },
+    });
+  backlogGauge(
+    "payonce_webhooks_pending",
+    "Payments with events that an endpoint has yet to get, in the whole database",
+    ({ pending }) => pending,
+  );
+  backlogGauge(
+    "payonce_webhooks_oldest_seconds",
+    "The age of the oldest event that an endpoint has yet to get",
+    ({ oldestMs }) => oldestMs / 1_000,
+  );
+  backlogGauge(
+    "payonce_webhooks_dead",
+    "Events that were given up, in the whole database",
+    ({ dead }) => dead,
+  );
   return {
     registry,
     onShed: () => shed.inc(),
     watchEvents(source) {
       delayedMs = source;
+    },
+    watchWebhooks(source) {
+      backlog = source;
+    },
+    onWebhookEvent({ type }) {
+      if (type === "delivered" || type === "failed" || type === "dead") {
+        webhooks.inc({ result: type });
+      }
     },
     onExecutorEvent(event) {
       const { operation } = event.scope;

@@ -54,6 +54,7 @@ import { type Serving, stopServing } from "./stop.js";
 import { certificateWarnings, readTls } from "./tls.js";
 import { parseTokens } from "./tokens.js";
 import { createWebhookReceiver } from "./webhook-receiver.js";
+import { openWebhooks } from "./webhooks.js";
 
 /**
  * The mean time for which payments may be worked on before fewer are taken: ten
@@ -187,6 +188,10 @@ export async function startService(options: ServiceOptions): Promise<Service> {
       onEvent: watching(metrics.onReaperEvent, logReaperEvent),
     });
     serving.rounds.push(reaper);
+    const webhooks = await openWebhooks({ config, log, metrics, pool: database.value.streams });
+    if (webhooks !== undefined) {
+      serving.rounds.push(webhooks.value);
+    }
     const inspected = createInspectionHandlers({
       store,
       resolveHeld: resolver({
@@ -248,6 +253,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
         `Records    ${database.what}`,
         `Gate       ${gated.what}`,
         `Processor  ${processor.what}`,
+        ...(webhooks === undefined ? [] : [`Webhooks   ${webhooks.what}`]),
         ...accessLines(config, [grpc.address, http.address]).map(
           (line, index) => (index === 0 ? "Access" : "").padEnd(11) + line,
         ),

@@ -14,5 +14,6 @@ export const paymentMigrations = migrationsIn(
     "0007-what-the-processor-says",
     "0008-actions-and-expiry",
     "0009-what-to-look-at",
+    "0010-webhooks",
   ],
 );

@@ -10,10 +10,14 @@ import { reconcile } from "./reconcile.js";
 import { sandbox } from "./sandbox.js";
 import { serve } from "./serve.js";
 import { storm } from "./storm.js";
+import { webhooks } from "./webhooks.js";
 
 const MANIFEST = new URL("../../../package.json", import.meta.url);
 
-const commands: readonly Command[] = [serve, sandbox, migrate, storm, inspect, audit, reconcile];
+const commands: readonly Command[] = [
+  ...[serve, sandbox, migrate, storm, inspect],
+  ...[audit, reconcile, webhooks],
+];
 
 /** The command line with all its commands. Nothing of it ends the process. */
 export function commandLine(): Command {

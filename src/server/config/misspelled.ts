@@ -30,6 +30,7 @@ const STOPPING: ReadonlySet<SettingName> = new Set<SettingName>([
   "databaseUrl",
   "databaseSchema",
   "processorUrl",
+  "webhooksFile",
 ]);
 
 /**

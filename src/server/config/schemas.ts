@@ -243,6 +243,17 @@ function isSafe({ protocol, hostname }: URL): boolean {
   );
 }
 
+const EVENT_ID = /^(?<number>\d{1,18})(-[0-9a-f]{16})?$/;
+
+/** The number of an event of payments. */
+export const eventId = accepting(
+  "the number of an event such as 17, or its id such as 17-0123456789abcdef",
+  parsedBy((text) => {
+    const number = EVENT_ID.exec(text)?.groups?.number;
+    return number === undefined ? undefined : BigInt(number);
+  }),
+);
+
 /** One of a few words. */
 export function oneOf<const Word extends string>(words: readonly Word[]): SettingSchema<Word> {
   const schema = v.pipe(v.string(), v.picklist(words), v.metadata({ choices: words }));

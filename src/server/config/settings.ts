@@ -207,6 +207,14 @@ export const settings = {
       "how long a request may take to be complete, and twice that a new connection to begin one",
     schema: duration("100ms", LONGEST_TIMER),
   }),
+  webhooksFile: optional("no webhooks", {
+    meaning: "who is told of events (JSON): tenant, URL and secret of each endpoint",
+    schema: path("file"),
+  }),
+  webhooksAllowPrivate: withDefault("no", {
+    meaning: "whether endpoints may have private addresses, and http on loopback",
+    schema: oneOf(["no", "yes"]),
+  }),
   logLevel: withDefault("info", {
     meaning: "the least severe log line that is written",
     schema: oneOf(["debug", "info", "warn", "error", "silent"]),

@@ -33,7 +33,7 @@ describe("the command line", () => {
   it.each([
     [
       ["serv"],
-      'there is no command "serv"; there are serve, sandbox, migrate, storm, inspect, audit, reconcile (Did you mean serve?)',
+      'there is no command "serv"; there are serve, sandbox, migrate, storm, inspect, audit, reconcile, webhooks (Did you mean serve?)',
     ],
     [["serve", "--grpc-lisen", "x"], "unknown option '--grpc-lisen' (Did you mean --grpc-listen?)"],
     [["serve", "here"], "too many arguments for 'serve'. Expected 0 arguments but got 1."],

@@ -72,18 +72,17 @@ describe("a payment, whoever writes", () => {
 });
 
 it("every primary key begins with the tenant", async () => {
+  const names = [
+    ...["ledger_entries", "operations", "payment_events", "payments"],
+    ...["webhook_dead_letters", "webhook_endpoints", "webhook_queues"],
+  ];
   const { rows } = await payments.pool.query(
     `SELECT c.relname AS name, a.attname AS first
      FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid
        JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = i.indkey[0]
-     WHERE i.indisprimary
-       AND c.relname IN ('payments', 'operations', 'ledger_entries', 'payment_events')
+     WHERE i.indisprimary AND c.relname = ANY ($1)
      ORDER BY name`,
+    [names],
   );
-  expect(rows).toEqual(
-    ["ledger_entries", "operations", "payment_events", "payments"].map((name) => ({
-      name,
-      first: "tenant",
-    })),
-  );
+  expect(rows).toEqual(names.map((name) => ({ name, first: "tenant" })));
 });
