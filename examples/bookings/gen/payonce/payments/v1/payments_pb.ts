@@ -28,7 +28,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file payonce/payments/v1/payments.proto.
  */
 export const file_payonce_payments_v1_payments: GenFile = /*@__PURE__*/
-  fileDesc("CiJwYXlvbmNlL3BheW1lbnRzL3YxL3BheW1lbnRzLnByb3RvEhNwYXlvbmNlLnBheW1lbnRzLnYxIjMKBU1vbmV5EhUKDWN1cnJlbmN5X2NvZGUYASABKAkSEwoLbWlub3JfdW5pdHMYAiABKAMi/gQKB1BheW1lbnQSCgoCaWQYASABKAkSMgoGc3RhdHVzGAIgASgOMiIucGF5b25jZS5wYXltZW50cy52MS5QYXltZW50U3RhdHVzEioKBmFtb3VudBgDIAEoCzIaLnBheW9uY2UucGF5bWVudHMudjEuTW9uZXkSLgoKYXV0aG9yaXplZBgEIAEoCzIaLnBheW9uY2UucGF5bWVudHMudjEuTW9uZXkSLAoIY2FwdHVyZWQYBSABKAsyGi5wYXlvbmNlLnBheW1lbnRzLnYxLk1vbmV5EiwKCHJlZnVuZGVkGAYgASgLMhoucGF5b25jZS5wYXltZW50cy52MS5Nb25leRIWCg5wYXltZW50X21ldGhvZBgHIAEoCRIaChJtZXJjaGFudF9yZWZlcmVuY2UYCCABKAkSPAoIbWV0YWRhdGEYCSADKAsyKi5wYXlvbmNlLnBheW1lbnRzLnYxLlBheW1lbnQuTWV0YWRhdGFFbnRyeRIUCgxkZWNsaW5lX2NvZGUYCiABKAkSLwoLY3JlYXRlX3RpbWUYCyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC3VwZGF0ZV90aW1lGAwgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIPCgd2ZXJzaW9uGA0gASgDEjoKDmNhcHR1cmVfbWV0aG9kGA4gASgOMiIucGF5b25jZS5wYXltZW50cy52MS5DYXB0dXJlTWV0aG9kEhMKC2Rlc2NyaXB0aW9uGA8gASgJGi8KDU1ldGFkYXRhRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASL+AQoGUmVmdW5kEgoKAmlkGAEgASgJEhIKCnBheW1lbnRfaWQYAiABKAkSKgoGYW1vdW50GAMgASgLMhoucGF5b25jZS5wYXltZW50cy52MS5Nb25leRIvCgtjcmVhdGVfdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMQoGc3RhdHVzGAUgASgOMiEucGF5b25jZS5wYXltZW50cy52MS5SZWZ1bmRTdGF0dXMSFAoMZGVjbGluZV9jb2RlGAYgASgJEi4KCmJlZ2luX3RpbWUYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wItwCChRDcmVhdGVQYXltZW50UmVxdWVzdBIXCg9pZGVtcG90ZW5jeV9rZXkYASABKAkSKgoGYW1vdW50GAIgASgLMhoucGF5b25jZS5wYXltZW50cy52MS5Nb25leRIWCg5wYXltZW50X21ldGhvZBgDIAEoCRI6Cg5jYXB0dXJlX21ldGhvZBgEIAEoDjIiLnBheW9uY2UucGF5bWVudHMudjEuQ2FwdHVyZU1ldGhvZBIaChJtZXJjaGFudF9yZWZlcmVuY2UYBSABKAkSEwoLZGVzY3JpcHRpb24YBiABKAkSSQoIbWV0YWRhdGEYByADKAsyNy5wYXlvbmNlLnBheW1lbnRzLnYxLkNyZWF0ZVBheW1lbnRSZXF1ZXN0Lk1ldGFkYXRhRW50cnkaLwoNTWV0YWRhdGFFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIkYKFUNyZWF0ZVBheW1lbnRSZXNwb25zZRItCgdwYXltZW50GAEgASgLMhwucGF5b25jZS5wYXltZW50cy52MS5QYXltZW50InAKFUNhcHR1cmVQYXltZW50UmVxdWVzdBIXCg9pZGVtcG90ZW5jeV9rZXkYASABKAkSEgoKcGF5bWVudF9pZBgCIAEoCRIqCgZhbW91bnQYAyABKAsyGi5wYXlvbmNlLnBheW1lbnRzLnYxLk1vbmV5IkcKFkNhcHR1cmVQYXltZW50UmVzcG9uc2USLQoHcGF5bWVudBgBIAEoCzIcLnBheW9uY2UucGF5bWVudHMudjEuUGF5bWVudCJDChRDYW5jZWxQYXltZW50UmVxdWVzdBIXCg9pZGVtcG90ZW5jeV9rZXkYASABKAkSEgoKcGF5bWVudF9pZBgCIAEoCSJGChVDYW5jZWxQYXltZW50UmVzcG9uc2USLQoHcGF5bWVudBgBIAEoCzIcLnBheW9uY2UucGF5bWVudHMudjEuUGF5bWVudCJvChRSZWZ1bmRQYXltZW50UmVxdWVzdBIXCg9pZGVtcG90ZW5jeV9rZXkYASABKAkSEgoKcGF5bWVudF9pZBgCIAEoCRIqCgZhbW91bnQYAyABKAsyGi5wYXlvbmNlLnBheW1lbnRzLnYxLk1vbmV5InMKFVJlZnVuZFBheW1lbnRSZXNwb25zZRItCgdwYXltZW50GAEgASgLMhwucGF5b25jZS5wYXltZW50cy52MS5QYXltZW50EisKBnJlZnVuZBgCIAEoCzIbLnBheW9uY2UucGF5bWVudHMudjEuUmVmdW5kIk4KEUdldFBheW1lbnRSZXF1ZXN0EhQKCnBheW1lbnRfaWQYASABKAlIABIZCg9pZGVtcG90ZW5jeV9rZXkYAiABKAlIAEIICgZsb29rdXAiQwoSR2V0UGF5bWVudFJlc3BvbnNlEi0KB3BheW1lbnQYASABKAsyHC5wYXlvbmNlLnBheW1lbnRzLnYxLlBheW1lbnQiwwIKE0xpc3RQYXltZW50c1JlcXVlc3QSEQoJcGFnZV9zaXplGAEgASgFEhIKCnBhZ2VfdG9rZW4YAiABKAkSGgoSbWVyY2hhbnRfcmVmZXJlbmNlGAMgASgJEjIKBnN0YXR1cxgEIAEoDjIiLnBheW9uY2UucGF5bWVudHMudjEuUGF5bWVudFN0YXR1cxI0ChBjcmVhdGVfdGltZV9mcm9tGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBI2ChJjcmVhdGVfdGltZV9iZWZvcmUYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhUKDWN1cnJlbmN5X2NvZGUYByABKAkSFwoPbWluX21pbm9yX3VuaXRzGAggASgDEhcKD21heF9taW5vcl91bml0cxgJIAEoAyJfChRMaXN0UGF5bWVudHNSZXNwb25zZRIuCghwYXltZW50cxgBIAMoCzIcLnBheW9uY2UucGF5bWVudHMudjEuUGF5bWVudBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAki7gEKEkxpc3RSZWZ1bmRzUmVxdWVzdBIRCglwYWdlX3NpemUYASABKAUSEgoKcGFnZV90b2tlbhgCIAEoCRISCgpwYXltZW50X2lkGAMgASgJEjEKBnN0YXR1cxgEIAEoDjIhLnBheW9uY2UucGF5bWVudHMudjEuUmVmdW5kU3RhdHVzEjMKD2JlZ2luX3RpbWVfZnJvbRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASNQoRYmVnaW5fdGltZV9iZWZvcmUYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIlwKE0xpc3RSZWZ1bmRzUmVzcG9uc2USLAoHcmVmdW5kcxgBIAMoCzIbLnBheW9uY2UucGF5bWVudHMudjEuUmVmdW5kEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSKzAQoLTGVkZ2VyRW50cnkSCgoCaWQYASABKAMSFgoOdHJhbnNhY3Rpb25faWQYAiABKAkSEgoKcGF5bWVudF9pZBgDIAEoCRIPCgdhY2NvdW50GAQgASgJEioKBmFtb3VudBgFIAEoCzIaLnBheW9uY2UucGF5bWVudHMudjEuTW9uZXkSLwoLY3JlYXRlX3RpbWUYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIlUKGExpc3RMZWRnZXJFbnRyaWVzUmVxdWVzdBISCgpwYXltZW50X2lkGAEgASgJEhEKCXBhZ2Vfc2l6ZRgCIAEoBRISCgpwYWdlX3Rva2VuGAMgASgJImcKGUxpc3RMZWRnZXJFbnRyaWVzUmVzcG9uc2USMQoHZW50cmllcxgBIAMoCzIgLnBheW9uY2UucGF5bWVudHMudjEuTGVkZ2VyRW50cnkSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIkgKGlN0cmVhbVBheW1lbnRFdmVudHNSZXF1ZXN0EhYKDmFmdGVyX2V2ZW50X2lkGAEgASgJEhIKCnBheW1lbnRfaWQYAiABKAkiTwobU3RyZWFtUGF5bWVudEV2ZW50c1Jlc3BvbnNlEjAKBWV2ZW50GAEgASgLMiEucGF5b25jZS5wYXltZW50cy52MS5QYXltZW50RXZlbnQiegoMUGF5bWVudEV2ZW50EgoKAmlkGAEgASgJEi0KB3BheW1lbnQYAiABKAsyHC5wYXlvbmNlLnBheW1lbnRzLnYxLlBheW1lbnQSLwoLY3JlYXRlX3RpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wKmgKDUNhcHR1cmVNZXRob2QSHgoaQ0FQVFVSRV9NRVRIT0RfVU5TUEVDSUZJRUQQABIcChhDQVBUVVJFX01FVEhPRF9BVVRPTUFUSUMQARIZChVDQVBUVVJFX01FVEhPRF9NQU5VQUwQAiqHAgoNUGF5bWVudFN0YXR1cxIeChpQQVlNRU5UX1NUQVRVU19VTlNQRUNJRklFRBAAEh0KGVBBWU1FTlRfU1RBVFVTX1BST0NFU1NJTkcQARIdChlQQVlNRU5UX1NUQVRVU19BVVRIT1JJWkVEEAISJQohUEFZTUVOVF9TVEFUVVNfUEFSVElBTExZX0NBUFRVUkVEEAMSGwoXUEFZTUVOVF9TVEFUVVNfQ0FQVFVSRUQQBBIbChdQQVlNRU5UX1NUQVRVU19ERUNMSU5FRBAFEhsKF1BBWU1FTlRfU1RBVFVTX0NBTkNFTEVEEAYSGgoWUEFZTUVOVF9TVEFUVVNfVU5LTk9XThAHKr8BCgxSZWZ1bmRTdGF0dXMSHQoZUkVGVU5EX1NUQVRVU19VTlNQRUNJRklFRBAAEhwKGFJFRlVORF9TVEFUVVNfUFJPQ0VTU0lORxABEhsKF1JFRlVORF9TVEFUVVNfU1VDQ0VFREVEEAISGgoWUkVGVU5EX1NUQVRVU19ERUNMSU5FRBADEhkKFVJFRlVORF9TVEFUVVNfVU5LTk9XThAEEh4KGlJFRlVORF9TVEFUVVNfTk9UX0VYRUNVVEVEEAUygggKDlBheW1lbnRTZXJ2aWNlEm4KDUNyZWF0ZVBheW1lbnQSKS5wYXlvbmNlLnBheW1lbnRzLnYxLkNyZWF0ZVBheW1lbnRSZXF1ZXN0GioucGF5b25jZS5wYXltZW50cy52MS5DcmVhdGVQYXltZW50UmVzcG9uc2UiBsKqGQIgAhJxCg5DYXB0dXJlUGF5bWVudBIqLnBheW9uY2UucGF5bWVudHMudjEuQ2FwdHVyZVBheW1lbnRSZXF1ZXN0GisucGF5b25jZS5wYXltZW50cy52MS5DYXB0dXJlUGF5bWVudFJlc3BvbnNlIgbCqhkCIAISbgoNQ2FuY2VsUGF5bWVudBIpLnBheW9uY2UucGF5bWVudHMudjEuQ2FuY2VsUGF5bWVudFJlcXVlc3QaKi5wYXlvbmNlLnBheW1lbnRzLnYxLkNhbmNlbFBheW1lbnRSZXNwb25zZSIGwqoZAiACEm4KDVJlZnVuZFBheW1lbnQSKS5wYXlvbmNlLnBheW1lbnRzLnYxLlJlZnVuZFBheW1lbnRSZXF1ZXN0GioucGF5b25jZS5wYXltZW50cy52MS5SZWZ1bmRQYXltZW50UmVzcG9uc2UiBsKqGQIgAhJiCgpHZXRQYXltZW50EiYucGF5b25jZS5wYXltZW50cy52MS5HZXRQYXltZW50UmVxdWVzdBonLnBheW9uY2UucGF5bWVudHMudjEuR2V0UGF5bWVudFJlc3BvbnNlIgOQAgESaAoMTGlzdFBheW1lbnRzEigucGF5b25jZS5wYXltZW50cy52MS5MaXN0UGF5bWVudHNSZXF1ZXN0GikucGF5b25jZS5wYXltZW50cy52MS5MaXN0UGF5bWVudHNSZXNwb25zZSIDkAIBEmUKC0xpc3RSZWZ1bmRzEicucGF5b25jZS5wYXltZW50cy52MS5MaXN0UmVmdW5kc1JlcXVlc3QaKC5wYXlvbmNlLnBheW1lbnRzLnYxLkxpc3RSZWZ1bmRzUmVzcG9uc2UiA5ACARJ3ChFMaXN0TGVkZ2VyRW50cmllcxItLnBheW9uY2UucGF5bWVudHMudjEuTGlzdExlZGdlckVudHJpZXNSZXF1ZXN0Gi4ucGF5b25jZS5wYXltZW50cy52MS5MaXN0TGVkZ2VyRW50cmllc1Jlc3BvbnNlIgOQAgESfwoTU3RyZWFtUGF5bWVudEV2ZW50cxIvLnBheW9uY2UucGF5bWVudHMudjEuU3RyZWFtUGF5bWVudEV2ZW50c1JlcXVlc3QaMC5wYXlvbmNlLnBheW1lbnRzLnYxLlN0cmVhbVBheW1lbnRFdmVudHNSZXNwb25zZSIDkAIBMAFiBnByb3RvMw", [file_google_protobuf_timestamp, file_payonce_idempotency_v1_options]);
+  fileDesc("CiJwYXlvbmNlL3BheW1lbnRzL3YxL3BheW1lbnRzLnByb3RvEhNwYXlvbmNlLnBheW1lbnRzLnYxIjMKBU1vbmV5EhUKDWN1cnJlbmN5X2NvZGUYASABKAkSEwoLbWlub3JfdW5pdHMYAiABKAMieAoKTmV4dEFjdGlvbhIWCgxyZWRpcmVjdF91cmwYASABKAlIABIXCg1jbGllbnRfc2VjcmV0GAIgASgJSAASLwoLZXhwaXJlX3RpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQggKBmFjdGlvbiLzBQoHUGF5bWVudBIKCgJpZBgBIAEoCRIyCgZzdGF0dXMYAiABKA4yIi5wYXlvbmNlLnBheW1lbnRzLnYxLlBheW1lbnRTdGF0dXMSKgoGYW1vdW50GAMgASgLMhoucGF5b25jZS5wYXltZW50cy52MS5Nb25leRIuCgphdXRob3JpemVkGAQgASgLMhoucGF5b25jZS5wYXltZW50cy52MS5Nb25leRIsCghjYXB0dXJlZBgFIAEoCzIaLnBheW9uY2UucGF5bWVudHMudjEuTW9uZXkSLAoIcmVmdW5kZWQYBiABKAsyGi5wYXlvbmNlLnBheW1lbnRzLnYxLk1vbmV5EhYKDnBheW1lbnRfbWV0aG9kGAcgASgJEhoKEm1lcmNoYW50X3JlZmVyZW5jZRgIIAEoCRI8CghtZXRhZGF0YRgJIAMoCzIqLnBheW9uY2UucGF5bWVudHMudjEuUGF5bWVudC5NZXRhZGF0YUVudHJ5EhQKDGRlY2xpbmVfY29kZRgKIAEoCRIvCgtjcmVhdGVfdGltZRgLIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLdXBkYXRlX3RpbWUYDCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg8KB3ZlcnNpb24YDSABKAMSOgoOY2FwdHVyZV9tZXRob2QYDiABKA4yIi5wYXlvbmNlLnBheW1lbnRzLnYxLkNhcHR1cmVNZXRob2QSEwoLZGVzY3JpcHRpb24YDyABKAkSNAoLbmV4dF9hY3Rpb24YECABKAsyHy5wYXlvbmNlLnBheW1lbnRzLnYxLk5leHRBY3Rpb24SPQoZYXV0aG9yaXphdGlvbl9leHBpcmVfdGltZRgRIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAaLwoNTWV0YWRhdGFFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIv4BCgZSZWZ1bmQSCgoCaWQYASABKAkSEgoKcGF5bWVudF9pZBgCIAEoCRIqCgZhbW91bnQYAyABKAsyGi5wYXlvbmNlLnBheW1lbnRzLnYxLk1vbmV5Ei8KC2NyZWF0ZV90aW1lGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIxCgZzdGF0dXMYBSABKA4yIS5wYXlvbmNlLnBheW1lbnRzLnYxLlJlZnVuZFN0YXR1cxIUCgxkZWNsaW5lX2NvZGUYBiABKAkSLgoKYmVnaW5fdGltZRgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAi3AIKFENyZWF0ZVBheW1lbnRSZXF1ZXN0EhcKD2lkZW1wb3RlbmN5X2tleRgBIAEoCRIqCgZhbW91bnQYAiABKAsyGi5wYXlvbmNlLnBheW1lbnRzLnYxLk1vbmV5EhYKDnBheW1lbnRfbWV0aG9kGAMgASgJEjoKDmNhcHR1cmVfbWV0aG9kGAQgASgOMiIucGF5b25jZS5wYXltZW50cy52MS5DYXB0dXJlTWV0aG9kEhoKEm1lcmNoYW50X3JlZmVyZW5jZRgFIAEoCRITCgtkZXNjcmlwdGlvbhgGIAEoCRJJCghtZXRhZGF0YRgHIAMoCzI3LnBheW9uY2UucGF5bWVudHMudjEuQ3JlYXRlUGF5bWVudFJlcXVlc3QuTWV0YWRhdGFFbnRyeRovCg1NZXRhZGF0YUVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiRgoVQ3JlYXRlUGF5bWVudFJlc3BvbnNlEi0KB3BheW1lbnQYASABKAsyHC5wYXlvbmNlLnBheW1lbnRzLnYxLlBheW1lbnQicAoVQ2FwdHVyZVBheW1lbnRSZXF1ZXN0EhcKD2lkZW1wb3RlbmN5X2tleRgBIAEoCRISCgpwYXltZW50X2lkGAIgASgJEioKBmFtb3VudBgDIAEoCzIaLnBheW9uY2UucGF5bWVudHMudjEuTW9uZXkiRwoWQ2FwdHVyZVBheW1lbnRSZXNwb25zZRItCgdwYXltZW50GAEgASgLMhwucGF5b25jZS5wYXltZW50cy52MS5QYXltZW50IkMKFENhbmNlbFBheW1lbnRSZXF1ZXN0EhcKD2lkZW1wb3RlbmN5X2tleRgBIAEoCRISCgpwYXltZW50X2lkGAIgASgJIkYKFUNhbmNlbFBheW1lbnRSZXNwb25zZRItCgdwYXltZW50GAEgASgLMhwucGF5b25jZS5wYXltZW50cy52MS5QYXltZW50Im8KFFJlZnVuZFBheW1lbnRSZXF1ZXN0EhcKD2lkZW1wb3RlbmN5X2tleRgBIAEoCRISCgpwYXltZW50X2lkGAIgASgJEioKBmFtb3VudBgDIAEoCzIaLnBheW9uY2UucGF5bWVudHMudjEuTW9uZXkicwoVUmVmdW5kUGF5bWVudFJlc3BvbnNlEi0KB3BheW1lbnQYASABKAsyHC5wYXlvbmNlLnBheW1lbnRzLnYxLlBheW1lbnQSKwoGcmVmdW5kGAIgASgLMhsucGF5b25jZS5wYXltZW50cy52MS5SZWZ1bmQiTgoRR2V0UGF5bWVudFJlcXVlc3QSFAoKcGF5bWVudF9pZBgBIAEoCUgAEhkKD2lkZW1wb3RlbmN5X2tleRgCIAEoCUgAQggKBmxvb2t1cCJDChJHZXRQYXltZW50UmVzcG9uc2USLQoHcGF5bWVudBgBIAEoCzIcLnBheW9uY2UucGF5bWVudHMudjEuUGF5bWVudCLDAgoTTGlzdFBheW1lbnRzUmVxdWVzdBIRCglwYWdlX3NpemUYASABKAUSEgoKcGFnZV90b2tlbhgCIAEoCRIaChJtZXJjaGFudF9yZWZlcmVuY2UYAyABKAkSMgoGc3RhdHVzGAQgASgOMiIucGF5b25jZS5wYXltZW50cy52MS5QYXltZW50U3RhdHVzEjQKEGNyZWF0ZV90aW1lX2Zyb20YBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjYKEmNyZWF0ZV90aW1lX2JlZm9yZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFQoNY3VycmVuY3lfY29kZRgHIAEoCRIXCg9taW5fbWlub3JfdW5pdHMYCCABKAMSFwoPbWF4X21pbm9yX3VuaXRzGAkgASgDIl8KFExpc3RQYXltZW50c1Jlc3BvbnNlEi4KCHBheW1lbnRzGAEgAygLMhwucGF5b25jZS5wYXltZW50cy52MS5QYXltZW50EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSLuAQoSTGlzdFJlZnVuZHNSZXF1ZXN0EhEKCXBhZ2Vfc2l6ZRgBIAEoBRISCgpwYWdlX3Rva2VuGAIgASgJEhIKCnBheW1lbnRfaWQYAyABKAkSMQoGc3RhdHVzGAQgASgOMiEucGF5b25jZS5wYXltZW50cy52MS5SZWZ1bmRTdGF0dXMSMwoPYmVnaW5fdGltZV9mcm9tGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBI1ChFiZWdpbl90aW1lX2JlZm9yZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiXAoTTGlzdFJlZnVuZHNSZXNwb25zZRIsCgdyZWZ1bmRzGAEgAygLMhsucGF5b25jZS5wYXltZW50cy52MS5SZWZ1bmQSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIrMBCgtMZWRnZXJFbnRyeRIKCgJpZBgBIAEoAxIWCg50cmFuc2FjdGlvbl9pZBgCIAEoCRISCgpwYXltZW50X2lkGAMgASgJEg8KB2FjY291bnQYBCABKAkSKgoGYW1vdW50GAUgASgLMhoucGF5b25jZS5wYXltZW50cy52MS5Nb25leRIvCgtjcmVhdGVfdGltZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiVQoYTGlzdExlZGdlckVudHJpZXNSZXF1ZXN0EhIKCnBheW1lbnRfaWQYASABKAkSEQoJcGFnZV9zaXplGAIgASgFEhIKCnBhZ2VfdG9rZW4YAyABKAkiZwoZTGlzdExlZGdlckVudHJpZXNSZXNwb25zZRIxCgdlbnRyaWVzGAEgAygLMiAucGF5b25jZS5wYXltZW50cy52MS5MZWRnZXJFbnRyeRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiSAoaU3RyZWFtUGF5bWVudEV2ZW50c1JlcXVlc3QSFgoOYWZ0ZXJfZXZlbnRfaWQYASABKAkSEgoKcGF5bWVudF9pZBgCIAEoCSJPChtTdHJlYW1QYXltZW50RXZlbnRzUmVzcG9uc2USMAoFZXZlbnQYASABKAsyIS5wYXlvbmNlLnBheW1lbnRzLnYxLlBheW1lbnRFdmVudCJ6CgxQYXltZW50RXZlbnQSCgoCaWQYASABKAkSLQoHcGF5bWVudBgCIAEoCzIcLnBheW9uY2UucGF5bWVudHMudjEuUGF5bWVudBIvCgtjcmVhdGVfdGltZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAqaAoNQ2FwdHVyZU1ldGhvZBIeChpDQVBUVVJFX01FVEhPRF9VTlNQRUNJRklFRBAAEhwKGENBUFRVUkVfTUVUSE9EX0FVVE9NQVRJQxABEhkKFUNBUFRVUkVfTUVUSE9EX01BTlVBTBACKqsCCg1QYXltZW50U3RhdHVzEh4KGlBBWU1FTlRfU1RBVFVTX1VOU1BFQ0lGSUVEEAASHQoZUEFZTUVOVF9TVEFUVVNfUFJPQ0VTU0lORxABEh0KGVBBWU1FTlRfU1RBVFVTX0FVVEhPUklaRUQQAhIlCiFQQVlNRU5UX1NUQVRVU19QQVJUSUFMTFlfQ0FQVFVSRUQQAxIbChdQQVlNRU5UX1NUQVRVU19DQVBUVVJFRBAEEhsKF1BBWU1FTlRfU1RBVFVTX0RFQ0xJTkVEEAUSGwoXUEFZTUVOVF9TVEFUVVNfQ0FOQ0VMRUQQBhIaChZQQVlNRU5UX1NUQVRVU19VTktOT1dOEAcSIgoeUEFZTUVOVF9TVEFUVVNfUkVRVUlSRVNfQUNUSU9OEAgqvwEKDFJlZnVuZFN0YXR1cxIdChlSRUZVTkRfU1RBVFVTX1VOU1BFQ0lGSUVEEAASHAoYUkVGVU5EX1NUQVRVU19QUk9DRVNTSU5HEAESGwoXUkVGVU5EX1NUQVRVU19TVUNDRUVERUQQAhIaChZSRUZVTkRfU1RBVFVTX0RFQ0xJTkVEEAMSGQoVUkVGVU5EX1NUQVRVU19VTktOT1dOEAQSHgoaUkVGVU5EX1NUQVRVU19OT1RfRVhFQ1VURUQQBTKCCAoOUGF5bWVudFNlcnZpY2USbgoNQ3JlYXRlUGF5bWVudBIpLnBheW9uY2UucGF5bWVudHMudjEuQ3JlYXRlUGF5bWVudFJlcXVlc3QaKi5wYXlvbmNlLnBheW1lbnRzLnYxLkNyZWF0ZVBheW1lbnRSZXNwb25zZSIGwqoZAiACEnEKDkNhcHR1cmVQYXltZW50EioucGF5b25jZS5wYXltZW50cy52MS5DYXB0dXJlUGF5bWVudFJlcXVlc3QaKy5wYXlvbmNlLnBheW1lbnRzLnYxLkNhcHR1cmVQYXltZW50UmVzcG9uc2UiBsKqGQIgAhJuCg1DYW5jZWxQYXltZW50EikucGF5b25jZS5wYXltZW50cy52MS5DYW5jZWxQYXltZW50UmVxdWVzdBoqLnBheW9uY2UucGF5bWVudHMudjEuQ2FuY2VsUGF5bWVudFJlc3BvbnNlIgbCqhkCIAISbgoNUmVmdW5kUGF5bWVudBIpLnBheW9uY2UucGF5bWVudHMudjEuUmVmdW5kUGF5bWVudFJlcXVlc3QaKi5wYXlvbmNlLnBheW1lbnRzLnYxLlJlZnVuZFBheW1lbnRSZXNwb25zZSIGwqoZAiACEmIKCkdldFBheW1lbnQSJi5wYXlvbmNlLnBheW1lbnRzLnYxLkdldFBheW1lbnRSZXF1ZXN0GicucGF5b25jZS5wYXltZW50cy52MS5HZXRQYXltZW50UmVzcG9uc2UiA5ACARJoCgxMaXN0UGF5bWVudHMSKC5wYXlvbmNlLnBheW1lbnRzLnYxLkxpc3RQYXltZW50c1JlcXVlc3QaKS5wYXlvbmNlLnBheW1lbnRzLnYxLkxpc3RQYXltZW50c1Jlc3BvbnNlIgOQAgESZQoLTGlzdFJlZnVuZHMSJy5wYXlvbmNlLnBheW1lbnRzLnYxLkxpc3RSZWZ1bmRzUmVxdWVzdBooLnBheW9uY2UucGF5bWVudHMudjEuTGlzdFJlZnVuZHNSZXNwb25zZSIDkAIBEncKEUxpc3RMZWRnZXJFbnRyaWVzEi0ucGF5b25jZS5wYXltZW50cy52MS5MaXN0TGVkZ2VyRW50cmllc1JlcXVlc3QaLi5wYXlvbmNlLnBheW1lbnRzLnYxLkxpc3RMZWRnZXJFbnRyaWVzUmVzcG9uc2UiA5ACARJ/ChNTdHJlYW1QYXltZW50RXZlbnRzEi8ucGF5b25jZS5wYXltZW50cy52MS5TdHJlYW1QYXltZW50RXZlbnRzUmVxdWVzdBowLnBheW9uY2UucGF5bWVudHMudjEuU3RyZWFtUGF5bWVudEV2ZW50c1Jlc3BvbnNlIgOQAgEwAWIGcHJvdG8z", [file_google_protobuf_timestamp, file_payonce_idempotency_v1_options]);
 
 /**
  * An amount in the smallest unit of its currency.
@@ -57,6 +57,49 @@ export type Money = Message<"payonce.payments.v1.Money"> & {
  */
 export const MoneySchema: GenMessage<Money> = /*@__PURE__*/
   messageDesc(file_payonce_payments_v1_payments, 0);
+
+/**
+ * What the customer has to do before a payment can go on.
+ *
+ * @generated from message payonce.payments.v1.NextAction
+ */
+export type NextAction = Message<"payonce.payments.v1.NextAction"> & {
+  /**
+   * @generated from oneof payonce.payments.v1.NextAction.action
+   */
+  action: {
+    /**
+     * A page to send the customer to.
+     *
+     * @generated from field: string redirect_url = 1;
+     */
+    value: string;
+    case: "redirectUrl";
+  } | {
+    /**
+     * What the processor's own library in the customer's browser or app takes.
+     * Not to be logged, nor shown to anybody else.
+     *
+     * @generated from field: string client_secret = 2;
+     */
+    value: string;
+    case: "clientSecret";
+  } | { case: undefined; value?: undefined };
+
+  /**
+   * When the payment is given up.
+   *
+   * @generated from field: google.protobuf.Timestamp expire_time = 3;
+   */
+  expireTime?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message payonce.payments.v1.NextAction.
+ * Use `create(NextActionSchema)` to create a new message.
+ */
+export const NextActionSchema: GenMessage<NextAction> = /*@__PURE__*/
+  messageDesc(file_payonce_payments_v1_payments, 1);
 
 /**
  * @generated from message payonce.payments.v1.Payment
@@ -115,7 +158,8 @@ export type Payment = Message<"payonce.payments.v1.Payment"> & {
   metadata: { [key: string]: string };
 
   /**
-   * Why the processor declined, such as `insufficient_funds`.
+   * Why the processor declined, such as `insufficient_funds`, or why an
+   * authorization ended by itself.
    *
    * @generated from field: string decline_code = 10;
    */
@@ -147,6 +191,21 @@ export type Payment = Message<"payonce.payments.v1.Payment"> & {
    * @generated from field: string description = 15;
    */
   description: string;
+
+  /**
+   * Only while the customer has to act.
+   *
+   * @generated from field: payonce.payments.v1.NextAction next_action = 16;
+   */
+  nextAction?: NextAction | undefined;
+
+  /**
+   * When the processor gives up what is reserved, where it says so: nothing is
+   * captured from then on.
+   *
+   * @generated from field: google.protobuf.Timestamp authorization_expire_time = 17;
+   */
+  authorizationExpireTime?: Timestamp | undefined;
 };
 
 /**
@@ -154,7 +213,7 @@ export type Payment = Message<"payonce.payments.v1.Payment"> & {
  * Use `create(PaymentSchema)` to create a new message.
  */
 export const PaymentSchema: GenMessage<Payment> = /*@__PURE__*/
-  messageDesc(file_payonce_payments_v1_payments, 1);
+  messageDesc(file_payonce_payments_v1_payments, 2);
 
 /**
  * Money given back, or meant to be.
@@ -211,7 +270,7 @@ export type Refund = Message<"payonce.payments.v1.Refund"> & {
  * Use `create(RefundSchema)` to create a new message.
  */
 export const RefundSchema: GenMessage<Refund> = /*@__PURE__*/
-  messageDesc(file_payonce_payments_v1_payments, 2);
+  messageDesc(file_payonce_payments_v1_payments, 3);
 
 /**
  * @generated from message payonce.payments.v1.CreatePaymentRequest
@@ -270,7 +329,7 @@ export type CreatePaymentRequest = Message<"payonce.payments.v1.CreatePaymentReq
  * Use `create(CreatePaymentRequestSchema)` to create a new message.
  */
 export const CreatePaymentRequestSchema: GenMessage<CreatePaymentRequest> = /*@__PURE__*/
-  messageDesc(file_payonce_payments_v1_payments, 3);
+  messageDesc(file_payonce_payments_v1_payments, 4);
 
 /**
  * @generated from message payonce.payments.v1.CreatePaymentResponse
@@ -287,7 +346,7 @@ export type CreatePaymentResponse = Message<"payonce.payments.v1.CreatePaymentRe
  * Use `create(CreatePaymentResponseSchema)` to create a new message.
  */
 export const CreatePaymentResponseSchema: GenMessage<CreatePaymentResponse> = /*@__PURE__*/
-  messageDesc(file_payonce_payments_v1_payments, 4);
+  messageDesc(file_payonce_payments_v1_payments, 5);
 
 /**
  * @generated from message payonce.payments.v1.CapturePaymentRequest
@@ -318,7 +377,7 @@ export type CapturePaymentRequest = Message<"payonce.payments.v1.CapturePaymentR
  * Use `create(CapturePaymentRequestSchema)` to create a new message.
  */
 export const CapturePaymentRequestSchema: GenMessage<CapturePaymentRequest> = /*@__PURE__*/
-  messageDesc(file_payonce_payments_v1_payments, 5);
+  messageDesc(file_payonce_payments_v1_payments, 6);
 
 /**
  * @generated from message payonce.payments.v1.CapturePaymentResponse
@@ -335,7 +394,7 @@ export type CapturePaymentResponse = Message<"payonce.payments.v1.CapturePayment
  * Use `create(CapturePaymentResponseSchema)` to create a new message.
  */
 export const CapturePaymentResponseSchema: GenMessage<CapturePaymentResponse> = /*@__PURE__*/
-  messageDesc(file_payonce_payments_v1_payments, 6);
+  messageDesc(file_payonce_payments_v1_payments, 7);
 
 /**
  * @generated from message payonce.payments.v1.CancelPaymentRequest
@@ -359,7 +418,7 @@ export type CancelPaymentRequest = Message<"payonce.payments.v1.CancelPaymentReq
  * Use `create(CancelPaymentRequestSchema)` to create a new message.
  */
 export const CancelPaymentRequestSchema: GenMessage<CancelPaymentRequest> = /*@__PURE__*/
-  messageDesc(file_payonce_payments_v1_payments, 7);
+  messageDesc(file_payonce_payments_v1_payments, 8);
 
 /**
  * @generated from message payonce.payments.v1.CancelPaymentResponse
@@ -376,7 +435,7 @@ export type CancelPaymentResponse = Message<"payonce.payments.v1.CancelPaymentRe
  * Use `create(CancelPaymentResponseSchema)` to create a new message.
  */
 export const CancelPaymentResponseSchema: GenMessage<CancelPaymentResponse> = /*@__PURE__*/
-  messageDesc(file_payonce_payments_v1_payments, 8);
+  messageDesc(file_payonce_payments_v1_payments, 9);
 
 /**
  * @generated from message payonce.payments.v1.RefundPaymentRequest
@@ -407,7 +466,7 @@ export type RefundPaymentRequest = Message<"payonce.payments.v1.RefundPaymentReq
  * Use `create(RefundPaymentRequestSchema)` to create a new message.
  */
 export const RefundPaymentRequestSchema: GenMessage<RefundPaymentRequest> = /*@__PURE__*/
-  messageDesc(file_payonce_payments_v1_payments, 9);
+  messageDesc(file_payonce_payments_v1_payments, 10);
 
 /**
  * @generated from message payonce.payments.v1.RefundPaymentResponse
@@ -429,7 +488,7 @@ export type RefundPaymentResponse = Message<"payonce.payments.v1.RefundPaymentRe
  * Use `create(RefundPaymentResponseSchema)` to create a new message.
  */
 export const RefundPaymentResponseSchema: GenMessage<RefundPaymentResponse> = /*@__PURE__*/
-  messageDesc(file_payonce_payments_v1_payments, 10);
+  messageDesc(file_payonce_payments_v1_payments, 11);
 
 /**
  * @generated from message payonce.payments.v1.GetPaymentRequest
@@ -460,7 +519,7 @@ export type GetPaymentRequest = Message<"payonce.payments.v1.GetPaymentRequest">
  * Use `create(GetPaymentRequestSchema)` to create a new message.
  */
 export const GetPaymentRequestSchema: GenMessage<GetPaymentRequest> = /*@__PURE__*/
-  messageDesc(file_payonce_payments_v1_payments, 11);
+  messageDesc(file_payonce_payments_v1_payments, 12);
 
 /**
  * @generated from message payonce.payments.v1.GetPaymentResponse
@@ -477,7 +536,7 @@ export type GetPaymentResponse = Message<"payonce.payments.v1.GetPaymentResponse
  * Use `create(GetPaymentResponseSchema)` to create a new message.
  */
 export const GetPaymentResponseSchema: GenMessage<GetPaymentResponse> = /*@__PURE__*/
-  messageDesc(file_payonce_payments_v1_payments, 12);
+  messageDesc(file_payonce_payments_v1_payments, 13);
 
 /**
  * @generated from message payonce.payments.v1.ListPaymentsRequest
@@ -552,7 +611,7 @@ export type ListPaymentsRequest = Message<"payonce.payments.v1.ListPaymentsReque
  * Use `create(ListPaymentsRequestSchema)` to create a new message.
  */
 export const ListPaymentsRequestSchema: GenMessage<ListPaymentsRequest> = /*@__PURE__*/
-  messageDesc(file_payonce_payments_v1_payments, 13);
+  messageDesc(file_payonce_payments_v1_payments, 14);
 
 /**
  * @generated from message payonce.payments.v1.ListPaymentsResponse
@@ -579,7 +638,7 @@ export type ListPaymentsResponse = Message<"payonce.payments.v1.ListPaymentsResp
  * Use `create(ListPaymentsResponseSchema)` to create a new message.
  */
 export const ListPaymentsResponseSchema: GenMessage<ListPaymentsResponse> = /*@__PURE__*/
-  messageDesc(file_payonce_payments_v1_payments, 14);
+  messageDesc(file_payonce_payments_v1_payments, 15);
 
 /**
  * @generated from message payonce.payments.v1.ListRefundsRequest
@@ -633,7 +692,7 @@ export type ListRefundsRequest = Message<"payonce.payments.v1.ListRefundsRequest
  * Use `create(ListRefundsRequestSchema)` to create a new message.
  */
 export const ListRefundsRequestSchema: GenMessage<ListRefundsRequest> = /*@__PURE__*/
-  messageDesc(file_payonce_payments_v1_payments, 15);
+  messageDesc(file_payonce_payments_v1_payments, 16);
 
 /**
  * @generated from message payonce.payments.v1.ListRefundsResponse
@@ -657,7 +716,7 @@ export type ListRefundsResponse = Message<"payonce.payments.v1.ListRefundsRespon
  * Use `create(ListRefundsResponseSchema)` to create a new message.
  */
 export const ListRefundsResponseSchema: GenMessage<ListRefundsResponse> = /*@__PURE__*/
-  messageDesc(file_payonce_payments_v1_payments, 16);
+  messageDesc(file_payonce_payments_v1_payments, 17);
 
 /**
  * One side of a booking. The entries of one transaction sum to zero in each
@@ -708,7 +767,7 @@ export type LedgerEntry = Message<"payonce.payments.v1.LedgerEntry"> & {
  * Use `create(LedgerEntrySchema)` to create a new message.
  */
 export const LedgerEntrySchema: GenMessage<LedgerEntry> = /*@__PURE__*/
-  messageDesc(file_payonce_payments_v1_payments, 17);
+  messageDesc(file_payonce_payments_v1_payments, 18);
 
 /**
  * @generated from message payonce.payments.v1.ListLedgerEntriesRequest
@@ -739,7 +798,7 @@ export type ListLedgerEntriesRequest = Message<"payonce.payments.v1.ListLedgerEn
  * Use `create(ListLedgerEntriesRequestSchema)` to create a new message.
  */
 export const ListLedgerEntriesRequestSchema: GenMessage<ListLedgerEntriesRequest> = /*@__PURE__*/
-  messageDesc(file_payonce_payments_v1_payments, 18);
+  messageDesc(file_payonce_payments_v1_payments, 19);
 
 /**
  * @generated from message payonce.payments.v1.ListLedgerEntriesResponse
@@ -763,7 +822,7 @@ export type ListLedgerEntriesResponse = Message<"payonce.payments.v1.ListLedgerE
  * Use `create(ListLedgerEntriesResponseSchema)` to create a new message.
  */
 export const ListLedgerEntriesResponseSchema: GenMessage<ListLedgerEntriesResponse> = /*@__PURE__*/
-  messageDesc(file_payonce_payments_v1_payments, 19);
+  messageDesc(file_payonce_payments_v1_payments, 20);
 
 /**
  * @generated from message payonce.payments.v1.StreamPaymentEventsRequest
@@ -789,7 +848,7 @@ export type StreamPaymentEventsRequest = Message<"payonce.payments.v1.StreamPaym
  * Use `create(StreamPaymentEventsRequestSchema)` to create a new message.
  */
 export const StreamPaymentEventsRequestSchema: GenMessage<StreamPaymentEventsRequest> = /*@__PURE__*/
-  messageDesc(file_payonce_payments_v1_payments, 20);
+  messageDesc(file_payonce_payments_v1_payments, 21);
 
 /**
  * @generated from message payonce.payments.v1.StreamPaymentEventsResponse
@@ -806,7 +865,7 @@ export type StreamPaymentEventsResponse = Message<"payonce.payments.v1.StreamPay
  * Use `create(StreamPaymentEventsResponseSchema)` to create a new message.
  */
 export const StreamPaymentEventsResponseSchema: GenMessage<StreamPaymentEventsResponse> = /*@__PURE__*/
-  messageDesc(file_payonce_payments_v1_payments, 21);
+  messageDesc(file_payonce_payments_v1_payments, 22);
 
 /**
  * One transition of one payment.
@@ -839,7 +898,7 @@ export type PaymentEvent = Message<"payonce.payments.v1.PaymentEvent"> & {
  * Use `create(PaymentEventSchema)` to create a new message.
  */
 export const PaymentEventSchema: GenMessage<PaymentEvent> = /*@__PURE__*/
-  messageDesc(file_payonce_payments_v1_payments, 22);
+  messageDesc(file_payonce_payments_v1_payments, 23);
 
 /**
  * @generated from enum payonce.payments.v1.CaptureMethod
@@ -931,6 +990,14 @@ export enum PaymentStatus {
    * @generated from enum value: PAYMENT_STATUS_UNKNOWN = 7;
    */
   UNKNOWN = 7,
+
+  /**
+   * The customer has to act, as for 3-D Secure; see the next action. The
+   * service finds out what became of it, and ends it if nothing does.
+   *
+   * @generated from enum value: PAYMENT_STATUS_REQUIRES_ACTION = 8;
+   */
+  REQUIRES_ACTION = 8,
 }
 
 /**
