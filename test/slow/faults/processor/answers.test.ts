@@ -17,7 +17,11 @@ import {
   refusalOf,
   untilAnswered,
 } from "../../../support/payments/payments-client.js";
+import { wireOfRun } from "../../../support/servers/wire.js";
 import { processorKeyOfCall } from "../../../support/service/processor.js";
+
+/** The form in which services speak to the processor. */
+const wire = wireOfRun();
 
 const PROCESSOR_TIMEOUT_MS = 700;
 
@@ -59,14 +63,19 @@ async function expectOneAnswer(
   await cluster.expectOneCharge(key);
   await cluster.processor.arm(); // so that a lookup finds the calls again
   const calls = await cluster.processor.callsOf(processorKey);
-  expect(calls).toBeGreaterThan(1n);
+  // Behind an error that Stripe keeps, a look-up may be enough.
+  expect(calls).toBeGreaterThan(wire === "sandbox" ? 1n : 0n);
   tell(
     `${key}: told ${[...new Set(reasons)].join(", ")}, answered after ${seconds(performance.now() - startedAtMs)}; calls to the processor ${calls}, effects 1`,
   );
 }
 
 /** By these a processor says that the call itself does nothing, and never will. */
-const REFUSALS: readonly Code[] = [Code.INVALID_ARGUMENT, Code.FAILED_PRECONDITION];
+const REFUSALS: readonly Code[] =
+  wire === "sandbox"
+    ? [Code.INVALID_ARGUMENT, Code.FAILED_PRECONDITION]
+    : // All of these are Stripe's `invalid_request_error`.
+      [Code.INVALID_ARGUMENT, Code.FAILED_PRECONDITION, Code.NOT_FOUND, Code.OUT_OF_RANGE];
 
 // Object.entries forgets the names' type.
 const errors = (Object.entries(Code) as [keyof typeof Code, Code][]).filter(
@@ -106,7 +115,8 @@ describe("a processor that refuses a call for good", () => {
     expect(await cluster.processor.effectTypesOf(payment?.id)).toEqual(effects);
   });
 
-  it.each([
+  // Faults have no code for what Stripe says of a key that comes with another request.
+  it.runIf(wire === "sandbox").each([
     { what: "as reused, having charged", action: FaultAction.ERROR_AFTER, kind: "response" },
     { what: "as reused, having done nothing", action: FaultAction.ERROR_BEFORE, kind: "error" },
   ] as const)("$what: left to an operator", async ({ what, action, kind }) => {
