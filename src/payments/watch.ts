@@ -84,10 +84,8 @@ async function lookAt(looking: Looking, { payment, time }: ToLookAt): Promise<vo
     onEvent({ type: "processor_failed", payment, error });
     return;
   }
-  const { authorizationExpireTime: expireTime, status } = payment;
-  if (status === "AUTHORIZED" && effect?.endedBy === undefined && !isPast(expireTime, time)) {
-    // Somebody wanted it looked at before its time.
-    await lookNextAt(pool, payment, expireTime);
+  if (operation === undefined && effect?.endedBy === undefined) {
+    await putOff(pool, payment, time);
   }
   if (effect === undefined) {
     return;
@@ -98,6 +96,20 @@ async function lookAt(looking: Looking, { payment, time }: ToLookAt): Promise<vo
       : settledBy(looking, { payment, operation, time }, effect);
   if (observed !== undefined && (await writeObserved(pool, observed))) {
     onEvent({ type: "moved", payment: observed.payment });
+  }
+}
+
+/**
+ * Sets when to look next at what goes on as it was: an authorization that was looked at before its
+ * time, at that time. Of one that should have ended the processor is asked until it says so; of
+ * what is captured in part nothing more is to be found then.
+ */
+async function putOff(pool: Pool, payment: Payment, time: Date): Promise<void> {
+  const { authorizationExpireTime: expireTime, status } = payment;
+  if (!isPast(expireTime, time)) {
+    await lookNextAt(pool, payment, expireTime);
+  } else if (status !== "AUTHORIZED" && status !== "REQUIRES_ACTION") {
+    await lookNextAt(pool, payment, undefined);
   }
 }
 

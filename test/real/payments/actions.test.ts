@@ -71,6 +71,15 @@ const statusOf = async (id: string) => {
   return payment === undefined ? undefined : PaymentStatus[payment.status];
 };
 
+/** Milliseconds since the epoch; undefined where it is not looked at. */
+async function lookTimeOf(id: string): Promise<number | undefined> {
+  const { rows } = await payments.pool.query<{ look_time: Date | null }>(
+    "SELECT look_time FROM payments WHERE id = $1",
+    [id],
+  );
+  return rows[0]?.look_time?.getTime();
+}
+
 async function endAll(): Promise<void> {
   await payments.pool.query("UPDATE payments SET look_time = NULL");
 }
@@ -228,6 +237,27 @@ describe("an authorization that the acquirer gives up by itself", () => {
       status: PaymentStatus.CANCELED,
       declineCode: "authorization_expired",
     });
+  });
+
+  it("is looked at again at its time, where it is looked at before", async () => {
+    const id = await authorized("early");
+    await look(answeredWith(approved));
+    expect(await lookTimeOf(id)).toBeGreaterThan(Date.now() + 30_000);
+    await endAll();
+  });
+
+  it("is not looked at any more once a part is captured and its time is over", async () => {
+    const id = await authorized("partly");
+    const context = await payments.claim("CapturePayment", "partly-capture");
+    await payments.serve(scripted(approve)).capturePayment(captureRequest(id, 400n), context);
+    expect(await lookTimeOf(id)).toBeGreaterThan(Date.now() + 30_000);
+    await payments.pool.query(
+      "UPDATE payments SET authorization_expire_time = clock_timestamp() WHERE id = $1",
+      [id],
+    );
+    await look(answeredWith(approved));
+    expect(await lookTimeOf(id)).toBeUndefined();
+    expect(await statusOf(id)).toBe("PARTIALLY_CAPTURED");
   });
 
   it("refuses captures once its time is over", async () => {

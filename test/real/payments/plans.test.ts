@@ -13,6 +13,7 @@ import {
 } from "../../../src/gen/payonce/payments/v1/payments_pb.js";
 import { encodeOutcome, okOutcome } from "../../../src/idempotency/port/outcome.js";
 import { refundIdOf } from "../../../src/payments/operation.js";
+import { lookAtPayments } from "../../../src/payments/watch.js";
 import { collectScans, type Scan, tellPlans } from "../../support/servers/executed-plans.js";
 import {
   approve,
@@ -22,6 +23,7 @@ import {
   type PaymentsUnderTest,
   readContext,
   refundRequest,
+  type Script,
   scripted,
   startPayments,
 } from "./support.js";
@@ -41,6 +43,11 @@ const TABLES = [
   "payment_events",
   "idempotency_records",
 ];
+
+/** The indexes of what waits. */
+const WAITING = ["payments_to_look_at", "operations_in_action"];
+
+const APPROVED = { kind: "approved" } as const;
 
 /** What Postgres knows of the tables that it plans for. */
 type Known = "nothing" | "that they were empty" | "how they are";
@@ -115,6 +122,26 @@ describe.each([
       "idempotency_records_lease",
       "idempotency_records_expiry",
     ]);
+  });
+
+  it("finds the payments that wait by their own indexes, and reads no others", async () => {
+    const waits: Script = async () => ({ kind: "requires_action", nextAction: {} });
+    const acted = { ...scripted(approve), lookUp: async () => ({ decision: APPROVED }) };
+    const made = await scansOf(async () => {
+      for (const key of ["waits-1", "waits-2", "waits-3"]) {
+        const context = await payments.claim("CreatePayment", key);
+        await payments
+          .serve(scripted(waits), { actionTimeoutMs: 1 })
+          .createPayment(createRequest(), context);
+      }
+      const options = { pool: payments.pool, processor: acted };
+      await lookAtPayments(options, new AbortController().signal);
+    });
+    const indexes = [...TABLES.map((table) => `${table}_pkey`), ...WAITING];
+    expectIndexes(made, indexes);
+    for (const index of WAITING) {
+      expect(made.map((scan) => scan.index)).toContain(index);
+    }
   });
 
   const acme = readContext("acme");
