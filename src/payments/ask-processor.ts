@@ -3,6 +3,7 @@ import {
   lookUp,
   type Processor,
   type ProcessorDecision,
+  type ProcessorEffect,
   ProcessorRefused,
   send,
 } from "./processor.js";
@@ -156,7 +157,12 @@ async function earlierAnswer(
     if (effect === undefined) {
       return undefined;
     }
-    const { decision, amount } = effect;
+    if (effect.isOpen === true) {
+      // Its customer may yet be charged, so it is no answer for good.
+      return { kind: "unknown", isFinal: false, cause: new Error("the decline is still open") };
+    }
+    const { amount } = effect;
+    const decision = endedSince(effect);
     const { operation } = operated;
     if (amount === undefined) {
       return { kind: "decided", decision };
@@ -171,4 +177,11 @@ async function earlierAnswer(
   } catch (error) {
     return { kind: "unknown", isFinal: false, cause: error };
   }
+}
+
+/** An authorization that has ended since has run out, so that it is looked at, and found so, at once. */
+function endedSince({ decision, endedBy }: ProcessorEffect): ProcessorDecision {
+  return decision.kind === "approved" && endedBy !== undefined
+    ? { ...decision, expireTime: new Date(0) }
+    : decision;
 }

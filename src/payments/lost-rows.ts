@@ -56,8 +56,14 @@ export function createLostRows({
   lookForRestore,
 }: LostRowsOptions): LostRows {
   const { lookUp } = processor.traits;
-  // By then the processor has forgotten all that the database has lost.
-  const arePossible = () => (restoredAgoMs() ?? Number.POSITIVE_INFINITY) < windowMs;
+  // By then an acquirer with keys has forgotten all that the database has lost. One without them
+  // never forgets that it was sent something, and is asked as long as it can be asked.
+  const isAskedForEver = processor.traits.keys === undefined && lookUp !== undefined;
+  const possibleMs = isAskedForEver ? Number.POSITIVE_INFINITY : windowMs;
+  const arePossible = () => {
+    const agoMs = restoredAgoMs();
+    return agoMs !== undefined && agoMs < possibleMs;
+  };
   /** Calls that were sent before may arrive until then, and be found later; twice, since clocks are read on two machines. */
   const mayStillArrive = () =>
     lookUp === undefined ||

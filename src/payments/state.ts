@@ -179,12 +179,13 @@ function move(
   if (!isEdge(payment.status, change.status)) {
     throw new Error(`a payment cannot go from ${payment.status} to ${change.status}`);
   }
-  const { authorizationExpireTime, lookTime } = isOpen(change.status) ? payment : initialState;
+  const { authorizationExpireTime } = isOpen(change.status) ? payment : initialState;
   return {
     ...payment,
     nextAction: undefined,
     authorizationExpireTime,
-    lookTime,
+    // Of what is captured in part nothing is to be found: nothing more of it is captured past its time.
+    lookTime: undefined,
     ...change,
     version: payment.version + 1n,
   };

@@ -7,12 +7,16 @@ import type { Payment } from "./payment.js";
 import {
   findOperationInAction,
   lookNextAt,
+  lookSoon,
   type ToLookAt,
   takePaymentsToLookAt,
   writeObserved,
 } from "./postgres/observe.js";
 import type { Processor, ProcessorDecision, ProcessorEffect } from "./processor.js";
 import { endAuthorization } from "./state.js";
+
+/** After how long to look again at what its customer has just made possible. Milliseconds. */
+const LOOK_AGAIN_MS = 60_000;
 
 /** The payments that one round looks at, at once. */
 const BATCH_SIZE = 20;
@@ -87,15 +91,21 @@ async function lookAt(looking: Looking, { payment, time }: ToLookAt): Promise<vo
   if (operation === undefined && effect?.endedBy === undefined) {
     await putOff(pool, payment, time);
   }
-  if (effect === undefined) {
+  if (effect === undefined || (operation === undefined && payment.status === "REQUIRES_ACTION")) {
     return;
   }
   const observed =
     operation === undefined
       ? endedBy(payment, effect, time)
       : settledBy(looking, { payment, operation, time }, effect);
-  if (observed !== undefined && (await writeObserved(pool, observed))) {
+  if (observed === undefined) {
+    return;
+  }
+  if (await writeObserved(pool, observed)) {
     onEvent({ type: "moved", payment: observed.payment });
+  } else {
+    // Somebody else has written meanwhile, maybe before it was given up at the processor.
+    await lookSoon(pool, payment);
   }
 }
 
@@ -137,7 +147,7 @@ async function findEffect(
   });
   const expireTime = payment.nextAction?.expireTime;
   const isWaiting = found === undefined || found.decision.kind === "requires_action";
-  const isOver = isWaiting && isPast(expireTime, time);
+  const isOver = isWaiting && operation !== undefined && isPast(expireTime, time);
   // A customer whose decline is open could be charged after all, once it is declined here.
   if (!isOver && found?.isOpen !== true) {
     return found;
@@ -155,7 +165,7 @@ async function findEffect(
 function settledBy(
   { onEvent }: Pick<Looking, "onEvent">,
   { payment, operation, time }: ToLookAt & { readonly operation: Operation },
-  { decision, amount }: ProcessorEffect,
+  { decision, amount, endedBy: endedReason }: ProcessorEffect,
 ) {
   if (decision.kind === "requires_action" || payment.status !== "REQUIRES_ACTION") {
     return undefined;
@@ -165,7 +175,11 @@ function settledBy(
     return undefined;
   }
   const ended = endWithDecision(operation, { payment, time }, { decision: named(decision) });
-  return { ...ended, before: payment };
+  // Once more soon after: it may have ended since, and a message that said so may have come before.
+  const isOpen = ended.payment.status === "AUTHORIZED";
+  const lookTime = new Date(time.getTime() + (endedReason === undefined ? LOOK_AGAIN_MS : 0));
+  const after = isOpen ? { ...ended.payment, lookTime } : ended.payment;
+  return { ...ended, payment: after, before: payment };
 }
 
 function isFor(

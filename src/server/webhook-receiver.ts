@@ -4,12 +4,16 @@ import { lookSoon } from "../payments/postgres/observe.js";
 import { type Processor, WebhookRefused } from "../payments/processor.js";
 import { within } from "../runtime/within.js";
 import type { Logger } from "./log.js";
+import { createPace } from "./pace.js";
 
 /** Stripe's largest events are far smaller. */
 const MAX_BODY_BYTES = 256 * 1024;
 
 /** The longest time for which the sender waits: it repeats what takes longer. Milliseconds. */
 const ANSWER_LIMIT_MS = 1_000;
+
+/** The least time between two lines of the log about what is refused. Milliseconds. */
+const REFUSALS_INTERVAL_MS = 10_000;
 
 export interface WebhookReceiverOptions {
   readonly processor: Pick<Processor, "readWebhook">;
@@ -29,6 +33,9 @@ export function createWebhookReceiver({
   pool,
   log,
 }: WebhookReceiverOptions): WebhookReceiver {
+  // Anybody may send what is refused.
+  const pace = createPace({ intervalMs: REFUSALS_INTERVAL_MS, now: () => performance.now() });
+
   async function receive(request: IncomingMessage): Promise<number> {
     if (readWebhook === undefined) {
       return 404;
@@ -53,7 +60,10 @@ export function createWebhookReceiver({
     receive(request)
       .catch((error: unknown) => {
         if (error instanceof WebhookRefused) {
-          log.warn({ reason: error.message }, "a webhook is refused");
+          const omitted = pace();
+          if (omitted !== undefined) {
+            log.warn({ reason: error.message, omitted }, "a webhook is refused");
+          }
           return 400;
         }
         log.warn({ error: String(error) }, "a webhook is not taken: its sender repeats it");

@@ -10,6 +10,8 @@ export interface OwnPayment {
   readonly authorized: bigint;
   readonly captured: bigint;
   readonly refunded: bigint;
+  /** The processor's name for its authorization; empty where it gave none. */
+  readonly reference: string;
   /** The money that the ledger says the processor owes for it. */
   readonly receivable: bigint;
   /** True if an operation on it has no answer yet, or got one while the processor's list was read. */
@@ -102,7 +104,17 @@ export function compare(
     return first === undefined ? [] : [differs("declined_here", own.status, textOf(listed))];
   }
   if (first === undefined) {
-    return [differs("missing_there", own.status, "nothing")];
+    // What has never been authorized need not be there.
+    return own.authorized === 0n ? [] : [differs("missing_there", own.status, "nothing")];
+  }
+  // Also where the first charge is from another day, and not in this list.
+  const others = listed.filter(
+    ({ reference }) => own.reference !== "" && reference !== own.reference,
+  );
+  if (others.length > 0) {
+    return [
+      differs("charged_twice", own.reference, others.map(({ reference }) => reference).join(" ")),
+    ];
   }
   const sums = sumsOf(listed);
   const isCanceled = listed.every((charge) => charge.isCanceled);

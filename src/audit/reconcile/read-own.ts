@@ -14,11 +14,13 @@ interface OwnRow {
   readonly authorized: string;
   readonly captured: string;
   readonly refunded: string;
+  readonly processor_reference: string;
   readonly receivable: string;
   readonly is_moving: boolean;
 }
 
 const SELECT_OWN = `SELECT tenant, id, status, currency_code, authorized, captured, refunded,
+    processor_reference,
     coalesce((SELECT sum(minor_units) FROM ledger_entries AS l
       WHERE l.tenant = p.tenant AND l.payment_id = p.id
         AND l.account = 'processor_receivable'), 0) AS receivable,
@@ -89,6 +91,7 @@ function ownPaymentOf(row: OwnRow): OwnPayment {
     authorized: BigInt(row.authorized),
     captured: BigInt(row.captured),
     refunded: BigInt(row.refunded),
+    reference: row.processor_reference,
     receivable: BigInt(row.receivable),
     isMoving: row.is_moving,
   };

@@ -42,8 +42,9 @@ export async function takePaymentsToLookAt(
        ORDER BY look_time LIMIT $1
        FOR NO KEY UPDATE SKIP LOCKED
      )
-     UPDATE payments SET look_time = statement_timestamp()
-       + least(greatest((statement_timestamp() - update_time) / 4, $2), $3)
+     -- In milliseconds, in which it is read: see lookNextAt.
+     UPDATE payments SET look_time = date_trunc('milliseconds', statement_timestamp()
+       + least(greatest((statement_timestamp() - update_time) / 4, $2), $3))
      FROM due WHERE tenant = due_tenant AND id = due_id
      RETURNING ${PAYMENT_COLUMNS}, statement_timestamp() AS read_time`,
     values: [limit, `${LEAST_WAIT_S} s`, `${MOST_WAIT_S} s`],
@@ -64,16 +65,17 @@ export async function lookSoon(
   });
 }
 
-/** Sets when to look next at a payment that has not changed since it was taken. */
+/** Sets when to look next at a payment that was taken, unless somebody wants it looked at before. */
 export async function lookNextAt(
   pool: Pool,
-  { tenant, id, version }: Pick<Payment, "tenant" | "id" | "version">,
-  lookTime: Date | undefined,
+  { tenant, id, version, lookTime }: Pick<Payment, "tenant" | "id" | "version" | "lookTime">,
+  nextTime: Date | undefined,
 ): Promise<void> {
   await pool.query({
     name: "payments_look_next_at",
-    text: "UPDATE payments SET look_time = $4 WHERE tenant = $1 AND id = $2 AND version = $3",
-    values: [tenant, id, version, lookTime],
+    text: `UPDATE payments SET look_time = $5
+     WHERE tenant = $1 AND id = $2 AND version = $3 AND look_time = $4`,
+    values: [tenant, id, version, lookTime, nextTime],
   });
 }
 
@@ -125,7 +127,12 @@ export async function writeObserved(pool: Pool, observed: Observed): Promise<boo
     finish_time = locked.finish_time
   FROM locked
   WHERE o.tenant = locked.tenant AND o.id = locked.operation_id AND o.state = 'requires_action'
-), ${writtenFrom("locked")}, booked AS (
+  RETURNING o.tenant, o.id
+), found AS (
+  SELECT locked.* FROM locked LEFT JOIN ended
+    ON ended.tenant = locked.tenant AND ended.id = locked.operation_id
+  WHERE locked.operation_id = '' OR ended.id IS NOT NULL
+), ${writtenFrom("found")}, booked AS (
   INSERT INTO ledger_entries
     (tenant, transaction_id, payment_id, currency_code, account, minor_units)
   SELECT tenant, operation_id, payment_id, currency_code, account, sign * booked

@@ -65,6 +65,17 @@ const checks: readonly Check[] = [
       stripeSecretKey === undefined || stripeSecretKeyFile === undefined,
     accepts: "a file only without STRIPE_SECRET_KEY",
   },
+  {
+    // Stripe has no certificate of ours.
+    subject: "stripeWebhookSecret",
+    reads: ["stripeWebhookSecret", "tlsClientCaFile", "authTokensFile"],
+    holds: ({ stripeWebhookSecret, tlsClientCaFile, authTokensFile }) =>
+      stripeWebhookSecret === undefined ||
+      tlsClientCaFile === undefined ||
+      authTokensFile !== undefined,
+    accepts:
+      "a secret together with TLS_CLIENT_CA_FILE only where AUTH_TOKENS_FILE lets callers connect without a certificate",
+  },
   guarded("grpcListen"),
   guarded("httpListen"),
   {
@@ -150,13 +161,24 @@ const COPIES_PER_KEY_WINDOW = 12;
 export function configWarnings({
   responseCacheTtlMs,
   processorKeyWindowMs = DEFAULT_WINDOW_MS,
+  processorUrl,
+  stripeSecretKey,
+  stripeSecretKeyFile,
   misspelled,
 }: Config): readonly string[] {
   const longestMs = processorKeyWindowMs / COPIES_PER_KEY_WINDOW;
+  const hasKey = stripeSecretKey !== undefined || stripeSecretKeyFile !== undefined;
+  const warnings =
+    hasKey && processorUrl?.kind !== "stripe"
+      ? [
+          ...misspelled,
+          "STRIPE_SECRET_KEY is given, and PROCESSOR_URL is not stripe: no card is charged through Stripe",
+        ]
+      : misspelled;
   return responseCacheTtlMs > longestMs
     ? [
-        ...misspelled,
+        ...warnings,
         `RESPONSE_CACHE_TTL_MS should be at most ${Math.floor(longestMs)} ms, a twelfth of PROCESSOR_KEY_WINDOW_MS: a copy that a restore has made wrong must be gone long before the processor forgets its keys`,
       ]
-    : misspelled;
+    : warnings;
 }

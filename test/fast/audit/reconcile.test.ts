@@ -15,6 +15,7 @@ const own = (change: Partial<OwnPayment> = {}): OwnPayment => ({
   authorized: 1000n,
   captured: 1000n,
   refunded: 300n,
+  reference: "",
   receivable: 700n,
   isMoving: false,
   ...change,
@@ -71,6 +72,19 @@ describe("a payment and the processor's charge for it", () => {
     ],
   ])("differ: %j", (kinds, payment, charges) => {
     expect(kindsOf(payment, ...charges)).toEqual(kinds);
+  });
+
+  it("differ where the charge in the list is not the one of the payment, which is from another day", () => {
+    expect(kindsOf(own({ reference: "pi_1" }), charge())).toEqual([]);
+    expect(kindsOf(own({ reference: "pi_1" }), charge({ reference: "pi_2" }))).toEqual([
+      "charged_twice",
+    ]);
+  });
+
+  it("agree where nothing was authorized and nothing is there", () => {
+    const nothing = { ...held, authorized: 0n, receivable: 0n };
+    expect(kindsOf(own({ ...nothing, status: "REQUIRES_ACTION" }))).toEqual([]);
+    expect(kindsOf(own({ ...nothing, status: "CANCELED" }))).toEqual([]);
   });
 
   it("are not compared while the payment is moving", () => {

@@ -5,6 +5,7 @@ import {
   PaymentStatus,
 } from "../../../src/gen/payonce/payments/v1/payments_pb.js";
 import { Final, NotExecuted } from "../../../src/idempotency/answers/errors.js";
+import { lookSoon } from "../../../src/payments/postgres/observe.js";
 import type { Processor, ProcessorEffect } from "../../../src/payments/processor.js";
 import { lookAtPayments, type WatchEvent } from "../../../src/payments/watch.js";
 import {
@@ -60,6 +61,11 @@ async function look(processor: Processor): Promise<readonly WatchEvent[]> {
   await payments.pool.query(
     "UPDATE payments SET look_time = clock_timestamp() - interval '1 s' WHERE look_time IS NOT NULL",
   );
+  return lookOnce(processor);
+}
+
+/** Looks at the payments that are to be looked at now. */
+async function lookOnce(processor: Processor): Promise<readonly WatchEvent[]> {
   const events: WatchEvent[] = [];
   const onEvent = (event: WatchEvent) => events.push(event);
   await lookAtPayments({ pool: payments.pool, processor, onEvent }, new AbortController().signal);
@@ -207,6 +213,37 @@ describe("a payment whose customer has to act", () => {
   });
 });
 
+describe("a payment that ends at the processor while it is found to be authorized", () => {
+  const manual = { capture: CaptureMethod.MANUAL };
+
+  it("is looked at again at once, and canceled", async () => {
+    const { id } = await waiting("ended-since", manual);
+    const ended = answeredWith({ ...approved, endedBy: "requested_by_customer" });
+    await look(ended);
+    await look(ended);
+    expect(await payments.getPayment(id)).toMatchObject({
+      status: PaymentStatus.CANCELED,
+      declineCode: "requested_by_customer",
+    });
+  });
+
+  it("is canceled too where it was given up for somebody who came late", async () => {
+    const { id } = await waiting("crossed", { ...manual, actionTimeoutMs: 1 });
+    const late: Processor = {
+      ...answeredWith({ decision: { kind: "requires_action", nextAction: {} } }),
+      async void() {
+        // The customer acts, and another process sees it first.
+        await look(answeredWith(approved));
+        expect(await statusOf(id)).toBe("AUTHORIZED");
+        return { kind: "approved" };
+      },
+    };
+    await look(late);
+    await lookOnce(answeredWith({ ...approved, endedBy: "canceled_at_stripe" }));
+    expect(await statusOf(id)).toBe("CANCELED");
+  });
+});
+
 describe("an authorization that the acquirer gives up by itself", () => {
   const untilSoon: Script = async () => ({
     kind: "approved",
@@ -246,18 +283,26 @@ describe("an authorization that the acquirer gives up by itself", () => {
     await endAll();
   });
 
-  it("is not looked at any more once a part is captured and its time is over", async () => {
+  it("is not looked at any more once a part is captured", async () => {
     const id = await authorized("partly");
+    expect(await lookTimeOf(id)).toBeGreaterThan(Date.now() + 30_000);
     const context = await payments.claim("CapturePayment", "partly-capture");
     await payments.serve(scripted(approve)).capturePayment(captureRequest(id, 400n), context);
-    expect(await lookTimeOf(id)).toBeGreaterThan(Date.now() + 30_000);
-    await payments.pool.query(
-      "UPDATE payments SET authorization_expire_time = clock_timestamp() WHERE id = $1",
-      [id],
-    );
-    await look(answeredWith(approved));
     expect(await lookTimeOf(id)).toBeUndefined();
-    expect(await statusOf(id)).toBe("PARTIALLY_CAPTURED");
+  });
+
+  it("is looked at by a message that comes while it is being looked at", async () => {
+    const id = await authorized("message");
+    const processor = {
+      ...scripted(approve),
+      async lookUp() {
+        await lookSoon(payments.pool, { tenant: "acme", id });
+        return approved;
+      },
+    };
+    await look(processor);
+    expect(await lookTimeOf(id)).toBeLessThan(Date.now() + 1_000);
+    await endAll();
   });
 
   it("refuses captures once its time is over", async () => {

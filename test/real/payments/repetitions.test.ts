@@ -139,9 +139,39 @@ describe("an acquirer without keys", () => {
     expect(late.calls).toEqual([]);
 
     const unknown = acquirer(traits, approve);
+    // A day later, and ever after: it has no keys that it could forget.
+    const later = acquirer(withoutKeys(0), approve, approved);
+    const fourth = await payments.claim("CreatePayment", "restored-a-day-later");
+    await payments
+      .serve(later, { restoredAgoMs: () => 25 * 3_600_000 })
+      .createPayment(createRequest(), fourth);
+    expect(later.calls).toEqual([]);
+
     const third = await payments.claim("CreatePayment", "restored-unknown");
     await payments.serve(unknown, restored).createPayment(createRequest(), third);
     expect(unknown.calls).toMatchObject([{ method: "authorize" }]);
+  });
+});
+
+describe("an answer that is looked up", () => {
+  it("is none where the customer could still turn the decline around", async () => {
+    const next = await afterLostReply("open", acquirer(withoutKeys(0), dropReply));
+    const open = { decision: { kind: "declined", declineCode: "3ds" }, isOpen: true } as const;
+    await expect(
+      payments.serve(acquirer(withoutKeys(0), approve, open)).createPayment(createRequest(), next),
+    ).rejects.toBeInstanceOf(ProcessorUnknown);
+  });
+
+  it("is an authorization that nothing can be captured of, where it has ended since", async () => {
+    const next = await afterLostReply("ended", acquirer(withoutKeys(0), dropReply));
+    const ended = { ...approved, endedBy: "authorization_expired" };
+    const { payment } = await payments
+      .serve(acquirer(withoutKeys(0), approve, ended))
+      .createPayment(createRequest(), next);
+    expect(payment).toMatchObject({
+      status: PaymentStatus.AUTHORIZED,
+      authorizationExpireTime: { seconds: 0n },
+    });
   });
 });
 
