@@ -529,6 +529,21 @@ describe("what is permitted and should be known of", () => {
 
   it("is nothing with the defaults", () => {
     expect(warnings({})).toEqual([]);
+    const key = { STRIPE_SECRET_KEY: "sk_test_MARKED" };
+    expect(warnings({ ...key, PROCESSOR_URL: "stripe:" })).toEqual([]);
+  });
+
+  it("name a key of Stripe's that charges nothing", () => {
+    expect(warnings({ STRIPE_SECRET_KEY: "sk_test_MARKED" })).toEqual([
+      "STRIPE_SECRET_KEY is given, and PROCESSOR_URL is not stripe: no card is charged through Stripe",
+    ]);
+  });
+
+  it("are errors where webhooks could never connect", () => {
+    const env = { TLS_CERT_FILE: "c", TLS_KEY_FILE: "k", TLS_CLIENT_CA_FILE: "ca" };
+    const secret = { STRIPE_WEBHOOK_SECRET: "whsec_MARKED" };
+    expect(problems({ ...env, ...secret }).join()).toContain("STRIPE_WEBHOOK_SECRET accepts");
+    expect(problems({ ...env, ...secret, AUTH_TOKENS_FILE: "t" })).toEqual([]);
   });
 
   it.each([
