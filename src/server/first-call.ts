@@ -1,6 +1,8 @@
 import { type Address, type Config, formatAddress } from "./config.js";
 
-const REQUEST = `{"amount": {"currency_code": "EUR", "minor_units": "1999"}, "payment_method": "tok_visa"}`;
+/** Only the operator knows what may be charged where money moves; the quotes let the shell put it in. */
+const requestOf = (isReal: boolean) =>
+  `{"amount": {"currency_code": "EUR", "minor_units": "1999"}, "payment_method": "${isReal ? `'"$PAYMENT_METHOD"'` : "tok_visa"}"}`;
 
 /** The addresses that stand for every address of this machine, each with one that a client can call. */
 const WILDCARDS: ReadonlyMap<string, string> = new Map([
@@ -13,11 +15,11 @@ const WILDCARDS: ReadonlyMap<string, string> = new Map([
  * only the operator knows stands as a variable of the shell, to be set before.
  */
 export function firstCall(
-  config: Pick<Config, "tlsCertFile" | "tlsClientCaFile" | "authTokensFile">,
+  config: Pick<Config, "tlsCertFile" | "tlsClientCaFile" | "authTokensFile" | "processorUrl">,
   { host, port }: Address,
 ): string {
   const address = formatAddress({ host: WILDCARDS.get(host) ?? host, port });
-  const { tlsCertFile, tlsClientCaFile, authTokensFile } = config;
+  const { tlsCertFile, tlsClientCaFile, authTokensFile, processorUrl } = config;
   const hasToken = authTokensFile !== undefined;
   // Either is enough, and a token is the easier one to paste.
   const hasCertificate = tlsClientCaFile !== undefined && !hasToken;
@@ -27,7 +29,7 @@ export function firstCall(
     ...(hasCertificate ? ['-cert "$CLIENT_CERT_FILE" -key "$CLIENT_KEY_FILE"'] : []),
     "-v",
     ...(hasToken ? ['-H "authorization: Bearer $TOKEN"'] : []),
-    `-H 'idempotency-key: order-1' -d '${REQUEST}'`,
+    `-H 'idempotency-key: order-1' -d '${requestOf(processorUrl?.kind === "stripe")}'`,
     `${address} payonce.payments.v1.PaymentService/CreatePayment`,
   ].join(" ");
 }
@@ -43,5 +45,6 @@ const VARIABLES: ReadonlyMap<string, string> = new Map([
   ["CA_FILE", "who signed TLS_CERT_FILE, or that file itself where it is signed by itself"],
   ["CLIENT_CERT_FILE", "a certificate that TLS_CLIENT_CA_FILE has signed"],
   ["CLIENT_KEY_FILE", "its key"],
+  ["PAYMENT_METHOD", "what is charged at Stripe: pm_card_visa with a key for tests"],
   ["TOKEN", "one of those whose hashes AUTH_TOKENS_FILE has"],
 ]);

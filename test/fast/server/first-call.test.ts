@@ -18,6 +18,12 @@ describe("the line to paste", () => {
     expect(variablesOf(call({}))).toEqual([]);
   });
 
+  it("charges at Stripe only what the operator names", () => {
+    const line = call({ PROCESSOR_URL: "stripe:", STRIPE_SECRET_KEY: "sk_live_x" });
+    expect(line).toContain(`"payment_method": "'"$PAYMENT_METHOD"'"}'`);
+    expect(variablesOf(line)).toEqual([expect.stringMatching(/^PAYMENT_METHOD: /)]);
+  });
+
   it.each([
     ["tokens in clear", tokens, ["-plaintext", "Bearer $TOKEN"], ["TOKEN"]],
     ["TLS", tls, ["-cacert"], ["CA_FILE"]],
