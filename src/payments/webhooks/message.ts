@@ -21,6 +21,11 @@ export interface WebhookMessage {
 
 export function webhookMessage(stored: StoredEvent): WebhookMessage {
   const event = create(PaymentEventSchema, eventMessage(stored));
+  const { nextAction } = event.payment ?? {};
+  if (nextAction?.action.case === "clientSecret") {
+    // For the customer's own side, and no inbox: whoever created the payment has it.
+    nextAction.action = { case: undefined };
+  }
   return { id: event.id, event, status: event.payment?.status ?? PaymentStatus.UNSPECIFIED };
 }
 

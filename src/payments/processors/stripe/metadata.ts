@@ -34,8 +34,17 @@ export function capturedUnits(metadata: Metadata, processorKey: string): number 
   return key === processorKey ? Number(units) : undefined;
 }
 
+/** Returns the sum of all captures that an intent names, in Stripe's units. */
+export function namedUnits(metadata: Metadata): number {
+  return Object.entries(metadata ?? {})
+    .filter(([name]) => name.startsWith(CAPTURE_PREFIX))
+    .reduce((sum, [, entry]) => sum + Number(entry.split(" ")[1]), 0);
+}
+
+const CAPTURE_PREFIX = "payonce_capture_";
+
 /** A key itself is longer than a name may be. */
 function captureName(processorKey: string): string {
   const digest = createHash("sha256").update(processorKey).digest("hex");
-  return `payonce_capture_${digest.slice(0, 24)}`;
+  return `${CAPTURE_PREFIX}${digest.slice(0, 24)}`;
 }

@@ -36,6 +36,18 @@ describe("a webhook", () => {
     expect(fromJson(PaymentEventSchema, data).payment).toEqual(payment);
   });
 
+  it("tells that the customer has to act, and not the secret with which to", () => {
+    const waiting = create(PaymentSchema, {
+      id: "pay_1",
+      status: PaymentStatus.REQUIRES_ACTION,
+      nextAction: { action: { case: "clientSecret", value: "pi_1_secret_MARKED" } },
+    });
+    const stored = { id: 18n, payment: toBinary(PaymentSchema, waiting), createTime };
+    const body = webhookBody(webhookMessage(stored));
+    expect(body).toContain("payment.requires_action");
+    expect(body).not.toContain("MARKED");
+  });
+
   it("has an id without a full stop, which the signature counts on", () => {
     expect(message.id).toMatch(/^17-[0-9a-f]{16}$/);
   });

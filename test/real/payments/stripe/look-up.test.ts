@@ -1,5 +1,46 @@
 import { describe, expect, it } from "vitest";
-import { authorization, authorized, eur, later, runFace } from "./support.js";
+import { captureEntry } from "../../../../src/payments/processors/stripe/metadata.js";
+import {
+  authorization,
+  authorized,
+  eur,
+  later,
+  openStripe,
+  reply,
+  runDouble,
+  runFace,
+} from "./support.js";
+
+it("a capture that an intent names is believed only where all that it names are captured", async () => {
+  const [first, second] = [later("two", "first", 400n), later("two", "second", 400n)];
+  const answer = (received: number) => ({
+    id: "pi_1",
+    object: "payment_intent",
+    status: "requires_capture",
+    amount: 1_000,
+    amount_received: received,
+    currency: "eur",
+    latest_charge: null,
+    metadata: {
+      ...captureEntry(first.processorKey, 400),
+      ...captureEntry(second.processorKey, 400),
+    },
+  });
+  for (const [received, believed] of [
+    [800, true],
+    [400, false],
+  ] as const) {
+    const { apiBase } = await runDouble((_, response) => reply(response, 200, answer(received)));
+    const look = openStripe({ apiBase }).lookUp({
+      ...second,
+      kind: "capture",
+      authorization: "pi_1",
+    });
+    await (believed
+      ? expect(look).resolves.toMatchObject({ amount: eur(400n) })
+      : expect(look).rejects.toThrow("all that the intent names"));
+  }
+});
 
 describe("a look-up finds every kind of effect with its amount", () => {
   it.each(["by its reference", "by our names"])("%s", async (how) => {
