@@ -59,7 +59,8 @@ export const keyCases: readonly ContractCase[] = [
         `pk_${digit}${key.slice(4)}`,
         `${key.slice(0, -1)}${digit}`,
       ]);
-      for (const processorKey of keys) {
+      // Where the drawn key has such a digit already, two of them are the same.
+      for (const processorKey of new Set(keys)) {
         const paymentId = newPaymentId();
         await test.processor.authorize({ ...request, processorKey, paymentId });
         await mustHaveEffects(test, { ...request, paymentId }, [

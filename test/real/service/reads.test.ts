@@ -23,7 +23,8 @@ const GRACE_MS = 500;
 /** Finds the service's sessions of one kind by the last statement of each. */
 const BACKENDS = `SELECT pid FROM pg_stat_activity
   WHERE datname = current_database() AND application_name = 'payonce' AND state = 'idle'
-    AND query LIKE $1`;
+    -- What waits is looked for by sessions of another kind.
+    AND query LIKE $1 AND query NOT LIKE '%look_time <=%'`;
 
 let cluster: Cluster;
 let payments: PaymentsClient;

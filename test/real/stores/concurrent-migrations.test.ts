@@ -139,6 +139,7 @@ describe("the indexes of lists", () => {
       "payments_of_reference",
       "payments_of_status",
       "payments_pkey",
+      "payments_to_look_at",
     ]);
   });
 });

@@ -109,6 +109,9 @@ const (
 	// The processor was asked and its answer is not known yet. The service
 	// finds it out; a retry with the same key gets it.
 	PaymentStatus_PAYMENT_STATUS_UNKNOWN PaymentStatus = 7
+	// The customer has to act, as for 3-D Secure; see the next action. The
+	// service finds out what became of it, and ends it if nothing does.
+	PaymentStatus_PAYMENT_STATUS_REQUIRES_ACTION PaymentStatus = 8
 )
 
 // Enum value maps for PaymentStatus.
@@ -122,6 +125,7 @@ var (
 		5: "PAYMENT_STATUS_DECLINED",
 		6: "PAYMENT_STATUS_CANCELED",
 		7: "PAYMENT_STATUS_UNKNOWN",
+		8: "PAYMENT_STATUS_REQUIRES_ACTION",
 	}
 	PaymentStatus_value = map[string]int32{
 		"PAYMENT_STATUS_UNSPECIFIED":        0,
@@ -132,6 +136,7 @@ var (
 		"PAYMENT_STATUS_DECLINED":           5,
 		"PAYMENT_STATUS_CANCELED":           6,
 		"PAYMENT_STATUS_UNKNOWN":            7,
+		"PAYMENT_STATUS_REQUIRES_ACTION":    8,
 	}
 )
 
@@ -280,6 +285,101 @@ func (x *Money) GetMinorUnits() int64 {
 	return 0
 }
 
+// What the customer has to do before a payment can go on.
+type NextAction struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Types that are valid to be assigned to Action:
+	//
+	//	*NextAction_RedirectUrl
+	//	*NextAction_ClientSecret
+	Action isNextAction_Action `protobuf_oneof:"action"`
+	// When the payment is given up.
+	ExpireTime    *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=expire_time,json=expireTime,proto3" json:"expire_time,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *NextAction) Reset() {
+	*x = NextAction{}
+	mi := &file_payonce_payments_v1_payments_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *NextAction) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*NextAction) ProtoMessage() {}
+
+func (x *NextAction) ProtoReflect() protoreflect.Message {
+	mi := &file_payonce_payments_v1_payments_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use NextAction.ProtoReflect.Descriptor instead.
+func (*NextAction) Descriptor() ([]byte, []int) {
+	return file_payonce_payments_v1_payments_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *NextAction) GetAction() isNextAction_Action {
+	if x != nil {
+		return x.Action
+	}
+	return nil
+}
+
+func (x *NextAction) GetRedirectUrl() string {
+	if x != nil {
+		if x, ok := x.Action.(*NextAction_RedirectUrl); ok {
+			return x.RedirectUrl
+		}
+	}
+	return ""
+}
+
+func (x *NextAction) GetClientSecret() string {
+	if x != nil {
+		if x, ok := x.Action.(*NextAction_ClientSecret); ok {
+			return x.ClientSecret
+		}
+	}
+	return ""
+}
+
+func (x *NextAction) GetExpireTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ExpireTime
+	}
+	return nil
+}
+
+type isNextAction_Action interface {
+	isNextAction_Action()
+}
+
+type NextAction_RedirectUrl struct {
+	// A page to send the customer to.
+	RedirectUrl string `protobuf:"bytes,1,opt,name=redirect_url,json=redirectUrl,proto3,oneof"`
+}
+
+type NextAction_ClientSecret struct {
+	// What the processor's own library in the customer's browser or app takes.
+	// Not to be logged, nor shown to anybody else.
+	ClientSecret string `protobuf:"bytes,2,opt,name=client_secret,json=clientSecret,proto3,oneof"`
+}
+
+func (*NextAction_RedirectUrl) isNextAction_Action() {}
+
+func (*NextAction_ClientSecret) isNextAction_Action() {}
+
 type Payment struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Derived from the tenant, the method and the key that created it, so the
@@ -295,7 +395,8 @@ type Payment struct {
 	PaymentMethod     string            `protobuf:"bytes,7,opt,name=payment_method,json=paymentMethod,proto3" json:"payment_method,omitempty"`
 	MerchantReference string            `protobuf:"bytes,8,opt,name=merchant_reference,json=merchantReference,proto3" json:"merchant_reference,omitempty"`
 	Metadata          map[string]string `protobuf:"bytes,9,rep,name=metadata,proto3" json:"metadata,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	// Why the processor declined, such as `insufficient_funds`.
+	// Why the processor declined, such as `insufficient_funds`, or why an
+	// authorization ended by itself.
 	DeclineCode string                 `protobuf:"bytes,10,opt,name=decline_code,json=declineCode,proto3" json:"decline_code,omitempty"`
 	CreateTime  *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
 	UpdateTime  *timestamppb.Timestamp `protobuf:"bytes,12,opt,name=update_time,json=updateTime,proto3" json:"update_time,omitempty"`
@@ -303,13 +404,18 @@ type Payment struct {
 	Version       int64         `protobuf:"varint,13,opt,name=version,proto3" json:"version,omitempty"`
 	CaptureMethod CaptureMethod `protobuf:"varint,14,opt,name=capture_method,json=captureMethod,proto3,enum=payonce.payments.v1.CaptureMethod" json:"capture_method,omitempty"`
 	Description   string        `protobuf:"bytes,15,opt,name=description,proto3" json:"description,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	// Only while the customer has to act.
+	NextAction *NextAction `protobuf:"bytes,16,opt,name=next_action,json=nextAction,proto3" json:"next_action,omitempty"`
+	// When the processor gives up what is reserved, where it says so: nothing is
+	// captured from then on.
+	AuthorizationExpireTime *timestamppb.Timestamp `protobuf:"bytes,17,opt,name=authorization_expire_time,json=authorizationExpireTime,proto3" json:"authorization_expire_time,omitempty"`
+	unknownFields           protoimpl.UnknownFields
+	sizeCache               protoimpl.SizeCache
 }
 
 func (x *Payment) Reset() {
 	*x = Payment{}
-	mi := &file_payonce_payments_v1_payments_proto_msgTypes[1]
+	mi := &file_payonce_payments_v1_payments_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -321,7 +427,7 @@ func (x *Payment) String() string {
 func (*Payment) ProtoMessage() {}
 
 func (x *Payment) ProtoReflect() protoreflect.Message {
-	mi := &file_payonce_payments_v1_payments_proto_msgTypes[1]
+	mi := &file_payonce_payments_v1_payments_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -334,7 +440,7 @@ func (x *Payment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Payment.ProtoReflect.Descriptor instead.
 func (*Payment) Descriptor() ([]byte, []int) {
-	return file_payonce_payments_v1_payments_proto_rawDescGZIP(), []int{1}
+	return file_payonce_payments_v1_payments_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *Payment) GetId() string {
@@ -442,6 +548,20 @@ func (x *Payment) GetDescription() string {
 	return ""
 }
 
+func (x *Payment) GetNextAction() *NextAction {
+	if x != nil {
+		return x.NextAction
+	}
+	return nil
+}
+
+func (x *Payment) GetAuthorizationExpireTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.AuthorizationExpireTime
+	}
+	return nil
+}
+
 // Money given back, or meant to be.
 type Refund struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -463,7 +583,7 @@ type Refund struct {
 
 func (x *Refund) Reset() {
 	*x = Refund{}
-	mi := &file_payonce_payments_v1_payments_proto_msgTypes[2]
+	mi := &file_payonce_payments_v1_payments_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -475,7 +595,7 @@ func (x *Refund) String() string {
 func (*Refund) ProtoMessage() {}
 
 func (x *Refund) ProtoReflect() protoreflect.Message {
-	mi := &file_payonce_payments_v1_payments_proto_msgTypes[2]
+	mi := &file_payonce_payments_v1_payments_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -488,7 +608,7 @@ func (x *Refund) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Refund.ProtoReflect.Descriptor instead.
 func (*Refund) Descriptor() ([]byte, []int) {
-	return file_payonce_payments_v1_payments_proto_rawDescGZIP(), []int{2}
+	return file_payonce_payments_v1_payments_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *Refund) GetId() string {
@@ -561,7 +681,7 @@ type CreatePaymentRequest struct {
 
 func (x *CreatePaymentRequest) Reset() {
 	*x = CreatePaymentRequest{}
-	mi := &file_payonce_payments_v1_payments_proto_msgTypes[3]
+	mi := &file_payonce_payments_v1_payments_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -573,7 +693,7 @@ func (x *CreatePaymentRequest) String() string {
 func (*CreatePaymentRequest) ProtoMessage() {}
 
 func (x *CreatePaymentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_payonce_payments_v1_payments_proto_msgTypes[3]
+	mi := &file_payonce_payments_v1_payments_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -586,7 +706,7 @@ func (x *CreatePaymentRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreatePaymentRequest.ProtoReflect.Descriptor instead.
 func (*CreatePaymentRequest) Descriptor() ([]byte, []int) {
-	return file_payonce_payments_v1_payments_proto_rawDescGZIP(), []int{3}
+	return file_payonce_payments_v1_payments_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *CreatePaymentRequest) GetIdempotencyKey() string {
@@ -647,7 +767,7 @@ type CreatePaymentResponse struct {
 
 func (x *CreatePaymentResponse) Reset() {
 	*x = CreatePaymentResponse{}
-	mi := &file_payonce_payments_v1_payments_proto_msgTypes[4]
+	mi := &file_payonce_payments_v1_payments_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -659,7 +779,7 @@ func (x *CreatePaymentResponse) String() string {
 func (*CreatePaymentResponse) ProtoMessage() {}
 
 func (x *CreatePaymentResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_payonce_payments_v1_payments_proto_msgTypes[4]
+	mi := &file_payonce_payments_v1_payments_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -672,7 +792,7 @@ func (x *CreatePaymentResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreatePaymentResponse.ProtoReflect.Descriptor instead.
 func (*CreatePaymentResponse) Descriptor() ([]byte, []int) {
-	return file_payonce_payments_v1_payments_proto_rawDescGZIP(), []int{4}
+	return file_payonce_payments_v1_payments_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *CreatePaymentResponse) GetPayment() *Payment {
@@ -695,7 +815,7 @@ type CapturePaymentRequest struct {
 
 func (x *CapturePaymentRequest) Reset() {
 	*x = CapturePaymentRequest{}
-	mi := &file_payonce_payments_v1_payments_proto_msgTypes[5]
+	mi := &file_payonce_payments_v1_payments_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -707,7 +827,7 @@ func (x *CapturePaymentRequest) String() string {
 func (*CapturePaymentRequest) ProtoMessage() {}
 
 func (x *CapturePaymentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_payonce_payments_v1_payments_proto_msgTypes[5]
+	mi := &file_payonce_payments_v1_payments_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -720,7 +840,7 @@ func (x *CapturePaymentRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CapturePaymentRequest.ProtoReflect.Descriptor instead.
 func (*CapturePaymentRequest) Descriptor() ([]byte, []int) {
-	return file_payonce_payments_v1_payments_proto_rawDescGZIP(), []int{5}
+	return file_payonce_payments_v1_payments_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *CapturePaymentRequest) GetIdempotencyKey() string {
@@ -753,7 +873,7 @@ type CapturePaymentResponse struct {
 
 func (x *CapturePaymentResponse) Reset() {
 	*x = CapturePaymentResponse{}
-	mi := &file_payonce_payments_v1_payments_proto_msgTypes[6]
+	mi := &file_payonce_payments_v1_payments_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -765,7 +885,7 @@ func (x *CapturePaymentResponse) String() string {
 func (*CapturePaymentResponse) ProtoMessage() {}
 
 func (x *CapturePaymentResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_payonce_payments_v1_payments_proto_msgTypes[6]
+	mi := &file_payonce_payments_v1_payments_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -778,7 +898,7 @@ func (x *CapturePaymentResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CapturePaymentResponse.ProtoReflect.Descriptor instead.
 func (*CapturePaymentResponse) Descriptor() ([]byte, []int) {
-	return file_payonce_payments_v1_payments_proto_rawDescGZIP(), []int{6}
+	return file_payonce_payments_v1_payments_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *CapturePaymentResponse) GetPayment() *Payment {
@@ -799,7 +919,7 @@ type CancelPaymentRequest struct {
 
 func (x *CancelPaymentRequest) Reset() {
 	*x = CancelPaymentRequest{}
-	mi := &file_payonce_payments_v1_payments_proto_msgTypes[7]
+	mi := &file_payonce_payments_v1_payments_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -811,7 +931,7 @@ func (x *CancelPaymentRequest) String() string {
 func (*CancelPaymentRequest) ProtoMessage() {}
 
 func (x *CancelPaymentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_payonce_payments_v1_payments_proto_msgTypes[7]
+	mi := &file_payonce_payments_v1_payments_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -824,7 +944,7 @@ func (x *CancelPaymentRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelPaymentRequest.ProtoReflect.Descriptor instead.
 func (*CancelPaymentRequest) Descriptor() ([]byte, []int) {
-	return file_payonce_payments_v1_payments_proto_rawDescGZIP(), []int{7}
+	return file_payonce_payments_v1_payments_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *CancelPaymentRequest) GetIdempotencyKey() string {
@@ -850,7 +970,7 @@ type CancelPaymentResponse struct {
 
 func (x *CancelPaymentResponse) Reset() {
 	*x = CancelPaymentResponse{}
-	mi := &file_payonce_payments_v1_payments_proto_msgTypes[8]
+	mi := &file_payonce_payments_v1_payments_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -862,7 +982,7 @@ func (x *CancelPaymentResponse) String() string {
 func (*CancelPaymentResponse) ProtoMessage() {}
 
 func (x *CancelPaymentResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_payonce_payments_v1_payments_proto_msgTypes[8]
+	mi := &file_payonce_payments_v1_payments_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -875,7 +995,7 @@ func (x *CancelPaymentResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelPaymentResponse.ProtoReflect.Descriptor instead.
 func (*CancelPaymentResponse) Descriptor() ([]byte, []int) {
-	return file_payonce_payments_v1_payments_proto_rawDescGZIP(), []int{8}
+	return file_payonce_payments_v1_payments_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *CancelPaymentResponse) GetPayment() *Payment {
@@ -898,7 +1018,7 @@ type RefundPaymentRequest struct {
 
 func (x *RefundPaymentRequest) Reset() {
 	*x = RefundPaymentRequest{}
-	mi := &file_payonce_payments_v1_payments_proto_msgTypes[9]
+	mi := &file_payonce_payments_v1_payments_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -910,7 +1030,7 @@ func (x *RefundPaymentRequest) String() string {
 func (*RefundPaymentRequest) ProtoMessage() {}
 
 func (x *RefundPaymentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_payonce_payments_v1_payments_proto_msgTypes[9]
+	mi := &file_payonce_payments_v1_payments_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -923,7 +1043,7 @@ func (x *RefundPaymentRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RefundPaymentRequest.ProtoReflect.Descriptor instead.
 func (*RefundPaymentRequest) Descriptor() ([]byte, []int) {
-	return file_payonce_payments_v1_payments_proto_rawDescGZIP(), []int{9}
+	return file_payonce_payments_v1_payments_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *RefundPaymentRequest) GetIdempotencyKey() string {
@@ -957,7 +1077,7 @@ type RefundPaymentResponse struct {
 
 func (x *RefundPaymentResponse) Reset() {
 	*x = RefundPaymentResponse{}
-	mi := &file_payonce_payments_v1_payments_proto_msgTypes[10]
+	mi := &file_payonce_payments_v1_payments_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -969,7 +1089,7 @@ func (x *RefundPaymentResponse) String() string {
 func (*RefundPaymentResponse) ProtoMessage() {}
 
 func (x *RefundPaymentResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_payonce_payments_v1_payments_proto_msgTypes[10]
+	mi := &file_payonce_payments_v1_payments_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -982,7 +1102,7 @@ func (x *RefundPaymentResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RefundPaymentResponse.ProtoReflect.Descriptor instead.
 func (*RefundPaymentResponse) Descriptor() ([]byte, []int) {
-	return file_payonce_payments_v1_payments_proto_rawDescGZIP(), []int{10}
+	return file_payonce_payments_v1_payments_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *RefundPaymentResponse) GetPayment() *Payment {
@@ -1012,7 +1132,7 @@ type GetPaymentRequest struct {
 
 func (x *GetPaymentRequest) Reset() {
 	*x = GetPaymentRequest{}
-	mi := &file_payonce_payments_v1_payments_proto_msgTypes[11]
+	mi := &file_payonce_payments_v1_payments_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1024,7 +1144,7 @@ func (x *GetPaymentRequest) String() string {
 func (*GetPaymentRequest) ProtoMessage() {}
 
 func (x *GetPaymentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_payonce_payments_v1_payments_proto_msgTypes[11]
+	mi := &file_payonce_payments_v1_payments_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1037,7 +1157,7 @@ func (x *GetPaymentRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetPaymentRequest.ProtoReflect.Descriptor instead.
 func (*GetPaymentRequest) Descriptor() ([]byte, []int) {
-	return file_payonce_payments_v1_payments_proto_rawDescGZIP(), []int{11}
+	return file_payonce_payments_v1_payments_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *GetPaymentRequest) GetLookup() isGetPaymentRequest_Lookup {
@@ -1091,7 +1211,7 @@ type GetPaymentResponse struct {
 
 func (x *GetPaymentResponse) Reset() {
 	*x = GetPaymentResponse{}
-	mi := &file_payonce_payments_v1_payments_proto_msgTypes[12]
+	mi := &file_payonce_payments_v1_payments_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1103,7 +1223,7 @@ func (x *GetPaymentResponse) String() string {
 func (*GetPaymentResponse) ProtoMessage() {}
 
 func (x *GetPaymentResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_payonce_payments_v1_payments_proto_msgTypes[12]
+	mi := &file_payonce_payments_v1_payments_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1116,7 +1236,7 @@ func (x *GetPaymentResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetPaymentResponse.ProtoReflect.Descriptor instead.
 func (*GetPaymentResponse) Descriptor() ([]byte, []int) {
-	return file_payonce_payments_v1_payments_proto_rawDescGZIP(), []int{12}
+	return file_payonce_payments_v1_payments_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *GetPaymentResponse) GetPayment() *Payment {
@@ -1152,7 +1272,7 @@ type ListPaymentsRequest struct {
 
 func (x *ListPaymentsRequest) Reset() {
 	*x = ListPaymentsRequest{}
-	mi := &file_payonce_payments_v1_payments_proto_msgTypes[13]
+	mi := &file_payonce_payments_v1_payments_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1164,7 +1284,7 @@ func (x *ListPaymentsRequest) String() string {
 func (*ListPaymentsRequest) ProtoMessage() {}
 
 func (x *ListPaymentsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_payonce_payments_v1_payments_proto_msgTypes[13]
+	mi := &file_payonce_payments_v1_payments_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1177,7 +1297,7 @@ func (x *ListPaymentsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListPaymentsRequest.ProtoReflect.Descriptor instead.
 func (*ListPaymentsRequest) Descriptor() ([]byte, []int) {
-	return file_payonce_payments_v1_payments_proto_rawDescGZIP(), []int{13}
+	return file_payonce_payments_v1_payments_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *ListPaymentsRequest) GetPageSize() int32 {
@@ -1256,7 +1376,7 @@ type ListPaymentsResponse struct {
 
 func (x *ListPaymentsResponse) Reset() {
 	*x = ListPaymentsResponse{}
-	mi := &file_payonce_payments_v1_payments_proto_msgTypes[14]
+	mi := &file_payonce_payments_v1_payments_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1268,7 +1388,7 @@ func (x *ListPaymentsResponse) String() string {
 func (*ListPaymentsResponse) ProtoMessage() {}
 
 func (x *ListPaymentsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_payonce_payments_v1_payments_proto_msgTypes[14]
+	mi := &file_payonce_payments_v1_payments_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1281,7 +1401,7 @@ func (x *ListPaymentsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListPaymentsResponse.ProtoReflect.Descriptor instead.
 func (*ListPaymentsResponse) Descriptor() ([]byte, []int) {
-	return file_payonce_payments_v1_payments_proto_rawDescGZIP(), []int{14}
+	return file_payonce_payments_v1_payments_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *ListPaymentsResponse) GetPayments() []*Payment {
@@ -1318,7 +1438,7 @@ type ListRefundsRequest struct {
 
 func (x *ListRefundsRequest) Reset() {
 	*x = ListRefundsRequest{}
-	mi := &file_payonce_payments_v1_payments_proto_msgTypes[15]
+	mi := &file_payonce_payments_v1_payments_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1330,7 +1450,7 @@ func (x *ListRefundsRequest) String() string {
 func (*ListRefundsRequest) ProtoMessage() {}
 
 func (x *ListRefundsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_payonce_payments_v1_payments_proto_msgTypes[15]
+	mi := &file_payonce_payments_v1_payments_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1343,7 +1463,7 @@ func (x *ListRefundsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListRefundsRequest.ProtoReflect.Descriptor instead.
 func (*ListRefundsRequest) Descriptor() ([]byte, []int) {
-	return file_payonce_payments_v1_payments_proto_rawDescGZIP(), []int{15}
+	return file_payonce_payments_v1_payments_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *ListRefundsRequest) GetPageSize() int32 {
@@ -1399,7 +1519,7 @@ type ListRefundsResponse struct {
 
 func (x *ListRefundsResponse) Reset() {
 	*x = ListRefundsResponse{}
-	mi := &file_payonce_payments_v1_payments_proto_msgTypes[16]
+	mi := &file_payonce_payments_v1_payments_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1411,7 +1531,7 @@ func (x *ListRefundsResponse) String() string {
 func (*ListRefundsResponse) ProtoMessage() {}
 
 func (x *ListRefundsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_payonce_payments_v1_payments_proto_msgTypes[16]
+	mi := &file_payonce_payments_v1_payments_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1424,7 +1544,7 @@ func (x *ListRefundsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListRefundsResponse.ProtoReflect.Descriptor instead.
 func (*ListRefundsResponse) Descriptor() ([]byte, []int) {
-	return file_payonce_payments_v1_payments_proto_rawDescGZIP(), []int{16}
+	return file_payonce_payments_v1_payments_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *ListRefundsResponse) GetRefunds() []*Refund {
@@ -1460,7 +1580,7 @@ type LedgerEntry struct {
 
 func (x *LedgerEntry) Reset() {
 	*x = LedgerEntry{}
-	mi := &file_payonce_payments_v1_payments_proto_msgTypes[17]
+	mi := &file_payonce_payments_v1_payments_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1472,7 +1592,7 @@ func (x *LedgerEntry) String() string {
 func (*LedgerEntry) ProtoMessage() {}
 
 func (x *LedgerEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_payonce_payments_v1_payments_proto_msgTypes[17]
+	mi := &file_payonce_payments_v1_payments_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1485,7 +1605,7 @@ func (x *LedgerEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LedgerEntry.ProtoReflect.Descriptor instead.
 func (*LedgerEntry) Descriptor() ([]byte, []int) {
-	return file_payonce_payments_v1_payments_proto_rawDescGZIP(), []int{17}
+	return file_payonce_payments_v1_payments_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *LedgerEntry) GetId() int64 {
@@ -1543,7 +1663,7 @@ type ListLedgerEntriesRequest struct {
 
 func (x *ListLedgerEntriesRequest) Reset() {
 	*x = ListLedgerEntriesRequest{}
-	mi := &file_payonce_payments_v1_payments_proto_msgTypes[18]
+	mi := &file_payonce_payments_v1_payments_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1555,7 +1675,7 @@ func (x *ListLedgerEntriesRequest) String() string {
 func (*ListLedgerEntriesRequest) ProtoMessage() {}
 
 func (x *ListLedgerEntriesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_payonce_payments_v1_payments_proto_msgTypes[18]
+	mi := &file_payonce_payments_v1_payments_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1568,7 +1688,7 @@ func (x *ListLedgerEntriesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListLedgerEntriesRequest.ProtoReflect.Descriptor instead.
 func (*ListLedgerEntriesRequest) Descriptor() ([]byte, []int) {
-	return file_payonce_payments_v1_payments_proto_rawDescGZIP(), []int{18}
+	return file_payonce_payments_v1_payments_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *ListLedgerEntriesRequest) GetPaymentId() string {
@@ -1603,7 +1723,7 @@ type ListLedgerEntriesResponse struct {
 
 func (x *ListLedgerEntriesResponse) Reset() {
 	*x = ListLedgerEntriesResponse{}
-	mi := &file_payonce_payments_v1_payments_proto_msgTypes[19]
+	mi := &file_payonce_payments_v1_payments_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1615,7 +1735,7 @@ func (x *ListLedgerEntriesResponse) String() string {
 func (*ListLedgerEntriesResponse) ProtoMessage() {}
 
 func (x *ListLedgerEntriesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_payonce_payments_v1_payments_proto_msgTypes[19]
+	mi := &file_payonce_payments_v1_payments_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1628,7 +1748,7 @@ func (x *ListLedgerEntriesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListLedgerEntriesResponse.ProtoReflect.Descriptor instead.
 func (*ListLedgerEntriesResponse) Descriptor() ([]byte, []int) {
-	return file_payonce_payments_v1_payments_proto_rawDescGZIP(), []int{19}
+	return file_payonce_payments_v1_payments_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *ListLedgerEntriesResponse) GetEntries() []*LedgerEntry {
@@ -1657,7 +1777,7 @@ type StreamPaymentEventsRequest struct {
 
 func (x *StreamPaymentEventsRequest) Reset() {
 	*x = StreamPaymentEventsRequest{}
-	mi := &file_payonce_payments_v1_payments_proto_msgTypes[20]
+	mi := &file_payonce_payments_v1_payments_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1669,7 +1789,7 @@ func (x *StreamPaymentEventsRequest) String() string {
 func (*StreamPaymentEventsRequest) ProtoMessage() {}
 
 func (x *StreamPaymentEventsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_payonce_payments_v1_payments_proto_msgTypes[20]
+	mi := &file_payonce_payments_v1_payments_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1682,7 +1802,7 @@ func (x *StreamPaymentEventsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamPaymentEventsRequest.ProtoReflect.Descriptor instead.
 func (*StreamPaymentEventsRequest) Descriptor() ([]byte, []int) {
-	return file_payonce_payments_v1_payments_proto_rawDescGZIP(), []int{20}
+	return file_payonce_payments_v1_payments_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *StreamPaymentEventsRequest) GetAfterEventId() string {
@@ -1708,7 +1828,7 @@ type StreamPaymentEventsResponse struct {
 
 func (x *StreamPaymentEventsResponse) Reset() {
 	*x = StreamPaymentEventsResponse{}
-	mi := &file_payonce_payments_v1_payments_proto_msgTypes[21]
+	mi := &file_payonce_payments_v1_payments_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1720,7 +1840,7 @@ func (x *StreamPaymentEventsResponse) String() string {
 func (*StreamPaymentEventsResponse) ProtoMessage() {}
 
 func (x *StreamPaymentEventsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_payonce_payments_v1_payments_proto_msgTypes[21]
+	mi := &file_payonce_payments_v1_payments_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1733,7 +1853,7 @@ func (x *StreamPaymentEventsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamPaymentEventsResponse.ProtoReflect.Descriptor instead.
 func (*StreamPaymentEventsResponse) Descriptor() ([]byte, []int) {
-	return file_payonce_payments_v1_payments_proto_rawDescGZIP(), []int{21}
+	return file_payonce_payments_v1_payments_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *StreamPaymentEventsResponse) GetEvent() *PaymentEvent {
@@ -1757,7 +1877,7 @@ type PaymentEvent struct {
 
 func (x *PaymentEvent) Reset() {
 	*x = PaymentEvent{}
-	mi := &file_payonce_payments_v1_payments_proto_msgTypes[22]
+	mi := &file_payonce_payments_v1_payments_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1769,7 +1889,7 @@ func (x *PaymentEvent) String() string {
 func (*PaymentEvent) ProtoMessage() {}
 
 func (x *PaymentEvent) ProtoReflect() protoreflect.Message {
-	mi := &file_payonce_payments_v1_payments_proto_msgTypes[22]
+	mi := &file_payonce_payments_v1_payments_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1782,7 +1902,7 @@ func (x *PaymentEvent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PaymentEvent.ProtoReflect.Descriptor instead.
 func (*PaymentEvent) Descriptor() ([]byte, []int) {
-	return file_payonce_payments_v1_payments_proto_rawDescGZIP(), []int{22}
+	return file_payonce_payments_v1_payments_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *PaymentEvent) GetId() string {
@@ -1814,7 +1934,14 @@ const file_payonce_payments_v1_payments_proto_rawDesc = "" +
 	"\x05Money\x12#\n" +
 	"\rcurrency_code\x18\x01 \x01(\tR\fcurrencyCode\x12\x1f\n" +
 	"\vminor_units\x18\x02 \x01(\x03R\n" +
-	"minorUnits\"\xb4\x06\n" +
+	"minorUnits\"\x9f\x01\n" +
+	"\n" +
+	"NextAction\x12#\n" +
+	"\fredirect_url\x18\x01 \x01(\tH\x00R\vredirectUrl\x12%\n" +
+	"\rclient_secret\x18\x02 \x01(\tH\x00R\fclientSecret\x12;\n" +
+	"\vexpire_time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"expireTimeB\b\n" +
+	"\x06action\"\xce\a\n" +
 	"\aPayment\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12:\n" +
 	"\x06status\x18\x02 \x01(\x0e2\".payonce.payments.v1.PaymentStatusR\x06status\x122\n" +
@@ -1835,7 +1962,10 @@ const file_payonce_payments_v1_payments_proto_rawDesc = "" +
 	"updateTime\x12\x18\n" +
 	"\aversion\x18\r \x01(\x03R\aversion\x12I\n" +
 	"\x0ecapture_method\x18\x0e \x01(\x0e2\".payonce.payments.v1.CaptureMethodR\rcaptureMethod\x12 \n" +
-	"\vdescription\x18\x0f \x01(\tR\vdescription\x1a;\n" +
+	"\vdescription\x18\x0f \x01(\tR\vdescription\x12@\n" +
+	"\vnext_action\x18\x10 \x01(\v2\x1f.payonce.payments.v1.NextActionR\n" +
+	"nextAction\x12V\n" +
+	"\x19authorization_expire_time\x18\x11 \x01(\v2\x1a.google.protobuf.TimestampR\x17authorizationExpireTime\x1a;\n" +
 	"\rMetadataEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xc1\x02\n" +
@@ -1949,7 +2079,7 @@ const file_payonce_payments_v1_payments_proto_rawDesc = "" +
 	"\rCaptureMethod\x12\x1e\n" +
 	"\x1aCAPTURE_METHOD_UNSPECIFIED\x10\x00\x12\x1c\n" +
 	"\x18CAPTURE_METHOD_AUTOMATIC\x10\x01\x12\x19\n" +
-	"\x15CAPTURE_METHOD_MANUAL\x10\x02*\x87\x02\n" +
+	"\x15CAPTURE_METHOD_MANUAL\x10\x02*\xab\x02\n" +
 	"\rPaymentStatus\x12\x1e\n" +
 	"\x1aPAYMENT_STATUS_UNSPECIFIED\x10\x00\x12\x1d\n" +
 	"\x19PAYMENT_STATUS_PROCESSING\x10\x01\x12\x1d\n" +
@@ -1958,7 +2088,8 @@ const file_payonce_payments_v1_payments_proto_rawDesc = "" +
 	"\x17PAYMENT_STATUS_CAPTURED\x10\x04\x12\x1b\n" +
 	"\x17PAYMENT_STATUS_DECLINED\x10\x05\x12\x1b\n" +
 	"\x17PAYMENT_STATUS_CANCELED\x10\x06\x12\x1a\n" +
-	"\x16PAYMENT_STATUS_UNKNOWN\x10\a*\xbf\x01\n" +
+	"\x16PAYMENT_STATUS_UNKNOWN\x10\a\x12\"\n" +
+	"\x1ePAYMENT_STATUS_REQUIRES_ACTION\x10\b*\xbf\x01\n" +
 	"\fRefundStatus\x12\x1d\n" +
 	"\x19REFUND_STATUS_UNSPECIFIED\x10\x00\x12\x1c\n" +
 	"\x18REFUND_STATUS_PROCESSING\x10\x01\x12\x1b\n" +
@@ -1992,100 +2123,104 @@ func file_payonce_payments_v1_payments_proto_rawDescGZIP() []byte {
 }
 
 var file_payonce_payments_v1_payments_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_payonce_payments_v1_payments_proto_msgTypes = make([]protoimpl.MessageInfo, 25)
+var file_payonce_payments_v1_payments_proto_msgTypes = make([]protoimpl.MessageInfo, 26)
 var file_payonce_payments_v1_payments_proto_goTypes = []any{
 	(CaptureMethod)(0),                  // 0: payonce.payments.v1.CaptureMethod
 	(PaymentStatus)(0),                  // 1: payonce.payments.v1.PaymentStatus
 	(RefundStatus)(0),                   // 2: payonce.payments.v1.RefundStatus
 	(*Money)(nil),                       // 3: payonce.payments.v1.Money
-	(*Payment)(nil),                     // 4: payonce.payments.v1.Payment
-	(*Refund)(nil),                      // 5: payonce.payments.v1.Refund
-	(*CreatePaymentRequest)(nil),        // 6: payonce.payments.v1.CreatePaymentRequest
-	(*CreatePaymentResponse)(nil),       // 7: payonce.payments.v1.CreatePaymentResponse
-	(*CapturePaymentRequest)(nil),       // 8: payonce.payments.v1.CapturePaymentRequest
-	(*CapturePaymentResponse)(nil),      // 9: payonce.payments.v1.CapturePaymentResponse
-	(*CancelPaymentRequest)(nil),        // 10: payonce.payments.v1.CancelPaymentRequest
-	(*CancelPaymentResponse)(nil),       // 11: payonce.payments.v1.CancelPaymentResponse
-	(*RefundPaymentRequest)(nil),        // 12: payonce.payments.v1.RefundPaymentRequest
-	(*RefundPaymentResponse)(nil),       // 13: payonce.payments.v1.RefundPaymentResponse
-	(*GetPaymentRequest)(nil),           // 14: payonce.payments.v1.GetPaymentRequest
-	(*GetPaymentResponse)(nil),          // 15: payonce.payments.v1.GetPaymentResponse
-	(*ListPaymentsRequest)(nil),         // 16: payonce.payments.v1.ListPaymentsRequest
-	(*ListPaymentsResponse)(nil),        // 17: payonce.payments.v1.ListPaymentsResponse
-	(*ListRefundsRequest)(nil),          // 18: payonce.payments.v1.ListRefundsRequest
-	(*ListRefundsResponse)(nil),         // 19: payonce.payments.v1.ListRefundsResponse
-	(*LedgerEntry)(nil),                 // 20: payonce.payments.v1.LedgerEntry
-	(*ListLedgerEntriesRequest)(nil),    // 21: payonce.payments.v1.ListLedgerEntriesRequest
-	(*ListLedgerEntriesResponse)(nil),   // 22: payonce.payments.v1.ListLedgerEntriesResponse
-	(*StreamPaymentEventsRequest)(nil),  // 23: payonce.payments.v1.StreamPaymentEventsRequest
-	(*StreamPaymentEventsResponse)(nil), // 24: payonce.payments.v1.StreamPaymentEventsResponse
-	(*PaymentEvent)(nil),                // 25: payonce.payments.v1.PaymentEvent
-	nil,                                 // 26: payonce.payments.v1.Payment.MetadataEntry
-	nil,                                 // 27: payonce.payments.v1.CreatePaymentRequest.MetadataEntry
-	(*timestamppb.Timestamp)(nil),       // 28: google.protobuf.Timestamp
+	(*NextAction)(nil),                  // 4: payonce.payments.v1.NextAction
+	(*Payment)(nil),                     // 5: payonce.payments.v1.Payment
+	(*Refund)(nil),                      // 6: payonce.payments.v1.Refund
+	(*CreatePaymentRequest)(nil),        // 7: payonce.payments.v1.CreatePaymentRequest
+	(*CreatePaymentResponse)(nil),       // 8: payonce.payments.v1.CreatePaymentResponse
+	(*CapturePaymentRequest)(nil),       // 9: payonce.payments.v1.CapturePaymentRequest
+	(*CapturePaymentResponse)(nil),      // 10: payonce.payments.v1.CapturePaymentResponse
+	(*CancelPaymentRequest)(nil),        // 11: payonce.payments.v1.CancelPaymentRequest
+	(*CancelPaymentResponse)(nil),       // 12: payonce.payments.v1.CancelPaymentResponse
+	(*RefundPaymentRequest)(nil),        // 13: payonce.payments.v1.RefundPaymentRequest
+	(*RefundPaymentResponse)(nil),       // 14: payonce.payments.v1.RefundPaymentResponse
+	(*GetPaymentRequest)(nil),           // 15: payonce.payments.v1.GetPaymentRequest
+	(*GetPaymentResponse)(nil),          // 16: payonce.payments.v1.GetPaymentResponse
+	(*ListPaymentsRequest)(nil),         // 17: payonce.payments.v1.ListPaymentsRequest
+	(*ListPaymentsResponse)(nil),        // 18: payonce.payments.v1.ListPaymentsResponse
+	(*ListRefundsRequest)(nil),          // 19: payonce.payments.v1.ListRefundsRequest
+	(*ListRefundsResponse)(nil),         // 20: payonce.payments.v1.ListRefundsResponse
+	(*LedgerEntry)(nil),                 // 21: payonce.payments.v1.LedgerEntry
+	(*ListLedgerEntriesRequest)(nil),    // 22: payonce.payments.v1.ListLedgerEntriesRequest
+	(*ListLedgerEntriesResponse)(nil),   // 23: payonce.payments.v1.ListLedgerEntriesResponse
+	(*StreamPaymentEventsRequest)(nil),  // 24: payonce.payments.v1.StreamPaymentEventsRequest
+	(*StreamPaymentEventsResponse)(nil), // 25: payonce.payments.v1.StreamPaymentEventsResponse
+	(*PaymentEvent)(nil),                // 26: payonce.payments.v1.PaymentEvent
+	nil,                                 // 27: payonce.payments.v1.Payment.MetadataEntry
+	nil,                                 // 28: payonce.payments.v1.CreatePaymentRequest.MetadataEntry
+	(*timestamppb.Timestamp)(nil),       // 29: google.protobuf.Timestamp
 }
 var file_payonce_payments_v1_payments_proto_depIdxs = []int32{
-	1,  // 0: payonce.payments.v1.Payment.status:type_name -> payonce.payments.v1.PaymentStatus
-	3,  // 1: payonce.payments.v1.Payment.amount:type_name -> payonce.payments.v1.Money
-	3,  // 2: payonce.payments.v1.Payment.authorized:type_name -> payonce.payments.v1.Money
-	3,  // 3: payonce.payments.v1.Payment.captured:type_name -> payonce.payments.v1.Money
-	3,  // 4: payonce.payments.v1.Payment.refunded:type_name -> payonce.payments.v1.Money
-	26, // 5: payonce.payments.v1.Payment.metadata:type_name -> payonce.payments.v1.Payment.MetadataEntry
-	28, // 6: payonce.payments.v1.Payment.create_time:type_name -> google.protobuf.Timestamp
-	28, // 7: payonce.payments.v1.Payment.update_time:type_name -> google.protobuf.Timestamp
-	0,  // 8: payonce.payments.v1.Payment.capture_method:type_name -> payonce.payments.v1.CaptureMethod
-	3,  // 9: payonce.payments.v1.Refund.amount:type_name -> payonce.payments.v1.Money
-	28, // 10: payonce.payments.v1.Refund.create_time:type_name -> google.protobuf.Timestamp
-	2,  // 11: payonce.payments.v1.Refund.status:type_name -> payonce.payments.v1.RefundStatus
-	28, // 12: payonce.payments.v1.Refund.begin_time:type_name -> google.protobuf.Timestamp
-	3,  // 13: payonce.payments.v1.CreatePaymentRequest.amount:type_name -> payonce.payments.v1.Money
-	0,  // 14: payonce.payments.v1.CreatePaymentRequest.capture_method:type_name -> payonce.payments.v1.CaptureMethod
-	27, // 15: payonce.payments.v1.CreatePaymentRequest.metadata:type_name -> payonce.payments.v1.CreatePaymentRequest.MetadataEntry
-	4,  // 16: payonce.payments.v1.CreatePaymentResponse.payment:type_name -> payonce.payments.v1.Payment
-	3,  // 17: payonce.payments.v1.CapturePaymentRequest.amount:type_name -> payonce.payments.v1.Money
-	4,  // 18: payonce.payments.v1.CapturePaymentResponse.payment:type_name -> payonce.payments.v1.Payment
-	4,  // 19: payonce.payments.v1.CancelPaymentResponse.payment:type_name -> payonce.payments.v1.Payment
-	3,  // 20: payonce.payments.v1.RefundPaymentRequest.amount:type_name -> payonce.payments.v1.Money
-	4,  // 21: payonce.payments.v1.RefundPaymentResponse.payment:type_name -> payonce.payments.v1.Payment
-	5,  // 22: payonce.payments.v1.RefundPaymentResponse.refund:type_name -> payonce.payments.v1.Refund
-	4,  // 23: payonce.payments.v1.GetPaymentResponse.payment:type_name -> payonce.payments.v1.Payment
-	1,  // 24: payonce.payments.v1.ListPaymentsRequest.status:type_name -> payonce.payments.v1.PaymentStatus
-	28, // 25: payonce.payments.v1.ListPaymentsRequest.create_time_from:type_name -> google.protobuf.Timestamp
-	28, // 26: payonce.payments.v1.ListPaymentsRequest.create_time_before:type_name -> google.protobuf.Timestamp
-	4,  // 27: payonce.payments.v1.ListPaymentsResponse.payments:type_name -> payonce.payments.v1.Payment
-	2,  // 28: payonce.payments.v1.ListRefundsRequest.status:type_name -> payonce.payments.v1.RefundStatus
-	28, // 29: payonce.payments.v1.ListRefundsRequest.begin_time_from:type_name -> google.protobuf.Timestamp
-	28, // 30: payonce.payments.v1.ListRefundsRequest.begin_time_before:type_name -> google.protobuf.Timestamp
-	5,  // 31: payonce.payments.v1.ListRefundsResponse.refunds:type_name -> payonce.payments.v1.Refund
-	3,  // 32: payonce.payments.v1.LedgerEntry.amount:type_name -> payonce.payments.v1.Money
-	28, // 33: payonce.payments.v1.LedgerEntry.create_time:type_name -> google.protobuf.Timestamp
-	20, // 34: payonce.payments.v1.ListLedgerEntriesResponse.entries:type_name -> payonce.payments.v1.LedgerEntry
-	25, // 35: payonce.payments.v1.StreamPaymentEventsResponse.event:type_name -> payonce.payments.v1.PaymentEvent
-	4,  // 36: payonce.payments.v1.PaymentEvent.payment:type_name -> payonce.payments.v1.Payment
-	28, // 37: payonce.payments.v1.PaymentEvent.create_time:type_name -> google.protobuf.Timestamp
-	6,  // 38: payonce.payments.v1.PaymentService.CreatePayment:input_type -> payonce.payments.v1.CreatePaymentRequest
-	8,  // 39: payonce.payments.v1.PaymentService.CapturePayment:input_type -> payonce.payments.v1.CapturePaymentRequest
-	10, // 40: payonce.payments.v1.PaymentService.CancelPayment:input_type -> payonce.payments.v1.CancelPaymentRequest
-	12, // 41: payonce.payments.v1.PaymentService.RefundPayment:input_type -> payonce.payments.v1.RefundPaymentRequest
-	14, // 42: payonce.payments.v1.PaymentService.GetPayment:input_type -> payonce.payments.v1.GetPaymentRequest
-	16, // 43: payonce.payments.v1.PaymentService.ListPayments:input_type -> payonce.payments.v1.ListPaymentsRequest
-	18, // 44: payonce.payments.v1.PaymentService.ListRefunds:input_type -> payonce.payments.v1.ListRefundsRequest
-	21, // 45: payonce.payments.v1.PaymentService.ListLedgerEntries:input_type -> payonce.payments.v1.ListLedgerEntriesRequest
-	23, // 46: payonce.payments.v1.PaymentService.StreamPaymentEvents:input_type -> payonce.payments.v1.StreamPaymentEventsRequest
-	7,  // 47: payonce.payments.v1.PaymentService.CreatePayment:output_type -> payonce.payments.v1.CreatePaymentResponse
-	9,  // 48: payonce.payments.v1.PaymentService.CapturePayment:output_type -> payonce.payments.v1.CapturePaymentResponse
-	11, // 49: payonce.payments.v1.PaymentService.CancelPayment:output_type -> payonce.payments.v1.CancelPaymentResponse
-	13, // 50: payonce.payments.v1.PaymentService.RefundPayment:output_type -> payonce.payments.v1.RefundPaymentResponse
-	15, // 51: payonce.payments.v1.PaymentService.GetPayment:output_type -> payonce.payments.v1.GetPaymentResponse
-	17, // 52: payonce.payments.v1.PaymentService.ListPayments:output_type -> payonce.payments.v1.ListPaymentsResponse
-	19, // 53: payonce.payments.v1.PaymentService.ListRefunds:output_type -> payonce.payments.v1.ListRefundsResponse
-	22, // 54: payonce.payments.v1.PaymentService.ListLedgerEntries:output_type -> payonce.payments.v1.ListLedgerEntriesResponse
-	24, // 55: payonce.payments.v1.PaymentService.StreamPaymentEvents:output_type -> payonce.payments.v1.StreamPaymentEventsResponse
-	47, // [47:56] is the sub-list for method output_type
-	38, // [38:47] is the sub-list for method input_type
-	38, // [38:38] is the sub-list for extension type_name
-	38, // [38:38] is the sub-list for extension extendee
-	0,  // [0:38] is the sub-list for field type_name
+	29, // 0: payonce.payments.v1.NextAction.expire_time:type_name -> google.protobuf.Timestamp
+	1,  // 1: payonce.payments.v1.Payment.status:type_name -> payonce.payments.v1.PaymentStatus
+	3,  // 2: payonce.payments.v1.Payment.amount:type_name -> payonce.payments.v1.Money
+	3,  // 3: payonce.payments.v1.Payment.authorized:type_name -> payonce.payments.v1.Money
+	3,  // 4: payonce.payments.v1.Payment.captured:type_name -> payonce.payments.v1.Money
+	3,  // 5: payonce.payments.v1.Payment.refunded:type_name -> payonce.payments.v1.Money
+	27, // 6: payonce.payments.v1.Payment.metadata:type_name -> payonce.payments.v1.Payment.MetadataEntry
+	29, // 7: payonce.payments.v1.Payment.create_time:type_name -> google.protobuf.Timestamp
+	29, // 8: payonce.payments.v1.Payment.update_time:type_name -> google.protobuf.Timestamp
+	0,  // 9: payonce.payments.v1.Payment.capture_method:type_name -> payonce.payments.v1.CaptureMethod
+	4,  // 10: payonce.payments.v1.Payment.next_action:type_name -> payonce.payments.v1.NextAction
+	29, // 11: payonce.payments.v1.Payment.authorization_expire_time:type_name -> google.protobuf.Timestamp
+	3,  // 12: payonce.payments.v1.Refund.amount:type_name -> payonce.payments.v1.Money
+	29, // 13: payonce.payments.v1.Refund.create_time:type_name -> google.protobuf.Timestamp
+	2,  // 14: payonce.payments.v1.Refund.status:type_name -> payonce.payments.v1.RefundStatus
+	29, // 15: payonce.payments.v1.Refund.begin_time:type_name -> google.protobuf.Timestamp
+	3,  // 16: payonce.payments.v1.CreatePaymentRequest.amount:type_name -> payonce.payments.v1.Money
+	0,  // 17: payonce.payments.v1.CreatePaymentRequest.capture_method:type_name -> payonce.payments.v1.CaptureMethod
+	28, // 18: payonce.payments.v1.CreatePaymentRequest.metadata:type_name -> payonce.payments.v1.CreatePaymentRequest.MetadataEntry
+	5,  // 19: payonce.payments.v1.CreatePaymentResponse.payment:type_name -> payonce.payments.v1.Payment
+	3,  // 20: payonce.payments.v1.CapturePaymentRequest.amount:type_name -> payonce.payments.v1.Money
+	5,  // 21: payonce.payments.v1.CapturePaymentResponse.payment:type_name -> payonce.payments.v1.Payment
+	5,  // 22: payonce.payments.v1.CancelPaymentResponse.payment:type_name -> payonce.payments.v1.Payment
+	3,  // 23: payonce.payments.v1.RefundPaymentRequest.amount:type_name -> payonce.payments.v1.Money
+	5,  // 24: payonce.payments.v1.RefundPaymentResponse.payment:type_name -> payonce.payments.v1.Payment
+	6,  // 25: payonce.payments.v1.RefundPaymentResponse.refund:type_name -> payonce.payments.v1.Refund
+	5,  // 26: payonce.payments.v1.GetPaymentResponse.payment:type_name -> payonce.payments.v1.Payment
+	1,  // 27: payonce.payments.v1.ListPaymentsRequest.status:type_name -> payonce.payments.v1.PaymentStatus
+	29, // 28: payonce.payments.v1.ListPaymentsRequest.create_time_from:type_name -> google.protobuf.Timestamp
+	29, // 29: payonce.payments.v1.ListPaymentsRequest.create_time_before:type_name -> google.protobuf.Timestamp
+	5,  // 30: payonce.payments.v1.ListPaymentsResponse.payments:type_name -> payonce.payments.v1.Payment
+	2,  // 31: payonce.payments.v1.ListRefundsRequest.status:type_name -> payonce.payments.v1.RefundStatus
+	29, // 32: payonce.payments.v1.ListRefundsRequest.begin_time_from:type_name -> google.protobuf.Timestamp
+	29, // 33: payonce.payments.v1.ListRefundsRequest.begin_time_before:type_name -> google.protobuf.Timestamp
+	6,  // 34: payonce.payments.v1.ListRefundsResponse.refunds:type_name -> payonce.payments.v1.Refund
+	3,  // 35: payonce.payments.v1.LedgerEntry.amount:type_name -> payonce.payments.v1.Money
+	29, // 36: payonce.payments.v1.LedgerEntry.create_time:type_name -> google.protobuf.Timestamp
+	21, // 37: payonce.payments.v1.ListLedgerEntriesResponse.entries:type_name -> payonce.payments.v1.LedgerEntry
+	26, // 38: payonce.payments.v1.StreamPaymentEventsResponse.event:type_name -> payonce.payments.v1.PaymentEvent
+	5,  // 39: payonce.payments.v1.PaymentEvent.payment:type_name -> payonce.payments.v1.Payment
+	29, // 40: payonce.payments.v1.PaymentEvent.create_time:type_name -> google.protobuf.Timestamp
+	7,  // 41: payonce.payments.v1.PaymentService.CreatePayment:input_type -> payonce.payments.v1.CreatePaymentRequest
+	9,  // 42: payonce.payments.v1.PaymentService.CapturePayment:input_type -> payonce.payments.v1.CapturePaymentRequest
+	11, // 43: payonce.payments.v1.PaymentService.CancelPayment:input_type -> payonce.payments.v1.CancelPaymentRequest
+	13, // 44: payonce.payments.v1.PaymentService.RefundPayment:input_type -> payonce.payments.v1.RefundPaymentRequest
+	15, // 45: payonce.payments.v1.PaymentService.GetPayment:input_type -> payonce.payments.v1.GetPaymentRequest
+	17, // 46: payonce.payments.v1.PaymentService.ListPayments:input_type -> payonce.payments.v1.ListPaymentsRequest
+	19, // 47: payonce.payments.v1.PaymentService.ListRefunds:input_type -> payonce.payments.v1.ListRefundsRequest
+	22, // 48: payonce.payments.v1.PaymentService.ListLedgerEntries:input_type -> payonce.payments.v1.ListLedgerEntriesRequest
+	24, // 49: payonce.payments.v1.PaymentService.StreamPaymentEvents:input_type -> payonce.payments.v1.StreamPaymentEventsRequest
+	8,  // 50: payonce.payments.v1.PaymentService.CreatePayment:output_type -> payonce.payments.v1.CreatePaymentResponse
+	10, // 51: payonce.payments.v1.PaymentService.CapturePayment:output_type -> payonce.payments.v1.CapturePaymentResponse
+	12, // 52: payonce.payments.v1.PaymentService.CancelPayment:output_type -> payonce.payments.v1.CancelPaymentResponse
+	14, // 53: payonce.payments.v1.PaymentService.RefundPayment:output_type -> payonce.payments.v1.RefundPaymentResponse
+	16, // 54: payonce.payments.v1.PaymentService.GetPayment:output_type -> payonce.payments.v1.GetPaymentResponse
+	18, // 55: payonce.payments.v1.PaymentService.ListPayments:output_type -> payonce.payments.v1.ListPaymentsResponse
+	20, // 56: payonce.payments.v1.PaymentService.ListRefunds:output_type -> payonce.payments.v1.ListRefundsResponse
+	23, // 57: payonce.payments.v1.PaymentService.ListLedgerEntries:output_type -> payonce.payments.v1.ListLedgerEntriesResponse
+	25, // 58: payonce.payments.v1.PaymentService.StreamPaymentEvents:output_type -> payonce.payments.v1.StreamPaymentEventsResponse
+	50, // [50:59] is the sub-list for method output_type
+	41, // [41:50] is the sub-list for method input_type
+	41, // [41:41] is the sub-list for extension type_name
+	41, // [41:41] is the sub-list for extension extendee
+	0,  // [0:41] is the sub-list for field type_name
 }
 
 func init() { file_payonce_payments_v1_payments_proto_init() }
@@ -2093,7 +2228,11 @@ func file_payonce_payments_v1_payments_proto_init() {
 	if File_payonce_payments_v1_payments_proto != nil {
 		return
 	}
-	file_payonce_payments_v1_payments_proto_msgTypes[11].OneofWrappers = []any{
+	file_payonce_payments_v1_payments_proto_msgTypes[1].OneofWrappers = []any{
+		(*NextAction_RedirectUrl)(nil),
+		(*NextAction_ClientSecret)(nil),
+	}
+	file_payonce_payments_v1_payments_proto_msgTypes[12].OneofWrappers = []any{
 		(*GetPaymentRequest_PaymentId)(nil),
 		(*GetPaymentRequest_IdempotencyKey)(nil),
 	}
@@ -2103,7 +2242,7 @@ func file_payonce_payments_v1_payments_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_payonce_payments_v1_payments_proto_rawDesc), len(file_payonce_payments_v1_payments_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   25,
+			NumMessages:   26,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
