@@ -1,6 +1,8 @@
+import { giveUp } from "./give-up.js";
 import type { Operated } from "./operation.js";
 import {
   lookUp,
+  namesOf,
   type Processor,
   type ProcessorDecision,
   type ProcessorEffect,
@@ -157,8 +159,8 @@ async function earlierAnswer(
     if (effect === undefined) {
       return undefined;
     }
-    if (effect.isOpen === true) {
-      // Its customer may yet be charged, so it is no answer for good.
+    if (effect.isOpen === true && !(await giveUp(processor, namesOf(operated)))) {
+      // Its customer may yet be charged, or has been, so it is no answer for good.
       return { kind: "unknown", isFinal: false, cause: new Error("the decline is still open") };
     }
     const { amount } = effect;

@@ -239,12 +239,16 @@ export function lookUp(
   return processor.lookUp({ ...requestOf(operated), kind: operated.operation.kind });
 }
 
-function requestOf({
-  operation: { processorKey, tenant, paymentId },
+function requestOf(operated: Operated): ProcessorRequest & Authorized {
+  return { processorKey: operated.operation.processorKey, ...namesOf(operated) };
+}
+
+/** The names of an operation's payment, ours and the processor's. */
+export function namesOf({
+  operation: { tenant, paymentId },
   payment: { processorReference },
-}: Operated): ProcessorRequest & Authorized {
+}: Operated): PaymentNames & Authorized {
   return {
-    processorKey,
     tenant,
     paymentId,
     ...(processorReference === "" ? {} : { authorization: processorReference }),

@@ -2,7 +2,8 @@ import type { Pool } from "pg";
 import { type Clock, systemClock } from "../idempotency/clock.js";
 import { type PeriodicWork, periodically } from "../idempotency/recovery/periodically.js";
 import { endWithDecision } from "./end-operation.js";
-import { type Operation, processorKeyOf } from "./operation.js";
+import { giveUp } from "./give-up.js";
+import type { Operation } from "./operation.js";
 import type { Payment } from "./payment.js";
 import {
   findOperationInAction,
@@ -23,9 +24,6 @@ const BATCH_SIZE = 20;
 
 /** The decline code of a payment whose customer has not acted in time. */
 const ACTION_EXPIRED = "action_expired";
-
-/** Names the void of a payment whose customer did not act: derived, as every key that goes to the processor. */
-const EXPIRE_ACTION = "payonce.payments.v1.PaymentService/ExpireAction";
 
 /** An event of the watch, for a log or a metric. */
 export type WatchEvent =
@@ -152,10 +150,7 @@ async function findEffect(
   if (!isOver && found?.isOpen !== true) {
     return found;
   }
-  const scope = { tenant: payment.tenant, operation: EXPIRE_ACTION, key: payment.id };
-  const given = await processor.void({ ...request, processorKey: processorKeyOf(scope) });
-  // One that may not be given up has been authorized at the last moment: the next look finds it.
-  if (given.kind !== "approved") {
+  if (!(await giveUp(processor, request))) {
     return undefined;
   }
   return isOver ? { decision: { kind: "declined", declineCode: ACTION_EXPIRED } } : found;

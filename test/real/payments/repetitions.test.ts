@@ -16,6 +16,7 @@ import {
   cancelRequest,
   captureRequest,
   createRequest,
+  decline,
   dropReply,
   eur,
   type PaymentsUnderTest,
@@ -154,12 +155,20 @@ describe("an acquirer without keys", () => {
 });
 
 describe("an answer that is looked up", () => {
-  it("is none where the customer could still turn the decline around", async () => {
+  it("is given up at the processor where the customer could still turn the decline around", async () => {
     const next = await afterLostReply("open", acquirer(withoutKeys(0), dropReply));
     const open = { decision: { kind: "declined", declineCode: "3ds" }, isOpen: true } as const;
-    await expect(
-      payments.serve(acquirer(withoutKeys(0), approve, open)).createPayment(createRequest(), next),
-    ).rejects.toBeInstanceOf(ProcessorUnknown);
+    const refuses = acquirer(withoutKeys(0), decline, open);
+    const call = payments.serve(refuses).createPayment(createRequest(), next);
+    await expect(call).rejects.toBeInstanceOf(ProcessorUnknown);
+    expect(refuses.calls.map(({ method }) => method)).toEqual(["void"]);
+
+    const gives = acquirer(withoutKeys(0), approve, open);
+    const { payment } = await payments
+      .serve(gives)
+      .createPayment(createRequest(), await payments.takeOver(next));
+    expect(gives.calls.map(({ method }) => method)).toEqual(["void"]);
+    expect(payment).toMatchObject({ status: PaymentStatus.DECLINED, declineCode: "3ds" });
   });
 
   it("is an authorization that nothing can be captured of, where it has ended since", async () => {
