@@ -5,7 +5,6 @@ import {
   namesOf,
   type Processor,
   type ProcessorDecision,
-  type ProcessorEffect,
   ProcessorRefused,
   send,
 } from "./processor.js";
@@ -163,8 +162,8 @@ async function earlierAnswer(
       // Its customer may yet be charged, or has been, so it is no answer for good.
       return { kind: "unknown", isFinal: false, cause: new Error("the decline is still open") };
     }
-    const { amount } = effect;
-    const decision = endedSince(effect);
+    // One that has ended since is answered as it was: if a call of ours ended it, that call comes again.
+    const { decision, amount } = effect;
     const { operation } = operated;
     if (amount === undefined) {
       return { kind: "decided", decision };
@@ -179,11 +178,4 @@ async function earlierAnswer(
   } catch (error) {
     return { kind: "unknown", isFinal: false, cause: error };
   }
-}
-
-/** An authorization that has ended since has run out, so that it is looked at, and found so, at once. */
-function endedSince({ decision, endedBy }: ProcessorEffect): ProcessorDecision {
-  return decision.kind === "approved" && endedBy !== undefined
-    ? { ...decision, expireTime: new Date(0) }
-    : decision;
 }

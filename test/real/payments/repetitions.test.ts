@@ -170,18 +170,6 @@ describe("an answer that is looked up", () => {
     expect(gives.calls.map(({ method }) => method)).toEqual(["void"]);
     expect(payment).toMatchObject({ status: PaymentStatus.DECLINED, declineCode: "3ds" });
   });
-
-  it("is an authorization that nothing can be captured of, where it has ended since", async () => {
-    const next = await afterLostReply("ended", acquirer(withoutKeys(0), dropReply));
-    const ended = { ...approved, endedBy: "authorization_expired" };
-    const { payment } = await payments
-      .serve(acquirer(withoutKeys(0), approve, ended))
-      .createPayment(createRequest(), next);
-    expect(payment).toMatchObject({
-      status: PaymentStatus.AUTHORIZED,
-      authorizationExpireTime: { seconds: 0n },
-    });
-  });
 });
 
 describe("an acquirer that answers another request as it answered the first", () => {
