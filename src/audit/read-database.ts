@@ -1,5 +1,6 @@
 import type { Pool, PoolClient } from "pg";
 import { readSequences } from "../stores/postgres/sequences.js";
+import { databaseTime } from "./database-time.js";
 import type { DatabaseFacts } from "./facts.js";
 import { entries, events, operations, payments, records, type Table } from "./tables.js";
 
@@ -19,13 +20,9 @@ export async function readDatabase(pool: Pool): Promise<DatabaseFacts> {
   try {
     await client.query("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
     // The snapshot is taken by this statement, so its time is the snapshot's.
-    const { rows } = await client.query<{ now: Date }>("SELECT clock_timestamp() AS now");
-    const [clock] = rows;
-    if (clock === undefined) {
-      throw new Error("the database does not tell its time");
-    }
+    const now = await databaseTime(client);
     return {
-      now: clock.now,
+      now,
       payments: await readTable(client, payments),
       operations: await readTable(client, operations),
       entries: await readTable(client, entries),

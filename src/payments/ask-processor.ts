@@ -158,7 +158,7 @@ async function earlierAnswer(
     if (effect === undefined) {
       return undefined;
     }
-    if (effect.isOpen === true && !(await giveUp(processor, namesOf(operated)))) {
+    if (effect.isOpen === true && !(await giveUp(processor, namesOf(operated.payment)))) {
       // Its customer may yet be charged, or has been, so it is no answer for good.
       return { kind: "unknown", isFinal: false, cause: new Error("the decline is still open") };
     }

@@ -1,6 +1,6 @@
 import type { Money } from "./money.js";
 import type { Operated, OperationKind } from "./operation.js";
-import type { NextAction } from "./payment.js";
+import type { NextAction, Payment } from "./payment.js";
 
 /** What the processor says of itself as evidence: short, and without secrets or card data. */
 export type Evidence = Readonly<Record<string, string>>;
@@ -240,17 +240,18 @@ export function lookUp(
 }
 
 function requestOf(operated: Operated): ProcessorRequest & Authorized {
-  return { processorKey: operated.operation.processorKey, ...namesOf(operated) };
+  return { processorKey: operated.operation.processorKey, ...namesOf(operated.payment) };
 }
 
-/** The names of an operation's payment, ours and the processor's. */
+/** The names of a payment, ours and the processor's. */
 export function namesOf({
-  operation: { tenant, paymentId },
-  payment: { processorReference },
-}: Operated): PaymentNames & Authorized {
+  tenant,
+  id,
+  processorReference,
+}: Pick<Payment, "tenant" | "id" | "processorReference">): PaymentNames & Authorized {
   return {
     tenant,
-    paymentId,
+    paymentId: id,
     ...(processorReference === "" ? {} : { authorization: processorReference }),
   };
 }

@@ -13,7 +13,12 @@ import {
   takePaymentsToLookAt,
   writeObserved,
 } from "./postgres/observe.js";
-import type { Processor, ProcessorDecision, ProcessorEffect } from "./processor.js";
+import {
+  namesOf,
+  type Processor,
+  type ProcessorDecision,
+  type ProcessorEffect,
+} from "./processor.js";
 import { endAuthorization } from "./state.js";
 
 /** After how long to look again at what its customer has just made possible. Milliseconds. */
@@ -135,9 +140,7 @@ async function findEffect(
   processor: Processor,
   { payment, operation, time }: Waiting,
 ): Promise<ProcessorEffect | undefined> {
-  const names = { tenant: payment.tenant, paymentId: payment.id };
-  const authorized = { ...names, authorization: payment.processorReference };
-  const request = { ...(payment.processorReference === "" ? names : authorized) };
+  const request = namesOf(payment);
   const found = await processor.lookUp({
     ...request,
     kind: "create",

@@ -26,57 +26,38 @@ const LENGTH_BYTES = 4;
 /** The length of an element that is NULL, and has no bytes. */
 const NULL_LENGTH = -1;
 
-function columnOf<Value>(type: ElementType<Value>) {
-  return <Item>(read: (item: Item) => Value): Column<Item> =>
-    (items) => {
-      const values = items.map(read);
-      const sizes = values.map(type.sizeOf);
-      const buffer = Buffer.allocUnsafe(
-        sizes.reduce((total, size) => total + LENGTH_BYTES + size, HEADER_BYTES),
-      );
-      let offset = buffer.writeInt32BE(1, 0);
-      offset = buffer.writeInt32BE(0, offset);
-      offset = buffer.writeInt32BE(type.oid, offset);
-      offset = buffer.writeInt32BE(values.length, offset);
-      offset = buffer.writeInt32BE(1, offset);
-      values.forEach((value, index) => {
-        const size = sizes[index] ?? 0;
-        offset = buffer.writeInt32BE(size, offset);
-        type.write(buffer, value, offset);
-        offset += size;
-      });
-      return buffer;
-    };
-}
-
 /** A column in which undefined stands for NULL. */
 function columnWithNulls<Value>(type: ElementType<Value>) {
   return <Item>(read: (item: Item) => Value | undefined): Column<Item> =>
     (items) => {
       const values = items.map(read);
-      const sizeOf = (value: Value | undefined) => (value === undefined ? 0 : type.sizeOf(value));
-      const size = values.reduce(
-        (total, value) => total + LENGTH_BYTES + sizeOf(value),
-        HEADER_BYTES,
+      const lengths = values.map((value) =>
+        value === undefined ? NULL_LENGTH : type.sizeOf(value),
       );
-      const buffer = Buffer.allocUnsafe(size);
+      const buffer = Buffer.allocUnsafe(
+        lengths.reduce((total, length) => total + LENGTH_BYTES + Math.max(length, 0), HEADER_BYTES),
+      );
       let offset = buffer.writeInt32BE(1, 0);
-      offset = buffer.writeInt32BE(values.includes(undefined) ? 1 : 0, offset);
+      offset = buffer.writeInt32BE(lengths.includes(NULL_LENGTH) ? 1 : 0, offset);
       offset = buffer.writeInt32BE(type.oid, offset);
       offset = buffer.writeInt32BE(values.length, offset);
       offset = buffer.writeInt32BE(1, offset);
-      for (const value of values) {
-        if (value === undefined) {
-          offset = buffer.writeInt32BE(NULL_LENGTH, offset);
-        } else {
-          offset = buffer.writeInt32BE(sizeOf(value), offset);
+      values.forEach((value, index) => {
+        const length = lengths[index] ?? 0;
+        offset = buffer.writeInt32BE(length, offset);
+        if (value !== undefined) {
           type.write(buffer, value, offset);
-          offset += sizeOf(value);
+          offset += length;
         }
-      }
+      });
       return buffer;
     };
 }
+
+/** A column without NULL. */
+const columnOf = <Value>(
+  type: ElementType<Value>,
+): (<Item>(read: (item: Item) => Value) => Column<Item>) => columnWithNulls(type);
 
 export const text = columnOf<string>({
   oid: 25,

@@ -1,4 +1,4 @@
-import type { Pool, PoolClient } from "pg";
+import type { PoolClient } from "pg";
 import type { PaymentStatus } from "../../payments/payment.js";
 import type { TimeSpan } from "../../payments/processor.js";
 import type { OwnPayment } from "./compare.js";
@@ -27,16 +27,6 @@ const SELECT_OWN = `SELECT tenant, id, status, currency_code, authorized, captur
     status IN ('PROCESSING', 'UNKNOWN') OR capturing > 0 OR refunding > 0 OR canceling
       OR update_time >= $1 AS is_moving
   FROM payments AS p`;
-
-/** Returns the time on the database's clock. */
-export async function databaseTime(pool: Pool): Promise<Date> {
-  const { rows } = await pool.query<{ now: Date }>("SELECT clock_timestamp() AS now");
-  const [row] = rows;
-  if (row === undefined) {
-    throw new Error("the database does not tell its time");
-  }
-  return row.now;
-}
 
 /**
  * Reads the payments that were created in a span of time, in the order of their

@@ -10,6 +10,7 @@ import type { Begun } from "./begin.js";
 import { type FindOperated, sinceBegun } from "./find-operated.js";
 import type { Owned, WriteOwned } from "./owners.js";
 import {
+  BOOKED,
   CHANGE_COLUMNS,
   changeColumns,
   LOCKED,
@@ -79,7 +80,6 @@ export function createFinishStep({
   };
 }
 
-/** The two entries of a booking are made here, so that they cannot differ. */
 const FINISH: OwnedWork = {
   name: "payments_finish",
   columns: [
@@ -104,13 +104,7 @@ const FINISH: OwnedWork = {
   -- An operation that has an answer keeps it.
   WHERE o.tenant = locked.tenant AND o.id = locked.operation_id AND o.state IN ('pending', 'unknown')
   RETURNING locked.*
-), ${writtenFrom("finished")}, booked AS (
-  INSERT INTO ledger_entries
-    (tenant, transaction_id, payment_id, currency_code, account, minor_units)
-  SELECT tenant, operation_id, payment_id, currency_code, account, sign * booked
-  FROM written, (VALUES ('processor_receivable', 1), ('merchant_payable', -1)) AS side (account, sign)
-  WHERE booked <> 0
-)`,
+), ${writtenFrom("finished")}, ${BOOKED}`,
 };
 
 function finishColumns(finished: readonly FinishPlan[]): readonly Buffer[] {

@@ -6,6 +6,7 @@ import type { Operation } from "../operation.js";
 import type { Payment } from "../payment.js";
 import { OPERATION_COLUMNS, type OperationRow, operationOf } from "./operations.js";
 import {
+  BOOKED,
   CHANGE_COLUMNS,
   changeColumns,
   LOCKED,
@@ -132,13 +133,7 @@ export async function writeObserved(pool: Pool, observed: Observed): Promise<boo
   SELECT locked.* FROM locked LEFT JOIN ended
     ON ended.tenant = locked.tenant AND ended.id = locked.operation_id
   WHERE locked.operation_id = '' OR ended.id IS NOT NULL
-), ${writtenFrom("found")}, booked AS (
-  INSERT INTO ledger_entries
-    (tenant, transaction_id, payment_id, currency_code, account, minor_units)
-  SELECT tenant, operation_id, payment_id, currency_code, account, sign * booked
-  FROM written, (VALUES ('processor_receivable', 1), ('merchant_payable', -1)) AS side (account, sign)
-  WHERE booked <> 0
-)
+), ${writtenFrom("found")}, ${BOOKED}
 SELECT FROM written`,
     values: [...observedColumns([observed])],
   });

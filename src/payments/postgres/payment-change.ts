@@ -69,3 +69,16 @@ written AS (
   INSERT INTO payment_events (tenant, payment_id, version, payment)
   SELECT tenant, payment_id, version, event FROM written WHERE moved
 )`;
+
+/**
+ * `booked`: the two entries of what the operations of `written` have moved, by its column of the
+ * same name. They are made here, so that they cannot differ.
+ */
+export const BOOKED = `
+booked AS (
+  INSERT INTO ledger_entries
+    (tenant, transaction_id, payment_id, currency_code, account, minor_units)
+  SELECT tenant, operation_id, payment_id, currency_code, account, sign * booked
+  FROM written, (VALUES ('processor_receivable', 1), ('merchant_payable', -1)) AS side (account, sign)
+  WHERE booked <> 0
+)`;

@@ -49,7 +49,7 @@ and compared once they have come to rest. Exits with 1 if something differs.`,
     }
     const { openDatabase } = await import("../../stores/postgres/index.js");
     const { readList, reconcile: compare } = await import("../../audit/reconcile/reconcile.js");
-    const { databaseTime } = await import("../../audit/reconcile/read-own.js");
+    const { databaseTime } = await import("../../audit/database-time.js");
     const { reconciliationJson, reconciliationText } = await import("./reconcile-text.js");
     const { openProcessor } = await import("../dependencies.js");
     const { createShutdown } = await import("../shutdown.js");
