@@ -63,8 +63,8 @@ function parseArray(text: string): readonly unknown[] {
   return value;
 }
 
-// The parser's own message would repeat a part of the file.
-function parseJson(text: string): unknown {
+/** Returns the value of a JSON text; undefined where it is none: the parser's own message would repeat a part of it. */
+export function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
@@ -102,6 +102,6 @@ export function isRole(value: unknown): value is Role {
   return roles.some((role) => role === value);
 }
 
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+export function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }

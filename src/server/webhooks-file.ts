@@ -1,7 +1,7 @@
 import { PaymentStatus } from "../gen/payonce/payments/v1/payments_pb.js";
 import { addressOf, isAllowedAddress, isLoopbackAddress } from "../payments/webhooks/addresses.js";
 import { endpointIdOf, type WebhookEndpoint } from "../payments/webhooks/endpoint.js";
-import { isTenant, TENANT_ACCEPTS } from "./tokens.js";
+import { isObject, isTenant, parseJson, TENANT_ACCEPTS } from "./tokens.js";
 
 /** A file of endpoints that is wrong. Stops the start. */
 export class WebhooksFileError extends Error {
@@ -69,15 +69,6 @@ function parseArray(text: string): readonly unknown[] {
     ]);
   }
   return value;
-}
-
-// The parser's own message would repeat a part of the file.
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 /** The endpoint, or what is wrong with it. */
@@ -151,8 +142,4 @@ function parseStatuses(names: unknown): ReadonlySet<PaymentStatus> | undefined {
   const statuses = Array.isArray(names) ? names.map((name) => STATUSES.get(name)) : [];
   const known = statuses.filter((status) => status !== undefined);
   return known.length === 0 || known.length < statuses.length ? undefined : new Set(known);
-}
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
